@@ -1,0 +1,142 @@
+"""Symbolic dimensions: what is known of a shape before the batch size is.
+
+A `SymbolicDim` is a polynomial with integer coefficients over atoms; an atom is a named symbol ("N") or an inexact
+floor division. Every symbol stands for a positive integer. Arithmetic with plain integers gives a plain integer back
+as soon as the symbols cancel, so shape rules are written once and serve the converter and the runtime.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Union
+
+__all__ = ["Dim", "SymbolicDim", "evaluate", "symbol"]
+
+Dim = Union[int, "SymbolicDim"]
+
+
+@dataclass(frozen=True)
+class _FloorDiv:
+    numerator: SymbolicDim
+    denominator: Dim
+
+    def __str__(self) -> str:
+        return f"(({self.numerator})//{self.denominator})"
+
+
+_Atom = Union[str, _FloorDiv]
+_Monomial = tuple[_Atom, ...]
+
+
+@dataclass(frozen=True)
+class SymbolicDim:
+    """A polynomial over positive symbols: sorted (monomial, coefficient) pairs, none of them zero."""
+
+    terms: tuple[tuple[_Monomial, int], ...]
+
+    def __add__(self, other: Dim) -> Dim:
+        total = dict(self.terms)
+        for monomial, coefficient in _terms(other):
+            total[monomial] = total.get(monomial, 0) + coefficient
+        return _normal(total)
+
+    def __mul__(self, other: Dim) -> Dim:
+        total: dict[_Monomial, int] = {}
+        for a, ca in self.terms:
+            for b, cb in _terms(other):
+                monomial = tuple(sorted(a + b, key=str))
+                total[monomial] = total.get(monomial, 0) + ca * cb
+        return _normal(total)
+
+    def __neg__(self) -> Dim:
+        return self * -1
+
+    def __sub__(self, other: Dim) -> Dim:
+        return self + (-other)
+
+    def __rsub__(self, other: int) -> Dim:
+        return -self + other
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Dim) -> Dim:
+        exact = _exact_quotient(self, other)
+        if exact is not None:
+            return exact
+        return SymbolicDim((((_FloorDiv(self, other),), 1),))
+
+    def __rfloordiv__(self, other: int) -> Dim:
+        return SymbolicDim((((_FloorDiv(SymbolicDim((((), other),)), self),), 1),)) if other else 0
+
+    def __mod__(self, other: Dim) -> Dim:
+        return self - (self // other) * other
+
+    def __str__(self) -> str:
+        return "+".join(_monomial_text(m, c) for m, c in self.terms).replace("+-", "-")
+
+    __repr__ = __str__
+
+
+def symbol(name: str) -> SymbolicDim:
+    """The symbol called `name`, a positive integer not known yet."""
+    return SymbolicDim((((name,), 1),))
+
+
+def evaluate(dim: Dim, values: Mapping[str, int]) -> Dim:
+    """`dim` with the symbols in `values` replaced; an integer once none is left."""
+    if isinstance(dim, int):
+        return dim
+    total: Dim = 0
+    for monomial, coefficient in dim.terms:
+        product: Dim = coefficient
+        for atom in monomial:
+            product = product * _evaluate_atom(atom, values)
+        total = total + product
+    return total
+
+
+def _evaluate_atom(atom: _Atom, values: Mapping[str, int]) -> Dim:
+    if isinstance(atom, _FloorDiv):
+        return evaluate(atom.numerator, values) // evaluate(atom.denominator, values)
+    return values[atom] if atom in values else symbol(atom)
+
+
+def _terms(dim: Dim) -> tuple[tuple[_Monomial, int], ...]:
+    return dim.terms if isinstance(dim, SymbolicDim) else (((), int(dim)),)
+
+
+def _normal(total: Mapping[_Monomial, int]) -> Dim:
+    terms = sorted(((m, c) for m, c in total.items() if c), key=lambda term: [str(a) for a in term[0]])
+    if not terms:
+        return 0
+    if len(terms) == 1 and terms[0][0] == ():
+        return terms[0][1]
+    return SymbolicDim(tuple(terms))
+
+
+def _exact_quotient(dim: SymbolicDim, divisor: Dim) -> Dim | None:
+    """`dim / divisor` if the divisor is one monomial that divides every term."""
+    parts = _terms(divisor)
+    if len(parts) != 1 or not parts[0][1]:
+        return None
+    atoms, factor = parts[0]
+    total: dict[_Monomial, int] = {}
+    for monomial, coefficient in dim.terms:
+        rest = list(monomial)
+        for atom in atoms:
+            if atom not in rest:
+                return None
+            rest.remove(atom)
+        if coefficient % factor:
+            return None
+        total[tuple(rest)] = coefficient // factor
+    return _normal(total)
+
+
+def _monomial_text(monomial: _Monomial, coefficient: int) -> str:
+    name = "*".join(str(atom) for atom in monomial)
+    if not name:
+        return str(coefficient)
+    return name if coefficient == 1 else f"{coefficient}*{name}"

@@ -1,0 +1,252 @@
+"""What an operator is: one frozen dataclass that answers every question asked of it.
+
+Fields are the attributes. `infer` and `run` define the operator; `plan` prepares it once for fixed buffers;
+`quant` says, as data, how it is quantized. Calling an operator builds an expression: `Conv(...)(x, w, b)`.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, Union
+
+import numpy as np
+
+from edgeconv.core import Array, Kernel, QParams, TensorType, type_of
+
+__all__ = [
+    "Call",
+    "Expr",
+    "Inputs",
+    "MOVE",
+    "Operand",
+    "Operator",
+    "Output",
+    "QuantRule",
+    "Ref",
+    "Scratch",
+    "ShapeError",
+    "TABLE",
+    "expr_type",
+    "infer_types",
+]
+
+
+class ShapeError(ValueError):
+    """Input types or attributes that an operator cannot accept; the message says what was found."""
+
+
+@dataclass(frozen=True)
+class QuantRule:
+    """How an operator is quantized, as data.
+
+    `activations`: positions of the inputs that become int8 activations (None: all of them).
+    `weight`, `weight_axis`: the input that is a weight, int8 per channel along that axis when it is constant.
+    `bias`: the input stored as int32 at scale_x * scale_w.
+    `shared`: the output has the input's parameters, the values are moved or selected, never recomputed.
+    `table`: a one-input elementwise function, replaced by a 256-entry table made from `run`.
+    `output`: parameters of the output where they are fixed by what the function can return.
+    `weight_only`: (input, axis) pairs kept in int8 while the arithmetic stays in float.
+    """
+
+    activations: tuple[int, ...] | None = None
+    weight: int | None = None
+    weight_axis: int = 0
+    bias: int | None = None
+    shared: bool = False
+    table: bool = False
+    output: QParams | None = None
+    weight_only: tuple[tuple[int, int], ...] = ()
+
+
+MOVE = QuantRule(activations=(0,), shared=True)
+TABLE = QuantRule(activations=(0,), table=True)
+
+
+@dataclass(frozen=True)
+class Operand:
+    """A tensor as a kernel sees it: its type, and the array that holds (or will hold) it.
+
+    Arrays of activations may be strided views; constants are contiguous. `type.value` is set for constants.
+    """
+
+    type: TensorType
+    array: Array
+
+    @property
+    def is_constant(self) -> bool:
+        """True when the values are known at plan time."""
+        return self.type.value is not None
+
+    @property
+    def q(self) -> QParams | None:
+        """Quantization parameters, None for real values."""
+        return self.type.q
+
+
+class Scratch(Protocol):
+    """Hands out working memory that is free again when the kernel returns."""
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
+        """An uninitialised array; its contents do not survive from one call of the kernel to the next."""
+
+
+T = TypeVar("T")
+
+
+class Inputs(Generic[T]):
+    """The inputs of one node; an optional one may be absent."""
+
+    def __init__(self, items: Sequence[T | None]) -> None:
+        self._items = tuple(items)
+
+    def __getitem__(self, index: int) -> T:
+        item = self._items[index]
+        if item is None:
+            raise ShapeError(f"input {index} is missing")
+        return item
+
+    def get(self, index: int) -> T | None:
+        """Input number `index`, or None where it is absent."""
+        return self._items[index] if index < len(self._items) else None
+
+    def __iter__(self) -> Iterator[T | None]:
+        return iter(self._items)
+
+    def __len__(self) -> int:
+        return len(self._items)
+
+
+class Operator:
+    """Base of all operators. Subclasses are frozen dataclasses; instances carry only attributes.
+
+    Attribute types that the file can hold: int, float, bool, str, and tuples of int, float or str.
+    """
+
+    quant: ClassVar[QuantRule | None] = None
+    """None: the operator stays in float."""
+    view: ClassVar[bool] = False
+    """True: output 0 has the bytes of input 0 in the same order (Reshape), so it needs no buffer of its own."""
+    folds: ClassVar[bool] = True
+    """False: never evaluated while converting, even on constants."""
+
+    def infer(self, *args: Any, **kwargs: Any) -> tuple[TensorType, ...]:
+        """Output types from input types. Raises ShapeError with what was found and what is needed.
+
+        An override names its inputs: required ones without default, optional ones `| None = None`. Dimensions may be
+        symbolic. Call `infer_types`, which checks the number of inputs first.
+        """
+        raise NotImplementedError
+
+    def run(self, *args: Any, **kwargs: Any) -> Array | tuple[Array, ...]:
+        """What the operator means, on real values. The definition: short, plain, and without side effects."""
+        raise NotImplementedError
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        """Prepare everything that can be computed before the data is there; return a kernel that only computes.
+
+        The kernel reads the inputs' arrays and writes every element of the outputs' arrays. The default runs `run`.
+        """
+        arrays = [None if operand is None else operand.array for operand in inputs]
+        targets = [operand.array for operand in outputs]
+
+        def kernel() -> None:
+            results = self.run(*arrays)
+            for target, result in zip(targets, results if isinstance(results, tuple) else (results,), strict=True):
+                np.copyto(target, result, casting="unsafe")
+
+        return kernel
+
+    def tables(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> tuple[Array, ...]:
+        """Constants that the int8 form needs (an exp table); made at conversion, appended to the inputs."""
+        return ()
+
+    def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Multiply-accumulate operations for these static types."""
+        return 0
+
+    def __call__(self, *inputs: Expr | None) -> Call:
+        """The expression that applies this operator to `inputs`."""
+        return Call(self, inputs)
+
+
+@dataclass(frozen=True)
+class Ref:
+    """A value that already exists in the graph, with its type (and value, where known)."""
+
+    name: str
+    type: TensorType
+
+    @property
+    def value(self) -> Array | None:
+        """The constant behind the reference, or None."""
+        return self.type.value
+
+
+@dataclass(frozen=True, eq=False)
+class Call:
+    """An operator applied to expressions: the vocabulary of import rules and rewrite rules."""
+
+    op: Operator
+    inputs: tuple[Expr | None, ...]
+
+    @cached_property
+    def types(self) -> tuple[TensorType, ...]:
+        """The types of all outputs."""
+        return infer_types(self.op, [None if expr is None else expr_type(expr) for expr in self.inputs])
+
+    @property
+    def type(self) -> TensorType:
+        """The type of the first output."""
+        return self.types[0]
+
+    def __getitem__(self, index: int) -> Output:
+        """Output number `index` of an operator with several."""
+        return Output(self, index)
+
+
+@dataclass(frozen=True, eq=False)
+class Output:
+    """One of several outputs of a call."""
+
+    call: Call
+    index: int
+
+    @property
+    def type(self) -> TensorType:
+        """The type of this output."""
+        return self.call.types[self.index]
+
+
+Expr: TypeAlias = Union[Ref, Call, Output, "Array"]
+
+
+def expr_type(expr: Expr) -> TensorType:
+    """The type of any expression; an array is a constant."""
+    return type_of(expr) if isinstance(expr, np.ndarray) else expr.type
+
+
+def infer_types(op: Operator, inputs: Sequence[TensorType | None]) -> tuple[TensorType, ...]:
+    """`op.infer` after a check of the number of inputs; raises ShapeError, never anything else, on a bad node."""
+    required, most = _arity(type(op))
+    if not required <= len(inputs) <= most or any(x is None for x in inputs[:required]):
+        found = sum(x is not None for x in inputs)
+        raise ShapeError(f"needs {required} to {most} inputs, found {found}")
+    try:
+        return op.infer(*inputs)
+    except ShapeError:
+        raise
+    except (ValueError, TypeError, IndexError, KeyError, ArithmeticError) as error:
+        shown = ", ".join(str(x) for x in inputs)
+        raise ShapeError(f"inputs ({shown}) do not fit the attributes of {op}: {error}") from error
+
+
+@lru_cache(maxsize=None)
+def _arity(op: type[Operator]) -> tuple[int, float]:
+    """(required, most) inputs, read off the signature of `infer`."""
+    parameters = list(inspect.signature(op.infer).parameters.values())[1:]
+    if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
+        return sum(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters), float("inf")
+    return sum(p.default is inspect.Parameter.empty for p in parameters), len(parameters)

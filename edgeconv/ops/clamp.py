@@ -1,0 +1,73 @@
+"""Clamp: min(max(x, low), high). Relu, Relu6 and Clip with constant bounds are all this one operator."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.base import TABLE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch
+from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+
+__all__ = ["Clamp"]
+
+
+@dataclass(frozen=True)
+class Clamp(Operator):
+    """Bounds on every element, infinite where there is none."""
+
+    low: float = -inf
+    high: float = inf
+
+    quant: ClassVar[QuantRule | None] = TABLE
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        return (x.with_shape(x.shape),)
+
+    def run(self, x: Array) -> Array:
+        low, high = _bounds_for(x.dtype, self.low, self.high)
+        return np.clip(x, low, high)
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, y = inputs[0].array, outputs[0].array
+        low, high = _bounds_for(x.dtype, self.low, self.high)
+
+        def kernel() -> None:
+            np.clip(x, low, high, out=y)
+
+        return kernel
+
+
+def _bounds_for(dtype: np.dtype, low: float, high: float) -> tuple[Array, Array]:
+    """The bounds in the tensor's own dtype; an infinite bound of an integer is its limit."""
+    if dtype.kind == "f":
+        return np.asarray(low, dtype), np.asarray(high, dtype)
+    limits = np.iinfo(dtype)
+    return np.asarray(max(low, limits.min), dtype), np.asarray(min(high, limits.max), dtype)
+
+
+@onnx_rule("Relu")
+def import_relu(x: Ref) -> Expr:
+    """max(x, 0)."""
+    return Clamp(low=0.0)(x)
+
+
+@onnx_rule("Clip")
+def import_clip_attributes(x: Ref, *, min: float = -inf, max: float = inf) -> Expr:
+    """Clip before opset 11: the bounds are attributes."""
+    return Clamp(min, max)(x)
+
+
+@onnx_rule("Clip", since=11)
+def import_clip(x: Ref, low: Ref | None = None, high: Ref | None = None) -> Expr:
+    """Clip from opset 11: the bounds are inputs, which must be constant here."""
+    bounds = []
+    for name, ref, default in (("min", low, -inf), ("max", high, inf)):
+        if ref is not None and ref.value is None:
+            raise Unsupported(f"its bound {name!r} is computed at run time; make it a constant")
+        bounds.append(default if ref is None or ref.value is None else float(ref.value.reshape(())))
+    return Clamp(*bounds)(x)

@@ -1,0 +1,95 @@
+"""Dense: x (..., K) times weight (K, O), plus bias (O,): Gemm, and MatMul by a constant.
+
+int8: one exact product; zero points are folded into the bias.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf, isinf
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
+from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, scalar, weight_bound
+
+__all__ = ["Dense"]
+
+
+@dataclass(frozen=True)
+class Dense(Operator):
+    """A linear layer over the last dimension; `low` and `high` bound the output (a fused Relu or Clip)."""
+
+    low: float = -inf
+    high: float = inf
+
+    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,), weight=1, weight_axis=1, bias=2)
+
+    def infer(self, x: TensorType, weight: TensorType, bias: TensorType | None = None) -> tuple[TensorType, ...]:
+        if x.rank < 1 or weight.rank != 2 or x.shape[-1] != weight.shape[0]:
+            raise ShapeError(f"input {x} does not fit weight {weight}: the last dimension must be the weight's first")
+        if bias is not None and bias.shape != weight.shape[1:]:
+            raise ShapeError(f"bias {bias} must have shape [{weight.shape[1]}]")
+        return (x.with_shape((*x.shape[:-1], weight.shape[1])),)
+
+    def run(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
+        y = np.matmul(x, weight)
+        y = y if bias is None else y + bias
+        return y if isinf(self.low) and isinf(self.high) else np.clip(y, self.low, self.high)
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, weight, bias, y = inputs[0], inputs[1], inputs.get(2), outputs[0]
+        if not weight.is_constant or not (bias is None or bias.is_constant) or y.type.dtype not in ("float32", "int8"):
+            return super().plan(inputs, outputs, scratch)
+        return _plan_int8(self, x, weight, bias, y, scratch) if x.q is not None else _plan_float(self, x, weight, bias, y)
+
+    def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
+        return inputs[0].size * inputs[1].ints[1]
+
+
+def _plan_float(dense: Dense, x: Operand, weight: Operand, bias: Operand | None, y: Operand) -> Kernel:
+    matrix, out = np.ascontiguousarray(weight.array), _rows(y.array)
+    rows = _rows(x.array)
+    add = None if bias is None else bias.array
+    low, high, clamps = np.float32(dense.low), np.float32(dense.high), not (isinf(dense.low) and isinf(dense.high))
+
+    def kernel() -> None:
+        np.matmul(rows, matrix, out=out)
+        if add is not None:
+            np.add(out, add, out=out)
+        if clamps:
+            np.clip(out, low, high, out=out)
+
+    return kernel
+
+
+def _plan_int8(
+    dense: Dense, x: Operand, weight: Operand, bias: Operand | None, y: Operand, scratch: Scratch
+) -> Kernel:
+    assert x.q is not None and weight.q is not None and y.q is not None
+    scale_x, zero_x = scalar(x.q)
+    matrix = weight.array.astype(np.int64)
+    fill = -zero_x * matrix.sum(axis=0) + (0 if bias is None else bias.array.astype(np.int64))
+    dtype = exact_dtype(weight_bound(matrix.T, fill))
+    factor = multiplier(np.broadcast_to(np.array(weight.q.scale, np.float64), fill.shape) * scale_x, scalar(y.q)[0])
+    product = np.ascontiguousarray(matrix, dtype)
+    source, out = _rows(x.array), _rows(y.array)
+    rows, acc = scratch(source.shape, dtype), scratch(out.shape, dtype)
+    offset = fill.astype(dtype)
+    requantize = requantize_into(acc, factor, y.q, out, dense.low, dense.high)
+
+    def kernel() -> None:
+        np.copyto(rows, source)
+        np.matmul(rows, product, out=acc)
+        np.add(acc, offset, out=acc)
+        requantize()
+
+    return kernel
+
+
+def _rows(array: Array) -> Array:
+    """(..., K) as a view (rows, K)."""
+    return array.reshape(-1, array.shape[-1])

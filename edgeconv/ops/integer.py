@@ -1,0 +1,82 @@
+"""Exact int8 products at BLAS speed, and requantization: the arithmetic of every integer kernel.
+
+A float32 product of integers is exact, in any order of summation, while every partial sum stays below 2**24; float64
+while below 2**53. The bound is proved from the weights at plan time and picks the dtype.
+Requantization: saturate(rint(float32(acc) * float32(s_in / s_out)) + zero_point), ties to even.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import ceil, floor, inf, isinf
+
+import numpy as np
+
+from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams
+
+__all__ = ["EXACT_FLOAT32", "clamp_bounds", "exact_dtype", "multiplier", "requantize_into", "scalar", "weight_bound"]
+
+EXACT_FLOAT32 = 2**24
+
+
+def exact_dtype(bound: float) -> str:
+    """The narrowest float dtype that holds every integer up to `bound` in magnitude exactly."""
+    return "float32" if bound < EXACT_FLOAT32 else "float64"
+
+
+def weight_bound(weight: Array, bias: Array | None) -> int:
+    """Largest magnitude any partial sum can take: rows of `weight` (O, K) times activations in [-128, 128]."""
+    sums = np.abs(weight.astype(np.int64)).reshape(weight.shape[0], -1).sum(axis=1) * 128
+    if bias is not None:
+        sums = sums + np.abs(bias.astype(np.int64))
+    return int(sums.max(initial=0))
+
+
+def multiplier(scales_in: Sequence[float] | Array, scale_out: float) -> Array:
+    """float32(s_in / s_out), divided in float64 and rounded once."""
+    return (np.asarray(scales_in, np.float64) / np.float64(scale_out)).astype(np.float32)
+
+
+def scalar(q: QParams) -> tuple[float, int]:
+    """Scale and zero point of a per-tensor quantization."""
+    return q.scale[0], q.zero_point[0]
+
+
+def clamp_bounds(q: QParams, low: float = -inf, high: float = inf) -> tuple[int, int]:
+    """The int8 range of an output clamped to [low, high] in real values."""
+    scale, zero_point = scalar(q)
+    lo = INT8_MIN if isinf(low) else _bound(low, scale, zero_point)
+    hi = INT8_MAX if isinf(high) else _bound(high, scale, zero_point)
+    return lo, max(lo, hi)
+
+
+def _bound(value: float, scale: float, zero_point: int) -> int:
+    exact = value / scale
+    nearest = floor(exact) if exact - floor(exact) < 0.5 else ceil(exact)
+    return min(max(nearest + zero_point, INT8_MIN), INT8_MAX)
+
+
+def requantize_into(
+    acc: Array, factor: Array, q: QParams, out: Array, low: float = -inf, high: float = inf, source: Array | None = None
+) -> Kernel:
+    """A kernel: out = saturate(rint(source * factor) + zero_point), clamped to [low, high]; `acc` is overwritten.
+
+    `factor` is float32 and broadcasts against `acc`; `source` (default `acc`) has the shape and dtype of `acc`, or is
+    another view of it. A float64 accumulator is rounded to float32 first, so that both give the same bytes.
+    """
+    zero_point = np.float32(q.zero_point[0])
+    lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, low, high))
+    values = source if source is not None else acc
+    work = acc if acc.dtype == np.float32 else np.empty(acc.shape, np.float32)
+
+    def kernel() -> None:
+        if values.dtype != np.float32:
+            np.copyto(work, values, casting="same_kind")
+            np.multiply(work, factor, out=work)
+        else:
+            np.multiply(values, factor, out=work)
+        np.rint(work, out=work)
+        np.clip(work, lo, hi, out=work)
+        np.add(work, zero_point, out=out, casting="unsafe")
+
+    return kernel

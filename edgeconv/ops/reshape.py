@@ -1,0 +1,148 @@
+"""Reshape: the same elements in another shape. Flatten, Squeeze and Unsqueeze are this operator, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
+from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+
+__all__ = ["Reshape", "reshape_to"]
+
+
+@dataclass(frozen=True)
+class Reshape(Operator):
+    """New shape; 0 keeps the input's dimension at that place (unless `allow_zero`), one -1 takes what is left."""
+
+    shape: tuple[int, ...]
+    allow_zero: bool = False
+
+    quant: ClassVar[QuantRule | None] = MOVE
+    view: ClassVar[bool] = True
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        dims: list[Dim] = [
+            x.shape[axis] if dim == 0 and not self.allow_zero else dim for axis, dim in enumerate(self.shape)
+        ]
+        if dims.count(-1) > 1:
+            raise ShapeError(f"shape {self.shape} has more than one -1")
+        total = prod(x.shape)
+        if -1 in dims:
+            known = prod(dim for dim in dims if dim != -1)
+            dims[dims.index(-1)] = total // known if known != 0 else 0
+        if prod(dims) != total:
+            raise ShapeError(f"{x} does not have the elements of shape {self.shape}")
+        return (x.with_shape(tuple(dims)),)
+
+    def run(self, x: Array) -> Array:
+        dims = [x.shape[axis] if dim == 0 and not self.allow_zero else dim for axis, dim in enumerate(self.shape)]
+        return x.reshape(dims)
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, y = inputs[0].array, outputs[0].array
+        if np.shares_memory(x, y):
+            return _nothing
+        source = x.reshape(y.shape)
+
+        def kernel() -> None:
+            np.copyto(y, source)
+
+        return kernel
+
+
+def _nothing() -> None:
+    """The kernel of a view."""
+
+
+def reshape_to(x: Expr, source: Shape, target: Shape) -> Expr:
+    """The Reshape of `x` (of shape `source`) to `target`, of whose dimensions several may be symbolic."""
+    dims: list[int] = []
+    for axis, dim in enumerate(target):
+        if isinstance(dim, SymbolicDim):
+            dims.append(0 if axis < len(source) and source[axis] == dim else -1)
+        else:
+            dims.append(dim)
+    if dims.count(-1) > 1:
+        raise Unsupported(f"shape {target} has several dimensions that are only known at run time; pass --input-shape")
+    has_zero = any(dim == 0 for dim in target)
+    if has_zero and any(isinstance(dim, SymbolicDim) for dim in target):
+        raise Unsupported(f"shape {target} mixes empty and unknown dimensions; pass --input-shape")
+    return Reshape(tuple(dims), has_zero)(x)
+
+
+@onnx_rule("Reshape")
+def import_reshape_attribute(x: Ref, *, shape: Sequence[int] = ()) -> Expr:
+    """Reshape before opset 5: the shape is an attribute."""
+    return Reshape(tuple(shape))(x)
+
+
+@onnx_rule("Reshape", since=5)
+def import_reshape(x: Ref, shape: Ref, *, allowzero: int = 0) -> Expr:
+    """Reshape to a constant shape, or to one computed from input shapes."""
+    if shape.value is None:
+        raise Unsupported("its shape is computed from data at run time")
+    dims = list(shape.value.tolist())
+    if any(isinstance(dim, SymbolicDim) for dim in dims):
+        resolved = [x.type.shape[axis] if dim == 0 and not allowzero else dim for axis, dim in enumerate(dims)]
+        if -1 in resolved:
+            known = prod(dim for dim in resolved if dim != -1)
+            resolved[resolved.index(-1)] = prod(x.type.shape) // known
+        return reshape_to(x, x.type.shape, tuple(resolved))
+    return Reshape(tuple(int(dim) for dim in dims), bool(allowzero) and 0 in dims)(x)
+
+
+@onnx_rule("Flatten")
+def import_flatten(x: Ref, *, axis: int = 1) -> Expr:
+    """Two dimensions: everything before `axis`, everything from it on."""
+    axis = axis + x.type.rank if axis < 0 else axis
+    lead = prod(x.type.shape[:axis])
+    if isinstance(lead, SymbolicDim):
+        return reshape_to(x, x.type.shape, (lead, prod(x.type.shape[axis:])))
+    return Reshape((lead, -1))(x)
+
+
+@onnx_rule("Squeeze")
+def import_squeeze_attribute(x: Ref, *, axes: Sequence[int] | None = None) -> Expr:
+    """Squeeze before opset 13: the axes are an attribute."""
+    rank = x.type.rank
+    drop = {axis % rank for axis in axes} if axes is not None else {i for i, d in enumerate(x.type.shape) if d == 1}
+    for axis in drop:
+        if isinstance(x.type.shape[axis], int) and x.type.shape[axis] != 1:
+            raise Unsupported(f"axis {axis} of {x.type} is not 1")
+    return reshape_to(x, x.type.shape, tuple(dim for axis, dim in enumerate(x.type.shape) if axis not in drop))
+
+
+@onnx_rule("Squeeze", since=13)
+def import_squeeze(x: Ref, axes: Ref | None = None) -> Expr:
+    """Drop dimensions of one element."""
+    return import_squeeze_attribute(x, axes=_constant_axes(axes))
+
+
+@onnx_rule("Unsqueeze")
+def import_unsqueeze_attribute(x: Ref, *, axes: Sequence[int]) -> Expr:
+    """Unsqueeze before opset 13: the axes are an attribute."""
+    rank = x.type.rank + len(axes)
+    added = {axis % rank for axis in axes}
+    rest = iter(x.type.shape)
+    return reshape_to(x, x.type.shape, tuple(1 if axis in added else next(rest) for axis in range(rank)))
+
+
+@onnx_rule("Unsqueeze", since=13)
+def import_unsqueeze(x: Ref, axes: Ref) -> Expr:
+    """Insert dimensions of one element."""
+    found = _constant_axes(axes)
+    return import_unsqueeze_attribute(x, axes=found or ())
+
+
+def _constant_axes(axes: Ref | None) -> list[int] | None:
+    if axes is None:
+        return None
+    if axes.value is None:
+        raise Unsupported("its axes are computed at run time; make them a constant")
+    return [int(axis) for axis in axes.value.reshape(-1)]

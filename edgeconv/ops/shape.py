@@ -1,0 +1,37 @@
+"""Shape: the dimensions of a tensor as int64, known as soon as the input shape is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeconv.core import Array, TensorType
+from edgeconv.ops.base import Expr, Operator, Ref
+from edgeconv.ops.onnx_rules import onnx_rule
+
+__all__ = ["Shape"]
+
+
+@dataclass(frozen=True)
+class Shape(Operator):
+    """Dimensions start..end (Python slice rules; `end` beyond the rank means all)."""
+
+    start: int = 0
+    end: int = 2**31 - 1
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        dims = x.shape[self.start : self.end]
+        dtype = "int64" if all(isinstance(dim, int) for dim in dims) else "object"
+        value = np.empty(len(dims), dtype)
+        value[:] = dims
+        return (TensorType("int64", (len(dims),), value=value),)
+
+    def run(self, x: Array) -> Array:
+        return np.array(x.shape[self.start : self.end], np.int64)
+
+
+@onnx_rule("Shape")
+def import_shape(x: Ref, *, start: int = 0, end: int = 2**31 - 1) -> Expr:
+    """The shape, or a slice of it (opset 15)."""
+    return Shape(start, end)(x)
