@@ -9,7 +9,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, Union
 
 import numpy as np
@@ -243,7 +243,7 @@ def infer_types(op: Operator, inputs: Sequence[TensorType | None]) -> tuple[Tens
         raise ShapeError(f"inputs ({shown}) do not fit the attributes of {op}: {error}") from error
 
 
-@lru_cache(maxsize=None)
+@cache
 def _arity(op: type[Operator]) -> tuple[int, float]:
     """(required, most) inputs, read off the signature of `infer`."""
     parameters = list(inspect.signature(op.infer).parameters.values())[1:]

@@ -44,7 +44,9 @@ class Dense(Operator):
         x, weight, bias, y = inputs[0], inputs[1], inputs.get(2), outputs[0]
         if not weight.is_constant or not (bias is None or bias.is_constant) or y.type.dtype not in ("float32", "int8"):
             return super().plan(inputs, outputs, scratch)
-        return _plan_int8(self, x, weight, bias, y, scratch) if x.q is not None else _plan_float(self, x, weight, bias, y)
+        return (
+            _plan_int8(self, x, weight, bias, y, scratch) if x.q is not None else _plan_float(self, x, weight, bias, y)
+        )
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return inputs[0].size * inputs[1].ints[1]
@@ -66,9 +68,7 @@ def _plan_float(dense: Dense, x: Operand, weight: Operand, bias: Operand | None,
     return kernel
 
 
-def _plan_int8(
-    dense: Dense, x: Operand, weight: Operand, bias: Operand | None, y: Operand, scratch: Scratch
-) -> Kernel:
+def _plan_int8(dense: Dense, x: Operand, weight: Operand, bias: Operand | None, y: Operand, scratch: Scratch) -> Kernel:
     assert x.q is not None and weight.q is not None and y.q is not None
     scale_x, zero_x = scalar(x.q)
     matrix = weight.array.astype(np.int64)

@@ -10,6 +10,8 @@ MODULES = {
     "Conv": "conv",
     "Dense": "dense",
     "Dequantize": "quantize",
+    "Dims": "shape",
+    "Identity": "identity",
     "Lookup": "lookup",
     "Quantize": "quantize",
     "Reshape": "reshape",

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.core import Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, Scratch, ShapeError
 from edgeconv.ops.integer import clamp_bounds
 

@@ -1,4 +1,4 @@
-"""Shape: the dimensions of a tensor as int64, known as soon as the input shape is."""
+"""Shape and Dims: the dimensions of a tensor as int64, known as soon as the input shape is."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from edgeconv.core import Array, TensorType
 from edgeconv.ops.base import Expr, Operator, Ref
 from edgeconv.ops.onnx_rules import onnx_rule
 
-__all__ = ["Shape"]
+__all__ = ["Dims", "Shape"]
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,27 @@ class Shape(Operator):
 
     def run(self, x: Array) -> Array:
         return np.array(x.shape[self.start : self.end], np.int64)
+
+
+@dataclass(frozen=True)
+class Dims(Operator):
+    """Entry i is factors[i] * x.shape[axes[i]] + offsets[i], in an int64 array of `shape`."""
+
+    factors: tuple[int, ...]
+    axes: tuple[int, ...]
+    offsets: tuple[int, ...]
+    shape: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        terms = zip(self.factors, self.axes, self.offsets, strict=True)
+        entries = [x.shape[axis] * factor + offset for factor, axis, offset in terms]
+        dtype = "int64" if all(isinstance(entry, int) for entry in entries) else "object"
+        value = np.empty(len(entries), dtype)
+        value[:] = entries
+        return (TensorType("int64", self.shape, value=value.reshape(self.shape)),)
+
+    def run(self, x: Array) -> Array:
+        return np.asarray(self.infer(TensorType(x.dtype.name, x.shape))[0].value)
 
 
 @onnx_rule("Shape")

@@ -1,0 +1,127 @@
+"""Reading ONNX: from a path, bytes or a ModelProto to a checked Graph."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import onnx
+from google.protobuf.message import DecodeError
+
+from edgeconv import ops
+from edgeconv.core import Dim, Shape
+from edgeconv.dims import symbol
+from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError, UsageError
+from edgeconv.graph import Graph
+from edgeconv.importer.build import GraphBuilder
+from edgeconv.importer.decode import dtype_name, tensor_value
+
+__all__ = ["load_onnx"]
+
+_OLDEST_OPSET = 7
+
+InputShapes = Mapping[str, Sequence[int | str]]
+
+
+def load_onnx(
+    source: str | os.PathLike[str] | bytes | onnx.ModelProto, input_shapes: InputShapes | None = None
+) -> Graph:
+    """The graph of an ONNX model, shapes inferred and shape computations folded.
+
+    `input_shapes` fixes dimensions by input name; a dimension given as a name stays symbolic.
+    Raises InvalidModelError, UnsupportedModelError, or UsageError for an input that is not there.
+    """
+    ops.load_all()
+    model, folder, digest = _parse(source)
+    _check_header(model)
+    graph = model.graph
+    initializers = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in initializers]
+    shapes = _input_shapes(inputs, dict(input_shapes or {}))
+    opsets = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
+    builder = GraphBuilder(opsets, folder)
+    for value in inputs:
+        builder.add_input(
+            value.name, dtype_name(value.type.tensor_type.elem_type, f"input {value.name!r}"), shapes[value.name]
+        )
+    for tensor in graph.initializer:
+        builder.add_lazy_constant(tensor.name, lambda tensor=tensor: tensor_value(tensor, folder))
+    if graph.sparse_initializer:
+        raise UnsupportedModelError("sparse initializers are not supported; export the model with dense weights")
+    for node in graph.node:
+        builder.add_node(node)
+    built = builder.finish([value.name for value in graph.output])
+    built.metadata["source.sha256"] = digest
+    built.metadata["source.producer"] = f"{model.producer_name} {model.producer_version}".strip()
+    built.check()
+    return built
+
+
+def _parse(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> tuple[onnx.ModelProto, Path | None, str]:
+    """(model, folder for external data, sha256 of the file)."""
+    if isinstance(source, onnx.ModelProto):
+        return source, None, hashlib.sha256(source.SerializeToString(deterministic=True)).hexdigest()
+    folder, name = None, "the bytes given"
+    if not isinstance(source, bytes):
+        path = Path(source)
+        try:
+            source, folder, name = path.read_bytes(), path.parent, repr(str(path))
+        except OSError as error:
+            raise EdgeconvError(f"cannot read {str(path)!r}: {error.strerror or error}") from error
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(source)
+    except DecodeError as error:
+        raise InvalidModelError(f"{name} is not an ONNX model, or is cut off ({error})") from error
+    if not model.graph.node and not model.graph.output:
+        raise InvalidModelError(f"{name} is not an ONNX model: it holds no graph")
+    return model, folder, hashlib.sha256(source).hexdigest()
+
+
+def _check_header(model: onnx.ModelProto) -> None:
+    versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
+    if not versions:
+        raise InvalidModelError("the model does not say which opset it uses; it is damaged or cut off")
+    newest = onnx.defs.onnx_opset_version()
+    if not _OLDEST_OPSET <= versions[0] <= newest:
+        raise UnsupportedModelError(
+            f"the model uses opset {versions[0]}; edgeconv with this onnx reads {_OLDEST_OPSET} to {newest}; "
+            "use onnx.version_converter, or another opset_version when exporting"
+        )
+    if not model.graph.output:
+        raise InvalidModelError("the model has no output; it is damaged or cut off")
+
+
+def _input_shapes(inputs: Sequence[onnx.ValueInfoProto], overrides: dict[str, Sequence[int | str]]) -> dict[str, Shape]:
+    names = [value.name for value in inputs]
+    for name in overrides:
+        if name not in names:
+            raise UsageError(f"--input-shape names {name!r}, but the model's inputs are {', '.join(map(repr, names))}")
+    return {value.name: _input_shape(value, overrides.get(value.name)) for value in inputs}
+
+
+def _input_shape(value: onnx.ValueInfoProto, override: Sequence[int | str] | None) -> Shape:
+    if not value.type.HasField("tensor_type"):
+        raise UnsupportedModelError(f"input {value.name!r} is no tensor; only tensors are supported")
+    tensor = value.type.tensor_type
+    if not tensor.HasField("shape") and override is None:
+        raise UnsupportedModelError(f"input {value.name!r} has no shape; pass --input-shape {value.name}:...")
+    declared = tensor.shape.dim
+    if override is None:
+        return tuple(_declared_dim(dim, axis, value.name) for axis, dim in enumerate(declared))
+    if tensor.HasField("shape") and len(override) != len(declared):
+        raise UsageError(
+            f"--input-shape gives {len(override)} dimensions for {value.name!r}, which has {len(declared)}"
+        )
+    for axis, (want, dim) in enumerate(zip(override, declared, strict=False)):
+        if dim.dim_value > 0 and isinstance(want, int) and want != dim.dim_value:
+            raise UsageError(f"--input-shape sets dimension {axis} of {value.name!r} to {want}; it is {dim.dim_value}")
+    return tuple(dim if isinstance(dim, int) and dim > 0 else symbol(str(dim)) for dim in override)
+
+
+def _declared_dim(dim: onnx.TensorShapeProto.Dimension, axis: int, name: str) -> Dim:
+    if dim.HasField("dim_value") and dim.dim_value > 0:
+        return int(dim.dim_value)
+    return symbol(dim.dim_param or ("N" if axis == 0 else f"{name}.{axis}"))

@@ -1,0 +1,80 @@
+"""Identity: the input itself, under another name. Dropout at inference is one, too."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch
+from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+
+__all__ = ["Identity"]
+
+
+@dataclass(frozen=True)
+class Identity(Operator):
+    """y = x. Left in a graph only where an output is an input or a constant."""
+
+    quant: ClassVar[QuantRule | None] = MOVE
+    folds: ClassVar[bool] = False
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        return (x.with_shape(x.shape),)
+
+    def run(self, x: Array) -> Array:
+        return x
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, y = inputs[0].array, outputs[0].array
+
+        def kernel() -> None:
+            np.copyto(y, x)
+
+        return kernel
+
+
+@onnx_rule("Identity")
+def import_identity(x: Ref) -> Expr:
+    """The input under another name."""
+    return x
+
+
+@onnx_rule("Dropout")
+def import_dropout(
+    x: Ref,
+    ratio: Ref | None = None,
+    training: Ref | None = None,
+    *,
+    seed: int = 0,
+    outputs: int = 1,
+    **older: float,
+) -> Expr | tuple[Expr | None, ...]:
+    """Dropout does nothing at inference."""
+    if training is not None and (training.value is None or bool(training.value.reshape(()))):
+        raise Unsupported("it is in training mode; export the model with model.eval()")
+    if outputs > 1:
+        raise Unsupported("its mask output is used; export the model with model.eval()")
+    return x
+
+
+@onnx_rule("Constant")
+def import_constant(
+    *,
+    value: Array | None = None,
+    value_float: float | None = None,
+    value_floats: Sequence[float] | None = None,
+    value_int: int | None = None,
+    value_ints: Sequence[int] | None = None,
+) -> Expr:
+    """A constant given by whichever attribute is there."""
+    if value is not None:
+        return value
+    if value_float is not None or value_floats is not None:
+        return np.array(value_floats if value_float is None else value_float, np.float32)
+    if value_int is not None or value_ints is not None:
+        return np.array(value_ints if value_int is None else value_int, np.int64)
+    raise Unsupported("it holds strings or a sparse tensor, which the device does not have")

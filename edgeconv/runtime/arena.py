@@ -1,0 +1,119 @@
+"""One block of memory for all activations, shared by those that are never alive at the same time; and scratch memory."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import prod
+
+import numpy as np
+
+from edgeconv.core import Array
+from edgeconv.errors import EdgeconvError
+
+__all__ = ["Arena", "Lifetime", "ScratchPool", "aligned_block", "place"]
+
+_ALIGNMENT = 64
+
+
+@dataclass(frozen=True)
+class Lifetime:
+    """A buffer of `nbytes` in use from step `first` to step `last`, both included."""
+
+    nbytes: int
+    first: int
+    last: int
+
+
+def place(lifetimes: Mapping[int, Lifetime]) -> tuple[dict[int, int], int]:
+    """Offsets of all buffers, and the size of the arena: largest first, each at the lowest place that is free."""
+    placed: list[tuple[int, int, Lifetime]] = []
+    offsets: dict[int, int] = {}
+    total = 0
+    for index in sorted(lifetimes, key=lambda i: (-lifetimes[i].nbytes, lifetimes[i].first, i)):
+        life = lifetimes[index]
+        offset = _lowest_gap(placed, life)
+        offsets[index] = offset
+        placed.append((offset, offset + _round_up(life.nbytes), life))
+        placed.sort(key=lambda entry: entry[:2])
+        total = max(total, offset + _round_up(life.nbytes))
+    return offsets, total
+
+
+def _lowest_gap(placed: Sequence[tuple[int, int, Lifetime]], life: Lifetime) -> int:
+    offset = 0
+    for begin, end, other in placed:
+        if other.last < life.first or life.last < other.first:
+            continue
+        if offset + _round_up(life.nbytes) <= begin:
+            break
+        offset = max(offset, end)
+    return offset
+
+
+def _round_up(nbytes: int) -> int:
+    return max(-(-nbytes // _ALIGNMENT), 1) * _ALIGNMENT
+
+
+def aligned_block(nbytes: int) -> Array:
+    """Uninitialised bytes that start at a multiple of 64."""
+    raw = np.empty(nbytes + _ALIGNMENT, np.uint8)
+    start = -raw.ctypes.data % _ALIGNMENT
+    return raw[start : start + nbytes]
+
+
+class Arena:
+    """The block, and where each buffer lies in it."""
+
+    def __init__(self, lifetimes: Mapping[int, Lifetime], limit: int) -> None:
+        self.offsets, self.nbytes = place(lifetimes)
+        if self.nbytes > limit:
+            raise EdgeconvError(f"activations need {self.nbytes:,} bytes, more than the limit of {limit:,}; raise it "
+                                "with Interpreter(..., memory_limit=bytes), or use a smaller batch")  # fmt: skip
+        self._block = aligned_block(self.nbytes)
+
+    def view(self, index: int, shape: tuple[int, ...], dtype: str) -> Array:
+        """The buffer `index` as an array."""
+        nbytes = prod(shape) * np.dtype(dtype).itemsize
+        offset = self.offsets[index]
+        return self._block[offset : offset + nbytes].view(dtype).reshape(shape)
+
+
+class ScratchPool:
+    """Working memory, reused by one step after another.
+
+    A step that needs more than there is gets a new, larger block; earlier steps keep theirs.
+    """
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._block = aligned_block(0)
+        self.nbytes = 0
+
+    def for_step(self) -> StepScratch:
+        """The scratch of one step."""
+        return StepScratch(self)
+
+    def take(self, offset: int, nbytes: int) -> tuple[Array, int]:
+        """`nbytes` from `offset` on, and where the next request may start."""
+        if offset + nbytes > self._block.size:
+            size = max(nbytes, min(2 * self._block.size, 1 << 22))
+            if self.nbytes + size > self._limit:
+                raise EdgeconvError(f"working memory needs more than the limit of {self._limit:,} bytes; raise it with "
+                                    "Interpreter(..., memory_limit=bytes), or use a smaller batch")  # fmt: skip
+            self._block, offset = aligned_block(size), 0
+            self.nbytes += size
+        return self._block[offset : offset + nbytes], offset + _round_up(nbytes)
+
+
+class StepScratch:
+    """Hands out disjoint arrays to one step."""
+
+    def __init__(self, pool: ScratchPool) -> None:
+        self._pool, self._offset = pool, 0
+
+    def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
+        """An uninitialised array, aligned to 64 bytes."""
+        nbytes = prod(shape) * np.dtype(dtype).itemsize
+        block, self._offset = self._pool.take(self._offset, nbytes)
+        return block.view(dtype).reshape(tuple(shape))

@@ -1,0 +1,162 @@
+"""Interpreter: runs a `.edge` file with NumPy alone.
+
+it = Interpreter("model.edge")
+y, = it.run(None, {"input": x})        # ONNX Runtime's call
+y = it(x)                              # the short one
+it.allocate_tensors(); it.set_tensor(...); it.invoke(); it.get_tensor(...)      # LiteRT's
+"""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from edgeconv.core import Array, TensorType, dequantize, quantize
+from edgeconv.errors import DataError
+from edgeconv.runtime.litert import LiteRTCalls
+from edgeconv.runtime.planner import Plan, build_plan
+from edgeconv.runtime.program import ABSENT, Program
+
+__all__ = ["DEFAULT_MEMORY_LIMIT", "Interpreter", "Tap"]
+
+DEFAULT_MEMORY_LIMIT = 1 << 31
+_PLANS_KEPT = 4
+
+Tap = Callable[[str, Array], None]
+"""Called with (tensor name, array) after each step; the array is only valid during the call."""
+
+
+class Interpreter(LiteRTCalls):
+    """A loaded model. Not for use from several threads at once: make one per thread.
+
+    source: path, bytes, or a Program. memory_limit: bytes that activations (and again working memory) may take.
+    Raises InvalidModelError for anything but a sound model.
+    """
+
+    def __init__(
+        self, source: str | os.PathLike[str] | bytes | memoryview | Program, *, memory_limit: int = DEFAULT_MEMORY_LIMIT
+    ) -> None:
+        self.program = source if isinstance(source, Program) else _read(source)
+        self._limit = memory_limit
+        self._plans: OrderedDict[tuple[tuple[int, ...], ...], Plan] = OrderedDict()
+        super().__init__()
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, in order."""
+        return [self.program.tensors[index].name for index in self.program.inputs]
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the outputs, in order."""
+        return [self.program.tensors[index].name for index in self.program.outputs]
+
+    def input_type(self, name: str) -> TensorType:
+        """The type of the input called `name`."""
+        return self.program.tensors[self.program.inputs[self.input_names.index(name)]].type
+
+    def __call__(self, *arrays: Array, raw: bool = False) -> Any:
+        """Run on positional inputs; one output comes alone, several as a list."""
+        if len(arrays) != len(self.program.inputs):
+            raise DataError(f"the model has {len(self.program.inputs)} inputs {self.input_names}, found {len(arrays)}")
+        outputs = self.run(None, dict(zip(self.input_names, arrays, strict=True)), raw=raw)
+        return outputs[0] if len(outputs) == 1 else outputs
+
+    def run(
+        self,
+        output_names: Sequence[str] | None,
+        feeds: Mapping[str, Array],
+        *,
+        raw: bool = False,
+        tap: Tap | None = None,
+    ) -> list[Array]:
+        """Outputs for the inputs in `feeds`, by name.
+
+        Float input to an int8 model is quantized, int8 output is dequantized; with `raw` it stays int8. int8 input
+        is taken as it is. `tap` sees every tensor as it is computed. The outputs are the caller's own copies.
+        """
+        arrays = self._inputs(feeds)
+        plan = self.plan_for([array.shape for array in arrays])
+        for index, array in zip(self.program.inputs, arrays, strict=True):
+            np.copyto(plan.arrays[index], array)
+        self._execute(plan, tap)
+        wanted = self._outputs(output_names)
+        return [_export(plan.arrays[index], plan.types[index], raw) for index in wanted]
+
+    def plan_for(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
+        """The plan for input shapes, made once and kept for the last few shapes."""
+        key = tuple(tuple(shape) for shape in shapes)
+        if key not in self._plans:
+            self._plans[key] = build_plan(self.program, dict(zip(self.program.inputs, key, strict=True)), self._limit)
+            if len(self._plans) > _PLANS_KEPT:
+                self._plans.popitem(last=False)
+        self._plans.move_to_end(key)
+        return self._plans[key]
+
+    def _execute(self, plan: Plan, tap: Tap | None = None) -> None:
+        if tap is None:
+            for _, kernel in plan.kernels:
+                kernel()
+            return
+        tensors = self.program.tensors
+        for index in self.program.inputs:
+            tap(tensors[index].name, plan.arrays[index])
+        for step, kernel in plan.kernels:
+            kernel()
+            for index in step.outputs:
+                if index != ABSENT:
+                    tap(tensors[index].name, plan.arrays[index])
+
+    def _inputs(self, feeds: Mapping[str, Array]) -> list[Array]:
+        names = self.input_names
+        unknown = sorted(set(feeds) - set(names))
+        if unknown:
+            raise DataError(f"the model has no input {unknown[0]!r}; its inputs are {names}")
+        missing = [name for name in names if name not in feeds]
+        if missing:
+            raise DataError(f"input {missing[0]!r} is missing; the model's inputs are {names}")
+        arrays = [
+            _import(np.asarray(feeds[name]), self.program.tensors[index].type, name)
+            for name, index in zip(names, self.program.inputs, strict=True)
+        ]
+        return arrays
+
+    def _outputs(self, names: Sequence[str] | None) -> Sequence[int]:
+        if names is None:
+            return self.program.outputs
+        known = dict(zip(self.output_names, self.program.outputs, strict=True))
+        for name in names:
+            if name not in known:
+                raise DataError(f"the model has no output {name!r}; its outputs are {list(known)}")
+        return [known[name] for name in names]
+
+
+def _read(source: str | os.PathLike[str] | bytes | memoryview) -> Program:
+    from edgeconv.runtime.reader import read_program
+
+    return read_program(source)
+
+
+def _import(array: Array, known: TensorType, name: str) -> Array:
+    """An input array in the tensor's dtype, its shape checked."""
+    fits = len(array.shape) == known.rank and all(
+        not isinstance(want, int) or have == want for have, want in zip(array.shape, known.shape, strict=True)
+    )
+    if not fits:
+        raise DataError(f"input {name!r} has shape {list(array.shape)}, the model needs {known}")
+    if array.dtype.name == known.dtype:
+        return array
+    if known.q is not None and array.dtype.kind == "f":
+        return quantize(array, known.q, known.dtype)
+    if not np.can_cast(array.dtype, known.dtype, "same_kind") or known.q is not None:
+        raise DataError(f"input {name!r} is {array.dtype.name}, the model needs {known}")
+    return array.astype(known.dtype)
+
+
+def _export(array: Array, known: TensorType, raw: bool) -> Array:
+    """The caller's own copy of an output."""
+    return array.copy() if raw or known.q is None else dequantize(array, known.q)

@@ -1,0 +1,111 @@
+"""LiteRT's (TensorFlow Lite's) method names, so that a script for it changes only its import."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from edgeconv.core import Array, TensorType
+from edgeconv.errors import DataError
+
+if TYPE_CHECKING:
+    from edgeconv.runtime.planner import Plan
+    from edgeconv.runtime.program import Program
+
+__all__ = ["LiteRTCalls"]
+
+
+class LiteRTCalls:
+    """The stateful interface: allocate_tensors, set_tensor, invoke, get_tensor. Symbolic dimensions start at 1."""
+
+    program: Program
+
+    def __init__(self) -> None:
+        self._shapes: dict[int, tuple[int, ...]] = {
+            index: tuple(dim if isinstance(dim, int) else 1 for dim in self.program.tensors[index].type.shape)
+            for index in self.program.inputs
+        }
+
+    def plan_for(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
+        """The plan for input shapes."""
+        raise NotImplementedError
+
+    def _execute(self, plan: Plan) -> None:
+        raise NotImplementedError
+
+    def _current(self) -> Plan:
+        return self.plan_for([self._shapes[index] for index in self.program.inputs])
+
+    def allocate_tensors(self) -> None:
+        """Plan for the current input shapes; done by the first `invoke` otherwise."""
+        self._current()
+
+    def resize_tensor_input(self, input_index: int, tensor_size: Sequence[int], strict: bool = False) -> None:
+        """Give an input another shape; only its symbolic dimensions may change."""
+        declared = self.program.tensors[self._input(input_index)].type
+        size = tuple(int(dim) for dim in tensor_size)
+        fixed = zip(declared.shape, size, strict=False)
+        if len(size) != declared.rank or any(isinstance(want, int) and want != have for want, have in fixed):
+            raise DataError(f"input {input_index} is {declared}; it cannot take the shape {list(size)}")
+        self._shapes[input_index] = size
+
+    def get_input_details(self) -> list[dict[str, Any]]:
+        """One dictionary per input: name, index, shape, shape_signature, dtype, quantization."""
+        return [self._details(index) for index in self.program.inputs]
+
+    def get_output_details(self) -> list[dict[str, Any]]:
+        """One dictionary per output, as `get_input_details`."""
+        return [self._details(index) for index in self.program.outputs]
+
+    def set_tensor(self, tensor_index: int, value: Array) -> None:
+        """Copy `value` into an input; its dtype and shape must be those of the details."""
+        index = self._input(tensor_index)
+        target = self._current().arrays[index]
+        value = np.asarray(value)
+        if value.shape != target.shape or value.dtype != target.dtype:
+            wanted = f"{target.dtype.name}{list(target.shape)}"
+            raise DataError(f"input {index} needs {wanted}, found {value.dtype.name}{list(value.shape)}")
+        np.copyto(target, value)
+
+    def invoke(self) -> None:
+        """Run on the inputs set before."""
+        self._execute(self._current())
+
+    def get_tensor(self, tensor_index: int) -> Array:
+        """A copy of an output (or of an input, until `invoke`), in its own dtype."""
+        arrays = self._current().arrays
+        if tensor_index not in arrays:
+            raise DataError(f"there is no tensor {tensor_index}; see get_output_details()")
+        return arrays[tensor_index].copy()
+
+    def _input(self, index: int) -> int:
+        if index not in self.program.inputs:
+            raise DataError(f"tensor {index} is no input; the inputs are {list(self.program.inputs)}")
+        return index
+
+    def _details(self, index: int) -> dict[str, Any]:
+        tensor, resolved = self.program.tensors[index], self._current().types[index]
+        return {
+            "name": tensor.name,
+            "index": index,
+            "shape": np.array(resolved.ints, np.int32),
+            "shape_signature": np.array([d if isinstance(d, int) else -1 for d in tensor.type.shape], np.int32),
+            "dtype": np.dtype(resolved.dtype).type,
+            **_quantization(tensor.type),
+        }
+
+
+def _quantization(known: TensorType) -> dict[str, Any]:
+    q = known.q
+    scales = np.array(q.scale if q else [], np.float32)
+    zero_points = np.array(q.zero_point if q else [], np.int32)
+    return {
+        "quantization": (q.scale[0], q.zero_point[0]) if q else (0.0, 0),
+        "quantization_parameters": {
+            "scales": scales,
+            "zero_points": zero_points,
+            "quantized_dimension": (q.axis or 0) if q else 0,
+        },
+    }
