@@ -40,7 +40,7 @@ class Node:
 class Graph:
     """Nodes in execution order, the type of every value, and the names of inputs and outputs.
 
-    `metadata` is kept in the file: provenance, options. `log` says what each pass did: (pass, nodes before, after).
+    `metadata` is kept in the file: provenance, options. `log` says what each pass did: (pass, nodes changed, nodes fewer).
     """
 
     nodes: list[Node]

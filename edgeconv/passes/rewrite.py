@@ -1,0 +1,140 @@
+"""The rewrite driver: the only place where a pass changes a graph.
+
+A rule looks at one node and the graph around it and returns the expression that computes the node's outputs instead
+(a tuple of expressions for several outputs), or None. What is no longer used is dropped afterwards.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TypeAlias, TypeVar
+
+from edgeconv.core import Array, TensorType
+from edgeconv.graph import Emitter, Graph, Node
+from edgeconv.ops.base import Expr, Operator, Ref
+
+__all__ = ["Rule", "View", "rewrite"]
+
+_log = logging.getLogger("edgeconv.passes")
+_O = TypeVar("_O", bound=Operator)
+
+
+class View:
+    """What a rule may ask of the graph. Producers are those already rewritten in this sweep."""
+
+    def __init__(self, graph: Graph) -> None:
+        self._types = graph.types
+        self._outputs = set(graph.outputs)
+        self._producers: dict[str, Node] = {}
+        self._uses = Counter(name for node in graph.nodes for name in node.inputs if name)
+        self._uses.update(graph.outputs)
+
+    def ref(self, name: str) -> Ref:
+        """The value called `name` as an expression."""
+        return Ref(name, self._types[name])
+
+    def refs(self, node: Node) -> list[Ref | None]:
+        """A node's inputs as expressions, None for absent ones."""
+        return [self.ref(name) if name else None for name in node.inputs]
+
+    def type(self, name: str) -> TensorType:
+        """The type of a value."""
+        return self._types[name]
+
+    def constant(self, name: str) -> Array | None:
+        """The value of a constant, None for anything that a node computes."""
+        return None if not name or name in self._producers else self._types[name].value
+
+    def producer(self, name: str, op: type[_O] | None = None) -> Node | None:
+        """The node that computes `name`, if there is one and it is an `op`."""
+        node = self._producers.get(name)
+        return node if node is not None and (op is None or isinstance(node.op, op)) else None
+
+    def is_output(self, name: str) -> bool:
+        """True for an output of the graph."""
+        return name in self._outputs
+
+    def only_use(self, name: str) -> bool:
+        """True when exactly one node reads `name` once, and it is no output of the graph."""
+        return self._uses[name] == 1 and name not in self._outputs
+
+    def decline(self, node: Node, reason: str) -> None:
+        """Say at debug level why a rule left `node` alone; returns None, so that a rule can return it."""
+        _log.debug("%s left alone: %s", node.label, reason)
+
+    def _add(self, node: Node) -> None:
+        self._producers.update((name, node) for name in node.outputs if name)
+
+    def _alias(self, name: str, target: str) -> None:
+        self._uses[target] += self._uses[name] - 1
+
+
+Rule: TypeAlias = Callable[[Node, View], "Expr | tuple[Expr | None, ...] | None"]
+
+
+def rewrite(graph: Graph, rule: Rule) -> int:
+    """Offer every node to `rule`, in order, in one sweep; returns how many it replaced."""
+    sweep = _Sweep(graph)
+    for node in graph.nodes:
+        sweep.offer(node, rule)
+    graph.nodes = sweep.emitter.nodes
+    graph.prune()
+    return sweep.changed
+
+
+class _Sweep:
+    def __init__(self, graph: Graph) -> None:
+        self.view = View(graph)
+        self.emitter = Emitter(graph.types)
+        self.alias: dict[str, str] = {}
+        self.changed = 0
+
+    def offer(self, node: Node, rule: Rule) -> None:
+        if any(name in self.alias for name in node.inputs):
+            node = replace(node, inputs=tuple(self.alias.get(name, name) for name in node.inputs))
+        results = rule(node, self.view)
+        if results is None or not self._replace(node, results):
+            self.emitter.nodes.append(node)
+            self.view._add(node)
+
+    def _replace(self, node: Node, results: Expr | tuple[Expr | None, ...]) -> bool:
+        exprs = results if isinstance(results, tuple) else (results,)
+        for name, expr in zip(node.outputs, exprs, strict=False):
+            if isinstance(expr, Ref) and self.view.is_output(name) and not self._can_rename(expr.name):
+                return False
+        start = len(self.emitter.nodes)
+        old = {name: self.emitter.types.pop(name) for name in node.outputs if name}
+        found = self.emitter.emit(exprs, node.outputs, node.name)
+        for new in self.emitter.nodes[start:]:
+            self.view._add(new)
+        for name, ref in found.items():
+            if ref.name != name:
+                self._redirect(name, ref.name)
+        self.emitter.types.update((name, known) for name, known in old.items() if name not in self.emitter.types)
+        self.changed += 1
+        return True
+
+    def _can_rename(self, name: str) -> bool:
+        return self.view.producer(name) is not None and not self.view.is_output(name)
+
+    def _redirect(self, name: str, target: str) -> None:
+        if not self.view.is_output(name):
+            self.alias[name] = target
+            self.view._alias(name, target)
+            return
+        # An output keeps its name: the value that it now is takes that name everywhere.
+        self.alias[target] = name
+        self.emitter.types[name] = self.emitter.types[target]
+        for position, node in enumerate(self.emitter.nodes):
+            if target in node.inputs or target in node.outputs:
+                renamed = replace(
+                    node,
+                    inputs=tuple(name if n == target else n for n in node.inputs),
+                    outputs=tuple(name if n == target else n for n in node.outputs),
+                )
+                self.emitter.nodes[position] = renamed
+                self.view._add(renamed)
+        self.alias.update((old, name) for old, new in list(self.alias.items()) if new == target)
