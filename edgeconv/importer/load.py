@@ -53,6 +53,8 @@ def load_onnx(
     for node in graph.node:
         builder.add_node(node)
     built = builder.finish([value.name for value in graph.output])
+    built.log.append(("import", len(graph.node), len(graph.node) - len(built.nodes)))
+    built.metadata["source.operators"] = str(len(graph.node))
     built.metadata["source.sha256"] = digest
     built.metadata["source.producer"] = f"{model.producer_name} {model.producer_version}".strip()
     built.check()

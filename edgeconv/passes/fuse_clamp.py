@@ -27,10 +27,12 @@ def _rule(node: Node, view: View) -> Expr | None:
     if source is None or not isinstance(source.op, (Clamp, ClampedBinary, Conv, Dense)):
         return None
     if not view.only_use(node.inputs[0]):
-        return view.decline(node, "its input is used elsewhere, too")
-    if not view.type(node.inputs[0]).is_float:
+        view.decline(node, "its input is used elsewhere, too")
+        return None
+    if not view.type_of(node.inputs[0]).is_float:
         return None
     low, high = max(source.op.low, node.op.low), min(source.op.high, node.op.high)
     if low > high:
-        return view.decline(node, "the two ranges do not meet")
+        view.decline(node, "the two ranges do not meet")
+        return None
     return replace(source.op, low=low, high=high)(*view.refs(source))

@@ -40,7 +40,7 @@ class View:
         """A node's inputs as expressions, None for absent ones."""
         return [self.ref(name) if name else None for name in node.inputs]
 
-    def type(self, name: str) -> TensorType:
+    def type_of(self, name: str) -> TensorType:
         """The type of a value."""
         return self._types[name]
 
