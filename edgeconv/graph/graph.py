@@ -41,6 +41,7 @@ class Graph:
     """Nodes in execution order, the type of every value, and the names of inputs and outputs.
 
     `metadata` is kept in the file: provenance, options. `log` says what each pass did: (pass, nodes changed, nodes fewer).
+    `float_reasons` says, of a quantized graph, why a node stayed in float: first output -> reason.
     """
 
     nodes: list[Node]
@@ -49,6 +50,7 @@ class Graph:
     outputs: list[str]
     metadata: dict[str, str] = field(default_factory=dict)
     log: list[tuple[str, int, int]] = field(default_factory=list)
+    float_reasons: dict[str, str] = field(default_factory=dict)
 
     def copy(self) -> Graph:
         """A graph that can be changed without changing this one (arrays are shared; nobody writes to them)."""
@@ -59,6 +61,7 @@ class Graph:
             list(self.outputs),
             dict(self.metadata),
             list(self.log),
+            dict(self.float_reasons),
         )
 
     def producers(self) -> dict[str, Node]:

@@ -129,6 +129,10 @@ class Operator:
     """None: the operator stays in float."""
     view: ClassVar[bool] = False
     """True: output 0 has the bytes of input 0 in the same order (Reshape), so it needs no buffer of its own."""
+    elementwise: ClassVar[bool] = False
+    """True: every output element depends on the input elements at its place alone."""
+    channel_axis: ClassVar[int] = 1
+    """Where the input's channels are, for an operator with a weight."""
     folds: ClassVar[bool] = True
     """False: never evaluated while converting, even on constants."""
 
@@ -162,6 +166,10 @@ class Operator:
     def tables(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> tuple[Array, ...]:
         """Constants that the int8 form needs (an exp table); made at conversion, appended to the inputs."""
         return ()
+
+    def mean_response(self, mean: Array, weight: Array) -> Array | None:
+        """For an operator with a weight: its mean output (channels,) without bias, for input channels of this mean."""
+        return None
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         """Multiply-accumulate operations for these static types."""

@@ -29,6 +29,7 @@ class ClampedBinary(Operator):
     high: float = inf
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 1))
+    elementwise: ClassVar[bool] = True
     ufunc: ClassVar[np.ufunc]
 
     def infer(self, a: TensorType, b: TensorType) -> tuple[TensorType, ...]:

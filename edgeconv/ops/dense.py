@@ -28,6 +28,8 @@ class Dense(Operator):
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,), weight=1, weight_axis=1, bias=2)
 
+    channel_axis: ClassVar[int] = -1
+
     def infer(self, x: TensorType, weight: TensorType, bias: TensorType | None = None) -> tuple[TensorType, ...]:
         if x.rank < 1 or weight.rank != 2 or x.shape[-1] != weight.shape[0]:
             raise ShapeError(f"input {x} does not fit weight {weight}: the last dimension must be the weight's first")
@@ -47,6 +49,10 @@ class Dense(Operator):
         return (
             _plan_int8(self, x, weight, bias, y, scratch) if x.q is not None else _plan_float(self, x, weight, bias, y)
         )
+
+    def mean_response(self, mean: Array, weight: Array) -> Array:
+        response: Array = mean @ weight
+        return response
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return inputs[0].size * inputs[1].ints[1]

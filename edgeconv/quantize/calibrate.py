@@ -1,0 +1,51 @@
+"""Calibration: samples stream through the float program, a tap feeds the statistics."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+
+import numpy as np
+
+from edgeconv.core import Array
+from edgeconv.errors import DataError
+from edgeconv.export.program import to_program
+from edgeconv.graph import Graph
+from edgeconv.quantize.statistics import Statistics
+from edgeconv.runtime import Interpreter
+
+__all__ = ["Progress", "collect"]
+
+Progress = Callable[[int], None]
+"""Called with the number of samples done so far."""
+
+
+def collect(
+    graph: Graph,
+    batches: Iterable[Mapping[str, Array]],
+    channel_axes: Mapping[str, int | None],
+    progress: Progress | None = None,
+) -> dict[str, Statistics]:
+    """Statistics of the values named in `channel_axes` (name -> axis of channel means, or None) over all batches.
+
+    DataError when there is no sample, or when the network itself gives NaN or infinity on one.
+    """
+    interpreter = Interpreter(to_program(graph))
+    seen = {name: Statistics(axis) for name, axis in channel_axes.items()}
+
+    def tap(name: str, array: Array) -> None:
+        if name in seen:
+            seen[name].add(array)
+
+    done = 0
+    for batch in batches:
+        interpreter.run([], batch, tap=tap)
+        done += len(next(iter(batch.values()))) if batch else 1
+        if progress is not None:
+            progress(done)
+    if not done:
+        raise DataError("there is no calibration sample; pass at least one, better a hundred")
+    for name, statistics in seen.items():
+        if not np.isfinite([statistics.minimum, statistics.maximum]).all():
+            raise DataError(f"the float network gives NaN or infinity in {name!r} on these samples; is the "
+                            "preprocessing right?")  # fmt: skip
+    return seen

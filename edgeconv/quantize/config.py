@@ -1,0 +1,28 @@
+"""The options of post-training quantization."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeconv.errors import UsageError
+from edgeconv.quantize.observers import OBSERVERS
+
+__all__ = ["QuantConfig"]
+
+
+@dataclass(frozen=True)
+class QuantConfig:
+    """How to quantize: the observer that picks activation ranges, what stays in float, and the refinements.
+
+    `exclude`: shell patterns matched against node and output names. `exclude_op`: operator types, edgeconv's or
+    ONNX's, in any case. `bias_correction`: make up in the bias for the mean error of rounded weights.
+    """
+
+    method: str = "mse"
+    exclude: tuple[str, ...] = ()
+    exclude_op: tuple[str, ...] = ()
+    bias_correction: bool = True
+
+    def __post_init__(self) -> None:
+        if self.method not in OBSERVERS:
+            raise UsageError(f"there is no calibration method {self.method!r}; choose from {', '.join(OBSERVERS)}")

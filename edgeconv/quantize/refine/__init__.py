@@ -1,0 +1,1 @@
+"""Refinements of a quantized network: one file each."""

@@ -1,0 +1,136 @@
+"""Which nodes become int8, and why the others do not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+
+from edgeconv.errors import UsageError
+from edgeconv.graph import Graph, Node
+from edgeconv.ops.base import QuantRule
+from edgeconv.quantize.config import QuantConfig
+
+__all__ = ["Selection", "activation_inputs", "is_table", "select"]
+
+_ONNX_NAMES = {"gemm": ("dense",), "matmul": ("dense", "matmul"), "relu": ("clamp",), "clip": ("clamp",)}
+"""ONNX operator types that edgeconv calls otherwise."""
+
+
+class Selection:
+    """The nodes (by their first output) that compute in int8, and the reasons of those that do not."""
+
+    def __init__(self) -> None:
+        self.int8: set[str] = set()
+        self.reasons: dict[str, str] = {}
+
+    def has(self, node: Node) -> bool:
+        """True when `node` computes in int8."""
+        return node.outputs[0] in self.int8
+
+
+def select(graph: Graph, config: QuantConfig) -> Selection:
+    """Decide for every node. UsageError for a pattern or type that matches nothing."""
+    excluded = _excluded(graph, config)
+    chosen = Selection()
+    for node in graph.nodes:
+        reason = excluded.get(node.outputs[0]) or _obstacle(graph, node)
+        if reason is None:
+            chosen.int8.add(node.outputs[0])
+        elif any(graph.types[name].is_float for name in node.outputs if name):
+            chosen.reasons[node.outputs[0]] = reason
+    _drop_islands(graph, chosen)
+    return chosen
+
+
+def activation_inputs(graph: Graph, node: Node) -> list[int]:
+    """Positions of the inputs that an int8 form of `node` reads as int8."""
+    rule = node.op.quant or QuantRule()
+    chosen = range(len(node.inputs)) if rule.activations is None else rule.activations
+    return [i for i in chosen if i < len(node.inputs) and node.inputs[i] and i not in (rule.weight, rule.bias)]
+
+
+def is_table(graph: Graph, node: Node) -> bool:
+    """True when `node` maps one activation elementwise, so that a table of 256 entries can take its place."""
+    rule = node.op.quant
+    if rule is None or len(node.outputs) != 1:
+        return False
+    variable = [name for name in node.inputs if name and graph.constant(name) is None]
+    scalars = all(graph.types[name].size == 1 for name in node.inputs if name and name not in variable)
+    if len(variable) != 1 or not scalars:
+        return False
+    known, result = graph.types[variable[0]], graph.types[node.outputs[0]]
+    return (rule.table or node.op.elementwise) and known.shape == result.shape
+
+
+def _obstacle(graph: Graph, node: Node) -> str | None:
+    """Why `node` cannot compute in int8, or None."""
+    rule = node.op.quant
+    if rule is None:
+        return "it has no int8 kernel"
+    if rule.weight_only and not rule.activations:
+        return "int8 weights, float state"
+    positions = activation_inputs(graph, node)
+    variable = [i for i in positions if graph.constant(node.inputs[i]) is None]
+    if not variable:
+        return "none of its inputs is an activation"
+    if rule.table and not is_table(graph, node):
+        return "it is not a function of one activation alone"
+    touched = [graph.types[node.inputs[i]] for i in positions] + [graph.types[name] for name in node.outputs if name]
+    other = next((known for known in touched if known.dtype != "float32"), None)
+    if other is not None:
+        return f"it computes in {other.dtype}"
+    return _weight_obstacle(graph, node, rule)
+
+
+def _weight_obstacle(graph: Graph, node: Node, rule: QuantRule) -> str | None:
+    for position, what in ((rule.weight, "weight"), (rule.bias, "bias")):
+        if position is None or position >= len(node.inputs) or not node.inputs[position]:
+            continue
+        if graph.constant(node.inputs[position]) is None:
+            return f"its {what} is computed at run time"
+    return None
+
+
+def _drop_islands(graph: Graph, chosen: Selection) -> None:
+    """Movement and tables between float operators stay in float: converting there and back gains nothing."""
+    producers, consumers = graph.producers(), graph.consumers()
+
+    def anchored(node: Node) -> bool:
+        rule = node.op.quant
+        if rule is None or not (rule.shared or is_table(graph, node)):
+            return True
+        before = (producers[name] for name in node.inputs if name in producers)
+        after = (other for name in node.outputs for other in consumers.get(name, []))
+        return any(chosen.has(other) for other in (*before, *after))
+
+    for _ in range(len(graph.nodes)):
+        islands = [node for node in graph.nodes if chosen.has(node) and not anchored(node)]
+        for node in islands:
+            chosen.int8.discard(node.outputs[0])
+            chosen.reasons[node.outputs[0]] = "all operators around it are in float"
+        if not islands:
+            return
+
+
+def _excluded(graph: Graph, config: QuantConfig) -> dict[str, str]:
+    names = {node.outputs[0]: (node.name, *node.outputs) for node in graph.nodes}
+    found: dict[str, str] = {}
+    for pattern in config.exclude:
+        hits = [key for key, known in names.items() if any(fnmatchcase(name, pattern) for name in known if name)]
+        every = sorted({name for known in names.values() for name in known if name})
+        _require(hits, f"--exclude {pattern!r} matches no node", pattern, every)
+        found.update((key, f"excluded by {pattern!r}") for key in hits)
+    for op_type in config.exclude_op:
+        wanted = _ONNX_NAMES.get(op_type.lower(), (op_type.lower(), op_type.lower().replace("normalization", "norm")))
+        hits = [node.outputs[0] for node in graph.nodes if node.op_name.lower() in wanted]
+        _require(hits, f"--exclude-op {op_type!r} matches no node", op_type, sorted({n.op_name for n in graph.nodes}))
+        found.update((key, f"excluded by type {op_type!r}") for key in hits)
+    return found
+
+
+def _require(hits: Sequence[str], problem: str, pattern: str, known: Sequence[str]) -> None:
+    if hits:
+        return
+    near = get_close_matches(pattern.strip("*"), known, n=5, cutoff=0.3) or list(known[:5])
+    raise UsageError(f"{problem}; near names: {', '.join(map(repr, near))}")

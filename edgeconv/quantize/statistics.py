@@ -1,0 +1,92 @@
+"""What calibration remembers of a tensor: constant memory, whatever the number of samples, in any order.
+
+The histogram's bins have a width that is a power of two and edges at its multiples; when a value does not fit, pairs of
+bins are merged and the width doubles. So the result depends on the values alone, not on their order or batches.
+"""
+
+from __future__ import annotations
+
+from math import ceil, frexp
+
+import numpy as np
+
+from edgeconv.core import Array
+
+__all__ = ["Statistics"]
+
+HALF_BINS = 4096
+"""Bins on either side of zero."""
+_SAMPLED = 1 << 15
+"""Elements per sample that go into the histogram; of larger tensors every n-th."""
+
+
+class Statistics:
+    """Minimum, maximum, histogram and channel means of one tensor."""
+
+    def __init__(self, channel_axis: int | None = None) -> None:
+        self.minimum, self.maximum = np.inf, -np.inf
+        self.zeros = 0
+        self.bins = np.zeros(2 * HALF_BINS, np.int64)
+        self.exponent: int | None = None
+        self._axis = channel_axis
+        self._channel_sum: Array | float = 0.0
+        self._channel_count = 0
+
+    def add(self, x: Array) -> None:
+        """Take in one batch; axis 0 is the batch."""
+        if x.size == 0:
+            return
+        self.minimum = min(self.minimum, float(x.min()))
+        self.maximum = max(self.maximum, float(x.max()))
+        if self._axis is not None and x.ndim > 1:
+            axes = tuple(axis for axis in range(x.ndim) if axis != self._axis % x.ndim)
+            self._channel_sum = self._channel_sum + x.sum(axis=axes, dtype=np.float64)
+            self._channel_count += x.size // x.shape[self._axis]
+        self._grow(max(abs(self.minimum), abs(self.maximum)))
+        self._count(_sample(x))
+
+    @property
+    def channel_mean(self) -> Array | None:
+        """Mean of each channel, shape (channels,), where it was asked for."""
+        return np.asarray(self._channel_sum) / self._channel_count if self._channel_count else None
+
+    def _grow(self, largest: float) -> None:
+        needed = frexp(largest)[1] - 12 if largest > 0 else -126
+        needed = max(needed, -126)
+        if self.exponent is None:
+            self.exponent = needed
+        while self.exponent < needed:
+            self.bins = _halve(self.bins)
+            self.exponent += 1
+
+    def _count(self, values: Array) -> None:
+        assert self.exponent is not None
+        self.zeros += int(values.size - np.count_nonzero(values))
+        places = np.floor(values.astype(np.float32) * np.float32(2.0**-self.exponent)).astype(np.int64)
+        places += HALF_BINS
+        np.clip(places, 0, 2 * HALF_BINS - 1, out=places)
+        self.bins += np.bincount(places, minlength=2 * HALF_BINS)
+
+    def histogram(self) -> tuple[Array, Array]:
+        """(centres, counts) of the bins that hold something, zeros left out."""
+        width = 2.0 ** (self.exponent or 0)
+        counts = self.bins.astype(np.float64)
+        counts[HALF_BINS] -= self.zeros
+        centres = (np.arange(-HALF_BINS, HALF_BINS) + 0.5) * width
+        used = counts > 0
+        return np.clip(centres[used], self.minimum, self.maximum), counts[used]
+
+
+def _halve(bins: Array) -> Array:
+    """Pairs of bins merged, zero staying in the middle."""
+    merged = bins.reshape(-1, 2).sum(axis=1)
+    empty = np.zeros(HALF_BINS // 2, np.int64)
+    return np.concatenate([empty, merged, empty])
+
+
+def _sample(x: Array) -> Array:
+    """All elements of a small tensor, every n-th (n odd) of each sample of a large one."""
+    rows = x.reshape(x.shape[0], -1) if x.ndim > 1 else x.reshape(1, -1)
+    step = ceil(rows.shape[1] / _SAMPLED) | 1
+    sampled: Array = rows[:, ::step].reshape(-1)
+    return sampled
