@@ -1,0 +1,107 @@
+"""Conv and Dense in int8, bit for bit against the formula of DESIGN section 3, written out in integers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from numpy.lib.stride_tricks import sliding_window_view
+
+from edgeconv.core import Array, QParams, TensorType, type_of
+from edgeconv.ops.conv import Conv
+from edgeconv.ops.dense import Dense
+from edgeconv.runtime import Interpreter
+from edgeconv.runtime.program import Program, Step, Tensor
+
+X_Q, Y_Q = QParams.per_tensor(0.031, -7), QParams.per_tensor(0.47, 11)
+
+
+def requantize(acc: Array, scales: Array, axis: int, low: int = -128, high: int = 127) -> Array:
+    """saturate(rint(float32(acc) * float32(sx * sw / sy)) + zy), clamped in the int8 domain."""
+    factor = (np.float64(X_Q.scale[0]) * scales.astype(np.float64) / np.float64(Y_Q.scale[0])).astype(np.float32)
+    shape = [1] * acc.ndim
+    shape[axis] = -1
+    values = np.rint(acc.astype(np.float32) * factor.reshape(shape)).astype(np.int64) + Y_Q.zero_point[0]
+    return np.clip(values, low, high).astype(np.int8)
+
+
+def integers(*shape: int, low: int = -128, high: int = 127, seed: int = 1) -> Array:
+    return np.random.default_rng([seed, *shape]).integers(low, high + 1, shape).astype(np.int8)
+
+
+def run_one(op: Conv | Dense, x: Array, weight: Array, w_q: QParams, bias: Array | None) -> Array:
+    known = [Tensor("x", TensorType("int8", x.shape, X_Q)), Tensor("w", type_of(weight, w_q))]
+    types = [known[0].type, known[1].type]
+    if bias is not None:
+        known.append(Tensor("b", type_of(bias)))
+        types.append(known[2].type)
+    y = op.infer(*types)[0]
+    known.append(Tensor("y", TensorType("int8", y.shape, Y_Q)))
+    step = Step(op, tuple(range(len(known) - 1)), (len(known) - 1,))
+    found: Array = Interpreter(Program(tuple(known), (step,), (0,), (len(known) - 1,)))(x, raw=True)
+    return found
+
+
+def conv_accumulator(x: Array, w: Array, bias: Array | None, conv: Conv) -> Array:
+    """int64 sums over explicit windows of the input with its zero point taken off (so that padding is zero)."""
+    centred = x.astype(np.int64) - X_Q.zero_point[0]
+    top, left, bottom, right = conv.pads
+    padded = np.pad(centred, ((0, 0), (0, 0), (top, bottom), (left, right)))
+    dh, dw = conv.dilations
+    span = ((w.shape[2] - 1) * dh + 1, (w.shape[3] - 1) * dw + 1)
+    windows = sliding_window_view(padded, span, axis=(2, 3))[:, :, :: conv.strides[0], :: conv.strides[1], ::dh, ::dw]
+    per_in, per_out = w.shape[1], w.shape[0] // conv.groups
+    parts = []
+    for g in range(conv.groups):
+        taps = w[g * per_out : (g + 1) * per_out].astype(np.int64)
+        parts.append(np.einsum("nchwij,ocij->nohw", windows[:, g * per_in : (g + 1) * per_in], taps))
+    acc = np.concatenate(parts, axis=1)
+    return acc if bias is None else acc + bias.astype(np.int64).reshape(1, -1, 1, 1)
+
+
+@pytest.mark.parametrize("groups", [1, 2, 6])
+@pytest.mark.parametrize("strides", [(1, 1), (2, 1)])
+@pytest.mark.parametrize("pads", [(0, 0, 0, 0), (1, 2, 0, 1)])
+@pytest.mark.parametrize("dilations", [(1, 1), (1, 2)])
+@pytest.mark.parametrize("biased", [False, True])
+def test_conv(
+    groups: int, strides: tuple[int, int], pads: tuple[int, ...], dilations: tuple[int, int], biased: bool
+) -> None:
+    conv = Conv(strides, pads, dilations, groups)
+    x, w = integers(2, 6, 7, 9), integers(6, 6 // groups, 3, 2, low=-127)
+    scales = np.linspace(0.002, 0.02, 6).astype(np.float32)
+    bias = integers(6).astype(np.int32) * 91 if biased else None
+    found = run_one(conv, x, w, QParams.per_channel(scales, 0), bias)
+    np.testing.assert_array_equal(found, requantize(conv_accumulator(x, w, bias, conv), scales, 1))
+
+
+def test_conv_clamps_in_real_units() -> None:
+    conv = Conv((1, 1), (0, 0, 0, 0), (1, 1), low=0.0, high=6.0)
+    x, w = integers(1, 6, 7, 9), integers(6, 6, 3, 3, low=-127)
+    scales = np.full(6, 0.01, np.float32)
+    found = run_one(conv, x, w, QParams.per_channel(scales, 0), None)
+    # 0.0 is the zero point 11; 6.0 / 0.47 = 12.77 rounds to 13.
+    np.testing.assert_array_equal(found, requantize(conv_accumulator(x, w, None, conv), scales, 1, 11, 24))
+
+
+def test_conv_beyond_float32_stays_exact() -> None:
+    """3 * 3 * 256 taps of 127 * -128 reach 2**25, where float32 skips odd integers."""
+    conv = Conv((1, 1), (1, 1, 1, 1), (1, 1))
+    x = np.full((1, 256, 4, 4), -128, np.int8)
+    x[:, ::3] = integers(1, 86, 4, 4)
+    w = np.full((2, 256, 3, 3), 127, np.int8)
+    w[1] = integers(256, 3, 3, low=-127)
+    scales = np.array([1e-5, 3e-4], np.float32)
+    found = run_one(conv, x, w, QParams.per_channel(scales, 0), None)
+    np.testing.assert_array_equal(found, requantize(conv_accumulator(x, w, None, conv), scales, 1))
+
+
+@pytest.mark.parametrize("biased", [False, True])
+@pytest.mark.parametrize("shape", [(5, 33), (2, 3, 33), (33,)])
+def test_dense(shape: tuple[int, ...], biased: bool) -> None:
+    x, w = integers(*shape), integers(33, 4, low=-127)
+    scales = np.linspace(0.001, 0.03, 4).astype(np.float32)
+    bias = integers(4).astype(np.int32) * 300 if biased else None
+    acc = (x.astype(np.int64) - X_Q.zero_point[0]) @ w.astype(np.int64)
+    acc = acc if bias is None else acc + bias
+    found = run_one(Dense(), x, w, QParams.per_channel(scales, 1), bias)
+    np.testing.assert_array_equal(found, requantize(acc, scales, -1))
