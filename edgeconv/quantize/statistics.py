@@ -36,8 +36,10 @@ class Statistics:
         """Take in one batch; axis 0 is the batch."""
         if x.size == 0:
             return
-        self.minimum = min(self.minimum, float(x.min()))
-        self.maximum = max(self.maximum, float(x.max()))
+        self.minimum = float(np.minimum(self.minimum, x.min()))
+        self.maximum = float(np.maximum(self.maximum, x.max()))
+        if not (np.isfinite(self.minimum) and np.isfinite(self.maximum)):
+            return  # the caller reports it; nothing can be counted
         if self._axis is not None and x.ndim > 1:
             axes = tuple(axis for axis in range(x.ndim) if axis != self._axis % x.ndim)
             self._channel_sum = self._channel_sum + x.sum(axis=axes, dtype=np.float64)

@@ -19,20 +19,22 @@ _CANDIDATES = 128
 
 
 def entropy_range(seen: Statistics) -> tuple[float, float]:
-    """The best of 128 shares of the range seen; both ends are moved together."""
+    """The best of 128 thresholds t, each standing for the part of the range seen that lies in [-t, t]."""
     low, high = minmax_range(seen)
     if low == high:
         return low, high
     width = 2.0 ** (seen.exponent or 0)
     best, best_divergence = (low, high), np.inf
     for share in np.arange(_CANDIDATES, 0, -1) / _CANDIDATES:
-        first = HALF_BINS + int(np.floor(low * share / width))
-        last = HALF_BINS + int(np.ceil(high * share / width))
+        threshold = float(share) * max(-low, high)
+        candidate = max(low, -threshold), min(high, threshold)
+        first = HALF_BINS + int(np.floor(candidate[0] / width))
+        last = HALF_BINS + int(np.ceil(candidate[1] / width))
         if last - first < _LEVELS:
             break
         divergence = _divergence(seen.bins, first, last)
         if divergence < best_divergence:
-            best, best_divergence = (low * float(share), high * float(share)), divergence
+            best, best_divergence = candidate, divergence
     return best
 
 

@@ -1,0 +1,145 @@
+"""From a float graph to an int8 one: what becomes int8, what stays in float and why, and the borders between."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgeconv.core import TensorType
+from edgeconv.errors import DataError, UsageError
+from edgeconv.export.program import to_program
+from edgeconv.graph import Emitter, Graph
+from edgeconv.ops.add import Add
+from edgeconv.ops.base import Call, Ref
+from edgeconv.ops.clamp import Clamp
+from edgeconv.ops.conv import Conv
+from edgeconv.ops.dense import Dense
+from edgeconv.ops.reshape import Reshape
+from edgeconv.ops.transpose import Transpose
+from edgeconv.quantize import QuantConfig, float_nodes, quantize
+from edgeconv.runtime import Interpreter
+from tests.harness import data, sqnr
+
+X = data(8, 3, 6, 6)
+
+
+def conv(x: Ref | Call, seed: int = 0, bias: float = 0.0) -> Call:
+    weight = data(4, x.type.shape[1], 3, 3, seed=seed)
+    return Conv((1, 1), (1, 1, 1, 1), (1, 1))(x, weight, np.full(4, bias, np.float32))
+
+
+def graph_of(*steps: tuple[str, Call]) -> Graph:
+    emitter = Emitter({"x": TensorType("float32", (8, 3, 6, 6))})
+    for name, call in steps:
+        emitter.emit([call], [name], name)
+    return Graph(emitter.nodes, emitter.types, ["x"], [steps[-1][0]])
+
+
+x = Ref("x", TensorType("float32", (8, 3, 6, 6)))
+C1 = conv(x)
+C1_REF = Ref("c1", C1.type)
+C2 = conv(C1_REF, seed=1)
+C2_REF = Ref("c2", C2.type)
+
+
+def outputs(graph: Graph) -> np.ndarray:
+    found: np.ndarray = Interpreter(to_program(graph))(X)
+    return found
+
+
+def test_a_residual_block_is_int8_from_end_to_end() -> None:
+    graph = graph_of(("c1", C1), ("c2", C2), ("y", Add(low=0.0)(C1_REF, C2_REF)))
+    lowered = quantize(graph, [{"x": X}])
+    assert [node.op_name for node in lowered.nodes] == ["Conv", "Conv", "Add"]
+    assert lowered.types["x"].dtype == lowered.types["y"].dtype == "int8"
+    assert not float_nodes(lowered)
+    assert sqnr(outputs(graph), outputs(lowered)) > 30
+
+
+def test_an_excluded_node_stays_in_float_between_dequantize_and_quantize() -> None:
+    graph = graph_of(("c1", C1), ("c2", C2), ("y", conv(C2_REF, seed=2)))
+    lowered = quantize(graph, [{"x": X}], QuantConfig(exclude=("c2",)))
+    assert [node.op_name for node in lowered.nodes] == ["Conv", "Dequantize", "Conv", "Quantize", "Conv"]
+    assert [(node.name, reason) for node, reason in float_nodes(lowered)] == [("c2", "excluded by 'c2'")]
+    assert sqnr(outputs(graph), outputs(lowered)) > 30
+
+
+def test_exclusion_by_operator_type_and_pattern() -> None:
+    graph = graph_of(("c1", C1), ("c2", C2), ("y", Add()(C1_REF, C2_REF)))
+    assert [n.op_name for n, _ in float_nodes(quantize(graph, [{"x": X}], QuantConfig(exclude_op=("conv",))))] == [
+        "Conv",
+        "Conv",
+    ]
+    assert len(float_nodes(quantize(graph, [{"x": X}], QuantConfig(exclude=("c*",))))) == 2
+
+
+@pytest.mark.parametrize("config", [QuantConfig(exclude=("c3",)), QuantConfig(exclude_op=("Conf",))])
+def test_a_pattern_that_matches_nothing_names_near_ones(config: QuantConfig) -> None:
+    with pytest.raises(UsageError, match=r"matches no node; near names: .*(c1|Conv)"):
+        quantize(graph_of(("c1", C1), ("c2", C2)), [{"x": X}], config)
+
+
+def test_an_unknown_method_is_refused() -> None:
+    with pytest.raises(UsageError, match="choose from mse, minmax, percentile, entropy"):
+        QuantConfig(method="guess")
+
+
+def test_a_chain_of_functions_becomes_one_table() -> None:
+    ref = Ref("c1", C1.type)
+    add = Add()(ref, np.float32(3).reshape(1))
+    graph = graph_of(("c1", C1), ("a", add), ("y", Clamp(0, 6)(Ref("a", add.type))))
+    lowered = quantize(graph, [{"x": X}])
+    assert [str(node.op) for node in lowered.nodes][1:] == ["Lookup(function='Add|Clamp')"]
+    assert sqnr(outputs(graph), outputs(lowered)) > 30
+
+
+def test_moved_data_keeps_its_scale() -> None:
+    turned = Transpose((0, 2, 3, 1))(C1_REF)
+    graph = graph_of(("c1", C1), ("t", turned), ("y", Reshape((0, -1))(Ref("t", turned.type))))
+    lowered = quantize(graph, [{"x": X}])
+    assert lowered.types["c1"].q == lowered.types["t"].q == lowered.types["y"].q
+    assert sqnr(outputs(graph), outputs(lowered)) > 30
+
+
+def test_a_dead_channel_with_a_bias_keeps_its_bias() -> None:
+    weight, bias = data(4, 3, 3, 3), np.array([0.5, -0.25, 100.0, 1e-3], np.float32)
+    weight[2] = 0
+    graph = graph_of(("y", Conv((1, 1), (0, 0, 0, 0), (1, 1))(x, weight, bias)))
+    lowered = quantize(graph, [{"x": X}])
+    found = outputs(lowered)[:, 2]
+    q = lowered.types["y"].q
+    assert q is not None
+    np.testing.assert_allclose(found, 100.0, atol=q.scale[0] * 0.51)
+
+
+def test_bias_correction_takes_the_mean_error_away() -> None:
+    weight = data(16, 3, 1, 1) * np.array([1.0, 1e-3, 1e-3], np.float32).reshape(1, 3, 1, 1)
+    graph = graph_of(("y", Conv((1, 1), (0, 0, 0, 0), (1, 1))(x, weight)))
+    shifted = (X + np.array([0, 40, 40], np.float32).reshape(1, 3, 1, 1)).astype(np.float32)
+    reference = Interpreter(to_program(graph))(shifted)
+
+    def mean_error(corrected: bool) -> float:
+        lowered = quantize(graph, [{"x": shifted}], QuantConfig(bias_correction=corrected))
+        found = Interpreter(to_program(lowered))(shifted)
+        return float(np.abs((found - reference).mean(axis=(0, 2, 3))).mean())
+
+    assert mean_error(True) < 0.5 * mean_error(False)
+
+
+def test_dense_with_bias() -> None:
+    flat = Reshape((0, -1))(x)
+    graph = graph_of(("f", flat), ("y", Dense()(Ref("f", flat.type), data(108, 5), data(5))))
+    lowered = quantize(graph, [{"x": X}])
+    assert lowered.types["x"].dtype == "int8"
+    assert sqnr(outputs(graph), outputs(lowered)) > 30
+
+
+def test_no_sample_is_an_error() -> None:
+    with pytest.raises(DataError, match="no calibration sample"):
+        quantize(graph_of(("c1", C1)), [])
+
+
+@pytest.mark.filterwarnings("ignore:overflow")
+def test_infinity_inside_the_network_is_an_error() -> None:
+    with pytest.raises(DataError, match="NaN or infinity in 'c1'"):
+        quantize(graph_of(("c1", C1)), [{"x": X * np.float32(1e38)}])
