@@ -1,0 +1,131 @@
+"""Attributes of operators, as the file knows them: the annotation of a dataclass field says which kind it is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from math import isnan
+from typing import Any, TypeAlias, get_type_hints
+
+from edgeconv.errors import InternalError, InvalidModelError
+from edgeconv.ops.base import Operator
+from edgeconv.runtime.layout import AttributeKind
+
+__all__ = ["AttributeValue", "attribute_kinds", "build_operator", "stored_attributes"]
+
+AttributeValue: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+
+_KINDS: Mapping[Any, AttributeKind] = {
+    int: AttributeKind.INT,
+    float: AttributeKind.FLOAT,
+    bool: AttributeKind.BOOL,
+    str: AttributeKind.STRING,
+    tuple[int, ...]: AttributeKind.INTS,
+    tuple[float, ...]: AttributeKind.FLOATS,
+    tuple[str, ...]: AttributeKind.STRINGS,
+}
+
+
+def attribute_kinds(op: type[Operator]) -> Mapping[str, AttributeKind]:
+    """Attribute name -> kind, in the order of the fields. InternalError for a field that the file cannot hold."""
+    hints = get_type_hints(op)
+    names = [item.name for item in _fields(op)]
+    for name in names:
+        if hints[name] not in _KINDS:
+            raise InternalError(f"attribute {op.__name__}.{name} has type {hints[name]}, which a file cannot hold")
+    return {name: _KINDS[hints[name]] for name in names}
+
+
+def stored_attributes(op: Operator) -> list[tuple[str, AttributeKind, AttributeValue]]:
+    """(name, kind, value) of the attributes that differ from their defaults; InternalError for a wrong value."""
+    stored, defaults = [], _defaults(type(op))
+    for name, kind in attribute_kinds(type(op)).items():
+        value = _plain(type(op).__name__, name, kind, getattr(op, name))
+        default = defaults.get(name)
+        if default is None or repr(_plain(type(op).__name__, name, kind, default)) != repr(value):
+            stored.append((name, kind, value))
+    return stored
+
+
+def build_operator(
+    op: type[Operator], found: Mapping[str, tuple[AttributeKind, AttributeValue]], what: str
+) -> Operator:
+    """The operator with the attributes `found`, defaults elsewhere; InvalidModelError where they do not fit."""
+    kinds = attribute_kinds(op)
+    for name, (kind, value) in found.items():
+        if name not in kinds:
+            known = ", ".join(kinds) or "none"
+            raise InvalidModelError(
+                f"{what} has the attribute {name!r}, which this edgeconv does not know (it knows: {known}); "
+                "a newer edgeconv may read the file"
+            )
+        if kind is not kinds[name]:
+            raise InvalidModelError(
+                f"{what} has the attribute {name!r} of kind {kind.name.lower()} where {kinds[name].name.lower()} "
+                "is needed; convert the model again"
+            )
+        _refuse_nan(name, value, what)
+    defaults = _defaults(op)
+    missing = [name for name in kinds if name not in found and name not in defaults]
+    if missing:
+        raise InvalidModelError(f"{what} lacks the attribute {missing[0]!r}; convert the model again")
+    try:
+        return op(**{name: value for name, (_, value) in found.items()})
+    except (ValueError, TypeError, ArithmeticError) as error:
+        raise InvalidModelError(f"{what} has attributes that do not fit together: {error}") from error
+
+
+def _defaults(op: type[Operator]) -> Mapping[str, Any]:
+    return {item.name: item.default for item in _fields(op) if item.default is not dataclasses.MISSING}
+
+
+def _fields(op: type[Operator]) -> tuple[dataclasses.Field[Any], ...]:
+    return dataclasses.fields(op) if dataclasses.is_dataclass(op) else ()
+
+
+def _plain(op: str, name: str, kind: AttributeKind, value: Any) -> AttributeValue:
+    """`value` in Python's own types; InternalError where it is not of the declared kind."""
+    try:
+        return _convert(kind, value)
+    except (TypeError, ValueError) as error:
+        raise InternalError(f"attribute {op}.{name} is {value!r}, not {kind.name.lower()}: {error}") from error
+
+
+def _convert(kind: AttributeKind, value: Any) -> AttributeValue:
+    if kind is AttributeKind.INTS:
+        return tuple(_integer(item) for item in value)
+    if kind is AttributeKind.FLOATS:
+        return tuple(_real(item) for item in value)
+    if kind is AttributeKind.STRINGS:
+        return tuple(_text(item) for item in value)
+    if kind is AttributeKind.INT:
+        return _integer(value)
+    if kind is AttributeKind.FLOAT:
+        return _real(value)
+    return bool(value) if kind is AttributeKind.BOOL else _text(value)
+
+
+def _integer(value: Any) -> int:
+    number = int(value.__index__())
+    if not -(2**63) <= number < 2**63:
+        raise ValueError("it does not fit into 64 bits")
+    return number
+
+
+def _real(value: Any) -> float:
+    number = float(value)
+    if isnan(number):
+        raise ValueError("NaN is not allowed")
+    return number
+
+
+def _text(value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError("text is needed")
+    return value
+
+
+def _refuse_nan(name: str, value: AttributeValue, what: str) -> None:
+    items = value if isinstance(value, tuple) else (value,)
+    if any(isinstance(item, float) and isnan(item) for item in items):
+        raise InvalidModelError(f"{what} has the attribute {name!r} with NaN; convert the model again")

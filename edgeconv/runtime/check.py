@@ -1,0 +1,132 @@
+"""The laws of a whole program: everything computed once and before its use, every declared type the inferred one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from operator import index as to_index
+from typing import NoReturn
+
+from edgeconv.core import DTYPES, Dim, Shape, SymbolicDim, TensorType
+from edgeconv.errors import InvalidModelError
+from edgeconv.ops.base import ShapeError, infer_types
+from edgeconv.runtime.decode import element_count
+from edgeconv.runtime.layout import MAX_DIM, MAX_ELEMENTS, MAX_RANK, MAX_SYMBOL_TEXT
+from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
+
+__all__ = ["settle"]
+
+_INFER_FAILURES = (ShapeError, AttributeError, AssertionError, OverflowError, MemoryError, RuntimeError)
+"""What a shape rule may raise on nonsense; infer_types makes a ShapeError of everything else."""
+
+
+def settle(declared: Program) -> Program:
+    """The program with its symbolic dimensions inferred; InvalidModelError where it breaks a law."""
+    _check_ends(declared)
+    types = [tensor.type for tensor in declared.tensors]
+    ready = [tensor.type.value is not None for tensor in declared.tensors]
+    for index in declared.inputs:
+        ready[index] = True
+    for number, step in enumerate(declared.steps):
+        what = f"step {number}, {type(step.op).__name__} {step.name!r},"
+        _check_order(step, declared.tensors, ready, what)
+        _check_types(step, declared.tensors, types, what)
+    _check_complete(declared, ready)
+    tensors = tuple(
+        tensor if tensor.type.value is not None else Tensor(tensor.name, TensorType(known.dtype, known.shape, known.q))
+        for tensor, known in zip(declared.tensors, types, strict=True)
+    )
+    return Program(tensors, declared.steps, declared.inputs, declared.outputs, declared.metadata)
+
+
+def _check_ends(program: Program) -> None:
+    """Inputs and outputs exist, have names of their own, and inputs are not constants."""
+    for kind, indices in (("input", program.inputs), ("output", program.outputs)):
+        names: set[str] = set()
+        for index in indices:
+            if not 0 <= index < len(program.tensors):
+                _refuse(f"an {kind} of the model is tensor {index} of {len(program.tensors)}")
+            name = program.tensors[index].name
+            if name in names:
+                _refuse(f"two {kind}s of the model are called {name!r}")
+            names.add(name)
+            if kind == "input" and program.tensors[index].type.value is not None:
+                _refuse(f"the model's input {name!r} is a constant")
+    if not program.outputs:
+        _refuse("the model has no outputs")
+
+
+def _check_order(step: Step, tensors: Sequence[Tensor], ready: list[bool], what: str) -> None:
+    """Inputs are there already, outputs are not; marks the outputs as ready."""
+    for index in step.inputs:
+        if index != ABSENT and not 0 <= index < len(tensors):
+            _refuse(f"{what} reads tensor {index} of {len(tensors)}")
+        if index != ABSENT and not ready[index]:
+            _refuse(f"{what} reads {tensors[index].name!r} before it is computed")
+    for index in step.outputs:
+        if index != ABSENT and not 0 <= index < len(tensors):
+            _refuse(f"{what} writes tensor {index} of {len(tensors)}")
+        if index != ABSENT and ready[index]:
+            _refuse(f"{what} writes {tensors[index].name!r}, which is an input, a constant, or computed already")
+        if index != ABSENT:
+            ready[index] = True
+    if all(index == ABSENT for index in step.outputs):
+        _refuse(f"{what} has no output")
+
+
+def _check_types(step: Step, tensors: Sequence[Tensor], types: list[TensorType], what: str) -> None:
+    """The operator accepts its inputs, and gives what the file declares; `types` gets what is inferred."""
+    inputs = [None if index == ABSENT else types[index] for index in step.inputs]
+    try:
+        inferred = infer_types(step.op, inputs)
+    except _INFER_FAILURES as error:
+        raise InvalidModelError(f"{what} is not possible: {error}; convert the model again") from error
+    if len(inferred) != len(step.outputs):
+        _refuse(f"{what} has {len(step.outputs)} outputs, the operator gives {len(inferred)}")
+    for index, found in zip(step.outputs, inferred, strict=True):
+        if index == ABSENT:
+            continue
+        declared = types[index]
+        shape = _sound_shape(found, what)
+        if found.dtype != declared.dtype or not _matches(declared.shape, shape):
+            _refuse(f"{what} gives {found} as {tensors[index].name!r}, the file declares {declared}")
+        types[index] = TensorType(found.dtype, shape, declared.q, found.value)
+
+
+def _sound_shape(found: TensorType, what: str) -> Shape:
+    """The inferred shape, within the limits that keep later arithmetic small."""
+    if found.rank > MAX_RANK:
+        _refuse(f"{what} gives {found.rank} dimensions, at most {MAX_RANK} are possible")
+    if found.dtype not in DTYPES:
+        _refuse(f"{what} gives values of type {found.dtype}")
+    shape = tuple(_sound_dim(dim, what) for dim in found.shape)
+    if element_count(shape) > MAX_ELEMENTS:
+        _refuse(f"{what} gives more elements than any memory holds")
+    return shape
+
+
+def _sound_dim(dim: Dim, what: str) -> Dim:
+    if isinstance(dim, SymbolicDim):
+        if len(str(dim)) > MAX_SYMBOL_TEXT:
+            _refuse(f"{what} gives a dimension too long to write down")
+        return dim
+    size = to_index(dim)
+    if not 0 <= size <= MAX_DIM:
+        _refuse(f"{what} gives a dimension of {'less than 0' if size < 0 else 'more than 2**31 - 1'}")
+    return size
+
+
+def _matches(declared: Shape, found: Shape) -> bool:
+    """A dimension declared as symbolic may be anything: inference may know more than when the file was written."""
+    return len(declared) == len(found) and all(
+        isinstance(want, SymbolicDim) or want == have for want, have in zip(declared, found, strict=True)
+    )
+
+
+def _check_complete(program: Program, ready: Sequence[bool]) -> None:
+    for tensor, done in zip(program.tensors, ready, strict=True):
+        if not done:
+            _refuse(f"nothing computes the tensor {tensor.name!r}")
+
+
+def _refuse(what: str) -> NoReturn:
+    raise InvalidModelError(f"{what}; convert the model again")

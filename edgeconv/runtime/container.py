@@ -1,0 +1,133 @@
+"""The outside of a `.edge` file: header, format version, buffers and digests. Nothing here knows operators.
+
+Two kinds of digest cover every byte: each buffer has one of its data, and the structure digest covers all that is not
+buffer data (padding too), its own 16 bytes taken as zero.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from edgeconv.errors import InvalidModelError
+from edgeconv.runtime.flat import Flat, Table, damaged
+from edgeconv.runtime.layout import (
+    ALIGNMENT,
+    DIGEST_BYTES,
+    FORMAT_VERSION,
+    IDENTIFIER,
+    MAX_FILE_BYTES,
+    BufferSlot,
+    ModelSlot,
+)
+
+__all__ = ["Container", "Payload", "open_container", "payload_digest", "structure_digest"]
+
+_SMALLEST = 16
+"""Bytes of a header and an empty root table."""
+
+
+@dataclass(frozen=True)
+class Payload:
+    """The data of one buffer: where it lies, and the digest that the file declares for it."""
+
+    position: int
+    length: int
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class Container:
+    """A file whose header is sound, and whose structure has the digest that it declares."""
+
+    flat: Flat
+    model: Table
+    version: int
+    digest: bytes
+    payloads: tuple[Payload, ...]
+
+    @property
+    def view(self) -> memoryview:
+        """All bytes of the file."""
+        return self.flat.view
+
+
+def open_container(view: memoryview) -> Container:
+    """Check header, version, buffers and the structure digest; InvalidModelError where one is not sound."""
+    flat = Flat(view)
+    model = flat.table(_root(flat), "the model")
+    version = model.number(ModelSlot.VERSION, "H")
+    if version > FORMAT_VERSION:
+        raise InvalidModelError(
+            f"the file has format version {version}, this edgeconv reads up to {FORMAT_VERSION}; "
+            "install a newer edgeconv (pip install -U edgeconv)"
+        )
+    if version < 1:
+        damaged(f"it declares format version {version}")
+    place = _digest_place(model, ModelSlot.DIGEST)
+    payloads = tuple(_payload(table) for table in model.tables(ModelSlot.BUFFERS, "the list of buffers", "buffer"))
+    declared = bytes(view[place : place + DIGEST_BYTES])
+    found = structure_digest(view, payloads, place)
+    if found != declared:
+        damaged(f"its structure has digest {found.hex()}, not {declared.hex()} as declared")
+    return Container(flat, model, version, declared, payloads)
+
+
+def payload_digest(data: bytes | memoryview) -> bytes:
+    """The digest of a buffer's data."""
+    return hashlib.sha256(data).digest()[:DIGEST_BYTES]
+
+
+def structure_digest(view: memoryview, payloads: Sequence[Payload], place: int) -> bytes:
+    """The digest of all bytes outside `payloads`, the 16 bytes of the digest itself (at `place`) taken as zero."""
+    sha, is_outside = hashlib.sha256(), False
+    for start, end in _gaps(payloads, len(view)):
+        if start <= place <= end - DIGEST_BYTES:
+            sha.update(view[start:place])
+            sha.update(bytes(DIGEST_BYTES))
+            sha.update(view[place + DIGEST_BYTES : end])
+            is_outside = True
+        else:
+            sha.update(view[start:end])
+    if not is_outside:
+        damaged("its digest lies inside a buffer")
+    return sha.digest()[:DIGEST_BYTES]
+
+
+def _gaps(payloads: Sequence[Payload], size: int) -> Iterator[tuple[int, int]]:
+    """(start, end) of what lies between buffers; buffers that overlap are refused."""
+    position = 0
+    for payload in sorted((item for item in payloads if item.length), key=lambda item: item.position):
+        if payload.position < position:
+            damaged(f"two buffers overlap at byte {payload.position}")
+        yield position, payload.position
+        position = payload.position + payload.length
+    yield position, size
+
+
+def _root(flat: Flat) -> int:
+    if flat.size < _SMALLEST:
+        raise InvalidModelError(f"this is not a .edge file: it has only {flat.size} bytes")
+    if flat.size > MAX_FILE_BYTES:
+        raise InvalidModelError(f"this is not a .edge file: {flat.size} bytes are more than its format allows (2 GiB)")
+    found = bytes(flat.view[4:8])
+    if found != IDENTIFIER:
+        raise InvalidModelError(
+            f"this is not a .edge file: bytes 4 to 7 are {found!r} instead of {IDENTIFIER!r}; "
+            "an ONNX model becomes one with `edgeconv convert`"
+        )
+    return flat.follow(0, "the model")
+
+
+def _digest_place(table: Table, slot: int) -> int:
+    place = table.place(slot, DIGEST_BYTES, 1)
+    if place is None:
+        damaged(f"{table.what} has no digest")
+    return place
+
+
+def _payload(table: Table) -> Payload:
+    place = _digest_place(table, BufferSlot.DIGEST)
+    position, length = table.data(BufferSlot.DATA, ALIGNMENT)
+    return Payload(position, length, bytes(table.flat.view[place : place + DIGEST_BYTES]))

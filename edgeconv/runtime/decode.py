@@ -1,0 +1,217 @@
+"""Tables of a `.edge` file -> operators, tensors and steps, each checked alone; `check` sees them together."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from math import isfinite, prod
+from typing import Any
+
+import numpy as np
+
+from edgeconv.core import DTYPES, Array, Dim, QParams, TensorType
+from edgeconv.dims import symbol
+from edgeconv.errors import InvalidModelError
+from edgeconv.ops import MODULES, operator_class
+from edgeconv.ops.base import Operator
+from edgeconv.runtime.attributes import AttributeValue, build_operator
+from edgeconv.runtime.container import Container, Payload
+from edgeconv.runtime.flat import Table, damaged
+from edgeconv.runtime.layout import (
+    MAX_ATTRIBUTE_ITEMS,
+    MAX_ELEMENTS,
+    MAX_RANK,
+    MAX_SYMBOL_TEXT,
+    QUANTIZED_DTYPES,
+    AttributeKind,
+    AttributeSlot,
+    EntrySlot,
+    ModelSlot,
+    OperatorSlot,
+    QuantizationSlot,
+    StepSlot,
+    TensorSlot,
+)
+from edgeconv.runtime.program import Step, Tensor
+
+__all__ = ["buffer_users", "decode_metadata", "decode_operators", "decode_steps", "decode_tensors", "element_count"]
+
+
+def decode_operators(model: Table) -> list[Operator]:
+    """The operators, with their attributes."""
+    return [_operator(table) for table in model.tables(ModelSlot.OPERATORS, "the list of operators", "operator")]
+
+
+def decode_tensors(container: Container) -> list[Tensor]:
+    """The tensors with their declared types; constants are read-only views of the file."""
+    tables = container.model.tables(ModelSlot.TENSORS, "the list of tensors", "tensor")
+    quantizations: dict[int, QParams] = {}
+    return [_tensor(table, container, quantizations) for table in tables]
+
+
+def decode_steps(model: Table, operators: Sequence[Operator]) -> list[Step]:
+    """The steps; tensor indices are not checked here."""
+    steps = []
+    for table in model.tables(ModelSlot.STEPS, "the list of steps", "step"):
+        index = table.number(StepSlot.OPERATOR_INDEX, "I")
+        if index >= len(operators):
+            damaged(f"{table.what} names operator {index} of {len(operators)}")
+        inputs = table.numbers(StepSlot.INPUTS, "i", "the inputs")
+        outputs = table.numbers(StepSlot.OUTPUTS, "i", "the outputs")
+        steps.append(Step(operators[index], inputs, outputs, table.text(StepSlot.NAME, "the name")))
+    return steps
+
+
+def decode_metadata(model: Table) -> dict[str, str]:
+    """Free text by key."""
+    found: dict[str, str] = {}
+    for table in model.tables(ModelSlot.METADATA, "the metadata", "metadata entry"):
+        key = table.text(EntrySlot.KEY, "the key")
+        if key in found:
+            damaged(f"the metadata has the key {key!r} twice")
+        found[key] = table.text(EntrySlot.VALUE, "the value")
+    return found
+
+
+def buffer_users(container: Container) -> dict[int, str]:
+    """Buffer index -> name of the first tensor that uses it."""
+    users: dict[int, str] = {}
+    for table in container.model.tables(ModelSlot.TENSORS, "the list of tensors", "tensor"):
+        users.setdefault(table.number(TensorSlot.BUFFER, "i", -1), table.text(TensorSlot.NAME, "the name"))
+    return users
+
+
+def element_count(shape: Sequence[Dim]) -> int:
+    """Elements of the known dimensions, empty ones counted as one."""
+    count = 1
+    for dim in shape:
+        count *= max(dim, 1) if isinstance(dim, int) else 1
+    return count
+
+
+def _operator(table: Table) -> Operator:
+    name = table.text(OperatorSlot.NAME, "the name")
+    if name not in MODULES:
+        raise InvalidModelError(
+            f"{table.what} is called {name!r}, which this edgeconv does not know; "
+            "install a newer edgeconv (pip install -U edgeconv)"
+        )
+    what = f"{table.what} ({name})"
+    found: dict[str, tuple[AttributeKind, AttributeValue]] = {}
+    for item in table.tables(OperatorSlot.ATTRIBUTES, "the attributes", f"{what}: attribute", MAX_ATTRIBUTE_ITEMS):
+        key = item.text(AttributeSlot.NAME, "the name")
+        if key in found:
+            damaged(f"{what} has the attribute {key!r} twice")
+        found[key] = _attribute(item)
+    return build_operator(operator_class(name), found, what)
+
+
+def _attribute(table: Table) -> tuple[AttributeKind, AttributeValue]:
+    number = table.number(AttributeSlot.KIND, "B")
+    if number >= len(AttributeKind):
+        damaged(f"{table.what} is of the unknown kind {number}")
+    kind = AttributeKind(number)
+    most = MAX_ATTRIBUTE_ITEMS
+    if kind is AttributeKind.INTS:
+        return kind, table.numbers(AttributeSlot.INTEGERS, "q", "the values", most)
+    if kind is AttributeKind.FLOATS:
+        return kind, table.numbers(AttributeSlot.REALS, "d", "the values", most)
+    if kind is AttributeKind.STRINGS:
+        return kind, table.texts(AttributeSlot.TEXTS, "the values", most)
+    if kind is AttributeKind.STRING:
+        return kind, table.text(AttributeSlot.TEXT, "the value")
+    if kind is AttributeKind.FLOAT:
+        return kind, table.real(AttributeSlot.REAL)
+    value = table.number(AttributeSlot.INTEGER, "q")
+    if kind is AttributeKind.BOOL and value not in (0, 1):
+        damaged(f"{table.what} is a truth value of {value}")
+    return kind, bool(value) if kind is AttributeKind.BOOL else value
+
+
+def _tensor(table: Table, container: Container, quantizations: dict[int, QParams]) -> Tensor:
+    name = table.text(TensorSlot.NAME, "the name")
+    number = table.number(TensorSlot.DTYPE, "B")
+    if number >= len(DTYPES):
+        damaged(f"{table.what} ({name!r}) has the unknown dtype {number}")
+    dtype, what = DTYPES[number], f"{table.what} ({name!r})"
+    shape = _shape(table, name, what)
+    place = table.target(TensorSlot.QUANTIZATION)
+    q = None
+    if place is not None:
+        if place not in quantizations:
+            quantizations[place] = _quantization(table.flat.table(place, f"the quantization of {what}"))
+        q = quantizations[place]
+        _check_quantization(q, dtype, shape, what)
+    index = table.number(TensorSlot.BUFFER, "i", -1)
+    if index == -1:
+        return Tensor(name, TensorType(dtype, shape, q))
+    if not 0 <= index < len(container.payloads):
+        damaged(f"{what} is stored in buffer {index} of {len(container.payloads)}")
+    return Tensor(name, TensorType(dtype, shape, q, _constant(container, index, dtype, shape, what)))
+
+
+def _shape(table: Table, name: str, what: str) -> tuple[Dim, ...]:
+    dims = table.numbers(TensorSlot.SHAPE, "i", "the shape", MAX_RANK)
+    symbols = table.texts(TensorSlot.SYMBOLS, "the symbols", MAX_RANK)
+    if min(dims, default=0) < -1:
+        damaged(f"{what} has the shape {list(dims)}")
+    if symbols and len(symbols) != dims.count(-1):
+        damaged(f"{what} names {len(symbols)} of its {dims.count(-1)} symbolic dimensions")
+    if element_count(dims) > MAX_ELEMENTS:
+        damaged(f"{what} has the shape {list(dims)}, more elements than any memory holds")
+    if any(not 0 < len(text) <= MAX_SYMBOL_TEXT for text in symbols):
+        damaged(f"{what} has a symbolic dimension with a name of 0 or more than {MAX_SYMBOL_TEXT} characters")
+    names = iter(symbols or [f"{name}.{axis}" for axis, dim in enumerate(dims) if dim == -1])
+    return tuple(symbol(next(names)) if dim == -1 else dim for dim in dims)
+
+
+def _quantization(table: Table) -> QParams:
+    scales = table.numbers(QuantizationSlot.SCALES, "f", "the scales")
+    zero_points = table.numbers(QuantizationSlot.ZERO_POINTS, "i", "the zero points")
+    axis = table.number(QuantizationSlot.AXIS, "h", -1)
+    if not scales or not all(isfinite(scale) and scale > 0 for scale in scales):
+        damaged(f"{table.what} has a scale that is not a positive number")
+    if zero_points and len(zero_points) != len(scales):
+        damaged(f"{table.what} has {len(scales)} scales and {len(zero_points)} zero points")
+    if axis < -1 or (axis == -1 and len(scales) != 1):
+        damaged(f"{table.what} has {len(scales)} scales for axis {axis}")
+    return QParams(scales, zero_points or (0,) * len(scales), None if axis == -1 else axis)
+
+
+def _check_quantization(q: QParams, dtype: str, shape: Sequence[Dim], what: str) -> None:
+    if dtype not in QUANTIZED_DTYPES:
+        damaged(f"{what} is {dtype}, yet has a scale and a zero point")
+    limits = np.iinfo(dtype)
+    if min(q.zero_point) < limits.min or max(q.zero_point) > limits.max:
+        damaged(f"{what} is {dtype}, yet has a zero point outside of its range")
+    if q.axis is not None and (q.axis >= len(shape) or shape[q.axis] != len(q.scale)):
+        damaged(f"{what} of shape {list(shape)} has {len(q.scale)} scales along axis {q.axis}")
+
+
+def _constant(container: Container, index: int, dtype: str, shape: Sequence[Dim], what: str) -> Array:
+    payload = container.payloads[index]
+    sizes = [dim for dim in shape if isinstance(dim, int)]
+    if len(sizes) != len(shape):
+        damaged(f"{what} is a constant with a symbolic dimension")
+    stored = np.dtype(dtype).newbyteorder("<")
+    count = prod(sizes)
+    if count * stored.itemsize != payload.length:
+        damaged(f"{what} of shape {sizes} needs {count * stored.itemsize} bytes, buffer {index} has {payload.length}")
+    array = _view(container.view, payload, stored, count).reshape(sizes)
+    if dtype == "bool" and count and int(array.view(np.uint8).max()) > 1:
+        damaged(f"{what} has truth values other than 0 and 1")
+    return array
+
+
+def _view(view: memoryview, payload: Payload, stored: np.dtype[Any], count: int) -> Array:
+    """The payload as a flat array; without a copy where the machine is little-endian."""
+    if not count:
+        array = np.empty(0, stored)
+        array.flags.writeable = False
+        return array
+    array = np.frombuffer(view, stored, count, payload.position)
+    if sys.byteorder == "little":
+        return array
+    native = array.astype(stored.newbyteorder("="))
+    native.flags.writeable = False
+    return native

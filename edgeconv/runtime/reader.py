@@ -1,0 +1,64 @@
+"""The reader: bytes that nobody vouches for -> a Program that the interpreter may trust.
+
+`read_program` returns a valid program or raises InvalidModelError: it never crashes, hangs, or allocates what a file
+merely declares. Files are mapped, and constants stay views of them.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from typing import TypeAlias
+
+from edgeconv.errors import InvalidModelError, UsageError
+from edgeconv.runtime.check import settle
+from edgeconv.runtime.container import Container, open_container
+from edgeconv.runtime.decode import decode_metadata, decode_operators, decode_steps, decode_tensors
+from edgeconv.runtime.layout import ModelSlot
+from edgeconv.runtime.program import Program
+
+__all__ = ["Source", "decode_program", "open_source", "read_program"]
+
+Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str]
+"""A path, or the bytes of a file."""
+
+
+def read_program(source: Source) -> Program:
+    """The program in a `.edge` file.
+
+    source: path (mapped, so the file must not be changed in place while the program is in use) or the bytes.
+    Constants are read-only views without a copy. The structure digest is checked, the digests of the weights are not:
+    that takes `verify_file`. Raises InvalidModelError for anything but a sound file, UsageError for a path that
+    cannot be read.
+    """
+    return decode_program(open_container(open_source(source)))
+
+
+def decode_program(container: Container) -> Program:
+    """The program of an open container; InvalidModelError where it is not sound."""
+    model = container.model
+    tensors = tuple(decode_tensors(container))
+    steps = tuple(decode_steps(model, decode_operators(model)))
+    inputs = model.numbers(ModelSlot.INPUTS, "i", "the inputs")
+    outputs = model.numbers(ModelSlot.OUTPUTS, "i", "the outputs")
+    return settle(Program(tensors, steps, inputs, outputs, decode_metadata(model)))
+
+
+def open_source(source: Source) -> memoryview:
+    """The bytes of `source`, read-only; a path is mapped."""
+    if isinstance(source, (str, os.PathLike)):
+        return _map(source)
+    view = memoryview(source).toreadonly()
+    if not view.nbytes:
+        return memoryview(b"")
+    return view.cast("B") if view.c_contiguous else memoryview(view.tobytes())
+
+
+def _map(path: str | os.PathLike[str]) -> memoryview:
+    try:
+        with open(path, "rb") as file:
+            if os.fstat(file.fileno()).st_size == 0:
+                raise InvalidModelError(f"{os.fspath(path)} is empty; copy or convert the model again")
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:
+        raise UsageError(f"cannot read {os.fspath(path)}: {getattr(error, 'strerror', None) or error}") from error
