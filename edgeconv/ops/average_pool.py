@@ -1,0 +1,117 @@
+"""AveragePool: the mean of every window of x (N, C, *S).
+
+int8: the exact sum of integers, and one requantization whose multiplier holds the number of elements.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, scalar
+from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable, window_counts
+from edgeconv.ops.reduce import ReduceMean
+from edgeconv.ops.windows import Window, resolve_auto_pad
+
+__all__ = ["AveragePool"]
+
+
+@dataclass(frozen=True)
+class AveragePool(Operator):
+    """Mean over sliding windows. With `count_include_pad`, zeros in the padding count as elements."""
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[int, ...]
+    dilations: tuple[int, ...]
+    ceil_mode: bool = False
+    count_include_pad: bool = False
+
+    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
+
+    @property
+    def window(self) -> Window:
+        """The sliding window."""
+        return Window(self.kernel, self.strides, self.dilations, self.pads)
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        if x.rank < 3 or not (x.is_float or x.dtype == "int8"):
+            raise ShapeError(f"needs a batch, channels and spatial dimensions of real numbers, found {x}")
+        spatial = self.window.output_dims(x.shape[2:], self.ceil_mode)
+        check_reach(self.window)
+        return (x.with_shape((*x.shape[:2], *spatial)),)
+
+    def _divisors(self, x: tuple[int, ...], y: tuple[int, ...]) -> Array:
+        """Elements under each window, at least 1; a single number where all windows have the same."""
+        counts = np.maximum(window_counts(self.window, x[2:], y[2:], self.count_include_pad), 1)
+        return counts if counts.size and counts.min() < counts.max() else counts.reshape(-1)[:1]
+
+    def run(self, x: Array) -> Array:
+        shape, sums = x.shape, x
+        out = self.infer(TensorType(x.dtype.name, shape))[0].ints
+        for axis in range(2, x.ndim):
+            y = np.zeros((*sums.shape[:axis], out[axis], *shape[axis + 1 :]), x.dtype)
+            moved, source = np.moveaxis(y, axis, 0), np.moveaxis(sums, axis, 0)
+            for target, into in axis_taps(self.window, axis - 2, shape[axis], out[axis]).pairs:
+                moved[target] += source[into]
+            sums = y
+        return (sums / self._divisors(shape, out)).astype(x.dtype)
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, y = inputs[0], outputs[0]
+        divisors = self._divisors(x.array.shape, y.array.shape)
+        if x.q is not None:
+            return self._plan_int8(x, y, divisors, scratch)
+        total = plan_separable(np.add, 0, self.window, x.array, y.array, scratch)
+        factor, out = (1 / divisors).astype(y.array.dtype), y.array
+
+        def kernel() -> None:
+            total()
+            np.multiply(out, factor, out=out)
+
+        return kernel
+
+    def _plan_int8(self, x: Operand, y: Operand, divisors: Array, scratch: Scratch) -> Kernel:
+        assert x.q is not None and y.q is not None
+        scale_x, zero_x = scalar(x.q)
+        dtype = exact_dtype(prod(self.kernel) * 255.0)
+        values, acc = scratch(x.array.shape, dtype), scratch(y.array.shape, dtype)
+        total = plan_separable(np.add, 0, self.window, values, acc, scratch)
+        requantize = requantize_into(acc, multiplier(scale_x / divisors, scalar(y.q)[0]), y.q, y.array)
+        source, zero_point = x.array, np.asarray(zero_x, dtype)
+
+        def kernel() -> None:
+            np.subtract(source, zero_point, out=values)
+            total()
+            requantize()
+
+        return kernel
+
+
+@onnx_rule("AveragePool")
+def import_average_pool(
+    x: Ref,
+    *,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    count_include_pad: int = 0,
+    dilations: Sequence[int] = (),
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] = (),
+    strides: Sequence[int] = (),
+) -> Expr:
+    """ONNX AveragePool; one window over the whole plane is a mean over the spatial axes."""
+    window = import_window(kernel_shape, strides, dilations, pads)
+    padding = resolve_auto_pad(auto_pad, window, x.type.shape[2:])
+    if window.kernel == x.type.shape[2:] and not any(padding) and set(window.dilations) == {1}:
+        return ReduceMean(tuple(range(2, x.type.rank)))(x)
+    is_ceil = bool(ceil_mode) and auto_pad == "NOTSET"
+    op = AveragePool(window.kernel, window.strides, padding, window.dilations, is_ceil, bool(count_include_pad))
+    return op(x)

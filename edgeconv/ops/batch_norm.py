@@ -1,0 +1,131 @@
+"""BatchNorm: (x - mean) / sqrt(variance + epsilon) * scale + bias, per channel of x (N, C, ...), statistics given.
+
+int8: q times one float32 factor plus one float32 offset per channel, rounded once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.integer import clamp_bounds, scalar
+from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+
+__all__ = ["BatchNorm"]
+
+
+@dataclass(frozen=True)
+class BatchNorm(Operator):
+    """Normalisation by fixed statistics; inputs x, scale, bias, mean and variance, the last four of shape (C,)."""
+
+    epsilon: float = 1e-5
+
+    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
+
+    def infer(
+        self, x: TensorType, scale: TensorType, bias: TensorType, mean: TensorType, variance: TensorType
+    ) -> tuple[TensorType, ...]:
+        if x.rank < 2 or not (x.is_float or x.dtype == "int8"):
+            raise ShapeError(f"needs real numbers with a batch and channels, found {x}")
+        for known in (scale, bias, mean, variance):
+            if not known.is_float or known.shape != x.shape[1:2]:
+                raise ShapeError(f"needs one real number for each channel of {x}, found {known}")
+        return (x.with_shape(x.shape),)
+
+    def factors(self, scale: Array, bias: Array, mean: Array, variance: Array) -> tuple[Array, Array]:
+        """(factor, offset), float64 of shape (C,): y = x * factor + offset."""
+        factor = scale / np.sqrt(variance.astype(np.float64) + self.epsilon)
+        return factor, bias - mean * factor
+
+    def run(self, x: Array, scale: Array, bias: Array, mean: Array, variance: Array) -> Array:
+        factor, offset = (_per_channel(v, x).astype(x.dtype) for v in self.factors(scale, bias, mean, variance))
+        return np.asarray(x * factor + offset)
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, y = inputs[0], outputs[0]
+        given = [inputs[index] for index in range(1, 5)]
+        factor, offset = (np.empty_like(_per_channel(given[0].array, x.array), np.float32) for _ in range(2))
+
+        def prepare() -> None:
+            wanted = self.factors(*(operand.array for operand in given))
+            for target, value in zip((factor, offset), _scaled(wanted, x, y), strict=True):
+                np.copyto(target, _per_channel(value, x.array), casting="same_kind")
+
+        compute = _plan_float(factor, offset, x, y) if x.q is None else _plan_int8(factor, offset, x, y, scratch)
+        if all(operand.is_constant for operand in given):
+            prepare()
+            return compute
+
+        def kernel() -> None:
+            prepare()
+            compute()
+
+        return kernel
+
+
+def _per_channel(values: Array, x: Array) -> Array:
+    """(C,) so that it broadcasts against x (N, C, ...)."""
+    return values.reshape(-1, *(1,) * (x.ndim - 2))
+
+
+def _scaled(factors: tuple[Array, Array], x: Operand, y: Operand) -> tuple[Array, Array]:
+    """The factors of integers instead of real values, in units of the output's scale."""
+    if x.q is None or y.q is None:
+        return factors
+    (scale_x, zero_x), (scale_y, _) = scalar(x.q), scalar(y.q)
+    factor = factors[0] * scale_x / scale_y
+    return factor, factors[1] / scale_y - factor * zero_x
+
+
+def _plan_float(factor: Array, offset: Array, x: Operand, y: Operand) -> Kernel:
+    source, out = x.array, y.array
+    casting: Any = "same_kind"
+
+    def kernel() -> None:
+        np.multiply(source, factor, out=out, casting=casting)
+        np.add(out, offset, out=out, casting=casting)
+
+    return kernel
+
+
+def _plan_int8(factor: Array, offset: Array, x: Operand, y: Operand, scratch: Scratch) -> Kernel:
+    assert y.q is not None
+    source, out, work = x.array, y.array, scratch(x.array.shape)
+    zero_y = y.q.zero_point[0]
+    zero_point, (lo, hi) = np.float32(zero_y), (np.float32(bound - zero_y) for bound in clamp_bounds(y.q))
+
+    def kernel() -> None:
+        np.multiply(source, factor, out=work)
+        np.add(work, offset, out=work)
+        np.rint(work, out=work)
+        np.clip(work, lo, hi, out=work)
+        np.add(work, zero_point, out=out, casting="unsafe")
+
+    return kernel
+
+
+@onnx_rule("BatchNormalization")
+def import_batch_norm(
+    x: Ref,
+    scale: Ref,
+    bias: Ref,
+    mean: Ref,
+    variance: Ref,
+    *,
+    epsilon: float = 1e-5,
+    momentum: float = 0.9,
+    training_mode: int = 0,
+    spatial: int = 1,
+    outputs: int = 1,
+) -> Expr:
+    """BatchNormalization at inference; `spatial` is opset 7's and 8's."""
+    if training_mode or outputs > 1:
+        raise Unsupported("it is in training mode; export the model with model.eval()")
+    if not spatial:
+        raise Unsupported("it has statistics for every element (spatial=0); export with opset 9 or newer")
+    return BatchNorm(epsilon)(x, scale, bias, mean, variance)

@@ -1,0 +1,86 @@
+"""MaxPool: the largest element of every window of x (N, C, *S); padding never wins.
+
+int8: the raw bytes, since the order of integers is the order of the values that they stand for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import inf
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable
+from edgeconv.ops.windows import Window, resolve_auto_pad
+
+__all__ = ["MaxPool", "lowest"]
+
+
+@dataclass(frozen=True)
+class MaxPool(Operator):
+    """Maximum over sliding windows. Pads are begins, then ends; `ceil_mode` keeps a last window that is cut off."""
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[int, ...]
+    dilations: tuple[int, ...]
+    ceil_mode: bool = False
+
+    quant: ClassVar[QuantRule | None] = MOVE
+
+    @property
+    def window(self) -> Window:
+        """The sliding window."""
+        return Window(self.kernel, self.strides, self.dilations, self.pads)
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        if x.rank < 3 or x.dtype == "bool":
+            raise ShapeError(f"needs a batch, channels and spatial dimensions of numbers, found {x}")
+        spatial = self.window.output_dims(x.shape[2:], self.ceil_mode)
+        check_reach(self.window)
+        return (x.with_shape((*x.shape[:2], *spatial)),)
+
+    def run(self, x: Array) -> Array:
+        for axis, out in enumerate(self.infer(TensorType(x.dtype.name, x.shape))[0].ints[2:], 2):
+            y = np.full((*x.shape[:axis], out, *x.shape[axis + 1 :]), lowest(x.dtype), x.dtype)
+            moved, source = np.moveaxis(y, axis, 0), np.moveaxis(x, axis, 0)
+            for target, into in axis_taps(self.window, axis - 2, x.shape[axis], out).pairs:
+                moved[target] = np.maximum(moved[target], source[into])
+            x = y
+        return x
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, y = inputs[0].array, outputs[0].array
+        return plan_separable(np.maximum, lowest(x.dtype), self.window, x, y, scratch)
+
+
+def lowest(dtype: np.dtype) -> float:
+    """The smallest value of a dtype: what the maximum of nothing is."""
+    return -inf if dtype.kind == "f" else int(np.iinfo(dtype).min)
+
+
+@onnx_rule("MaxPool")
+def import_max_pool(
+    x: Ref,
+    *,
+    auto_pad: str = "NOTSET",
+    ceil_mode: int = 0,
+    dilations: Sequence[int] = (),
+    kernel_shape: Sequence[int],
+    pads: Sequence[int] = (),
+    storage_order: int = 0,
+    strides: Sequence[int] = (),
+    outputs: int = 1,
+) -> Expr:
+    """ONNX MaxPool without its second output; the storage order only matters to that one."""
+    if outputs > 1:
+        raise Unsupported("its output 'Indices' is used, which edgeconv does not compute; export without MaxUnpool")
+    window = import_window(kernel_shape, strides, dilations, pads)
+    padding = resolve_auto_pad(auto_pad, window, x.type.shape[2:])
+    is_ceil = bool(ceil_mode) and auto_pad == "NOTSET"
+    return MaxPool(window.kernel, window.strides, padding, window.dilations, is_ceil)(x)

@@ -1,0 +1,127 @@
+"""Pooling over windows of any rank, one axis after another: a window's maximum (or sum) is separable.
+
+Each axis is combined by shifted slices, so the work grows with the sum of the kernel's extents, not their product, and
+nothing is padded: a tap that lies in the padding is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from edgeconv.core import Array, Kernel
+from edgeconv.ops.base import Scratch, ShapeError
+from edgeconv.ops.windows import Window
+
+__all__ = ["AxisTaps", "axis_taps", "check_reach", "import_window", "plan_separable", "window_counts"]
+
+_LONGEST = 1 << 16
+"""Elements of a window along one axis; each costs a step."""
+
+
+@dataclass(frozen=True)
+class AxisTaps:
+    """Along one axis: which outputs (slice) each tap of the kernel gives an input (slice) to; `out` outputs in all."""
+
+    pairs: tuple[tuple[slice, slice], ...]
+    out: int
+
+    @property
+    def covering(self) -> list[int]:
+        """The taps that give every output an input."""
+        return [i for i, (target, _) in enumerate(self.pairs) if target == slice(0, self.out)]
+
+
+def axis_taps(window: Window, axis: int, size: int, out: int) -> AxisTaps:
+    """The taps of spatial `axis` for an input of `size` and `out` outputs; taps that only see padding are left out."""
+    stride, dilation, begin = window.strides[axis], window.dilations[axis], window.pads[axis]
+    pairs = []
+    for tap in range(window.kernel[axis]):
+        shift = tap * dilation - begin
+        first = max(0, -(shift // stride))
+        last = min(out, (size - 1 - shift) // stride + 1)
+        if first < last:
+            start = first * stride + shift
+            stop = start + (last - first - 1) * stride + 1
+            pairs.append((slice(first, last), slice(start, stop, stride)))
+    return AxisTaps(tuple(pairs), out)
+
+
+def check_reach(window: Window) -> None:
+    """Raise ShapeError when a window would lie wholly in the padding, as ONNX Runtime does, or is absurdly long."""
+    for axis, extent in enumerate(window.kernel):
+        span = window.dilations[axis] * (extent - 1) + 1
+        if max(window.pads[axis], window.pads[axis + len(window.kernel)]) >= span:
+            raise ShapeError(f"pads {window.pads} must be smaller than the window {window.kernel}")
+        if extent > _LONGEST:
+            raise ShapeError(f"a window of {extent} elements is longer than {_LONGEST}")
+
+
+def window_counts(window: Window, spatial: Sequence[int], out: Sequence[int], include_pad: bool) -> Array:
+    """Elements under each window, float64 of shape `out`: with the padding, or only those of the input."""
+    counts = np.ones((), np.float64)
+    if include_pad:
+        rank = len(window.kernel)
+        spatial = [window.pads[axis] + size + window.pads[axis + rank] for axis, size in enumerate(spatial)]
+        window = replace(window, pads=(0,) * (2 * rank))
+    for axis, (size, outputs) in enumerate(zip(spatial, out, strict=True)):
+        along = np.zeros(outputs, np.float64)
+        for target, _ in axis_taps(window, axis, size, outputs).pairs:
+            along[target] += 1
+        counts = np.multiply.outer(counts, along)
+    return counts
+
+
+def plan_separable(ufunc: np.ufunc, fill: float, window: Window, x: Array, y: Array, scratch: Scratch) -> Kernel:
+    """A kernel: y = `ufunc` over every window of x (N, C, *S); `fill` is what no element at all gives.
+
+    x and y have one dtype. The outermost spatial axis goes first: its slices are long contiguous rows.
+    """
+    steps: list[Kernel] = []
+    source = x
+    for axis in range(len(window.kernel)):
+        place, is_last = axis + 2, axis == len(window.kernel) - 1
+        shape = (*source.shape[:place], y.shape[place], *source.shape[place + 1 :])
+        target = y if is_last else scratch(shape, y.dtype.name)
+        taps = axis_taps(window, axis, source.shape[place], y.shape[place])
+        steps.append(_combine(ufunc, fill, taps, place, source, target))
+        source = target
+
+    def kernel() -> None:
+        for step in steps:
+            step()
+
+    return kernel
+
+
+def _combine(ufunc: np.ufunc, fill: float, taps: AxisTaps, axis: int, source: Array, target: Array) -> Kernel:
+    lead = (slice(None),) * axis
+    pairs = [(target[(*lead, out)], source[(*lead, into)]) for out, into in taps.pairs]
+    covering = taps.covering
+    first = [source[(*lead, taps.pairs[tap][1])] for tap in covering[:2]]
+    rest = [pair for tap, pair in enumerate(pairs) if tap not in covering[:2]]
+
+    def kernel() -> None:
+        if len(first) == 2:
+            ufunc(first[0], first[1], out=target)
+        elif first:
+            np.copyto(target, first[0])
+        else:
+            target.fill(fill)
+        for out, into in rest:
+            ufunc(out, into, out=out)
+
+    return kernel
+
+
+def import_window(
+    kernel_shape: Sequence[int], strides: Sequence[int], dilations: Sequence[int], pads: Sequence[int]
+) -> Window:
+    """The window of an ONNX pooling node, with ONNX's defaults for what is not given."""
+    rank = len(kernel_shape)
+    ones, none = (1,) * rank, (0,) * (2 * rank)
+    window = Window(tuple(kernel_shape), tuple(strides) or ones, tuple(dilations) or ones, tuple(pads) or none)
+    window.check(rank)
+    return window

@@ -1,0 +1,184 @@
+"""Reductions over some axes: the common base, and those that have an int8 form (mean, sum, max, min).
+
+int8 mean and sum: the exact sum of the integers, then one requantization; max and min: the raw bytes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import Array, Dim, Kernel, TensorType
+from edgeconv.ops.axes import constant_ints, normal_axes
+from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, scalar
+from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.ops.sums import plan_sum
+
+__all__ = ["ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Reduction", "register_reduction"]
+
+
+@dataclass(frozen=True)
+class Reduction(Operator):
+    """Combine all elements along `axes` (sorted, non-negative); `keep_dims` leaves them as dimensions of 1."""
+
+    axes: tuple[int, ...]
+    keep_dims: bool = True
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        if any(axis not in range(x.rank) for axis in self.axes) or sorted(set(self.axes)) != list(self.axes):
+            raise ShapeError(f"axes {self.axes} must be different axes of {x}, in order")
+        dims: list[Dim] = []
+        for axis, dim in enumerate(x.shape):
+            if axis not in self.axes:
+                dims.append(dim)
+            elif self.keep_dims:
+                dims.append(1)
+        return (x.with_shape(tuple(dims)),)
+
+
+class _Total(Reduction):
+    """Mean and sum: int8 in and out, or real values."""
+
+    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
+    is_mean: ClassVar[bool]
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, y = inputs[0], outputs[0]
+        count = prod(x.array.shape[axis] for axis in self.axes)
+        if x.q is not None:
+            return self._plan_int8(x, y, count, scratch)
+        if x.array.dtype != np.float32 or count == 0:
+            return super().plan(inputs, outputs, scratch)
+        total, out = plan_sum(x.array, self.axes, y.array), y.array
+        factor = np.float32(1 / count if self.is_mean else 1)
+
+        def kernel() -> None:
+            total()
+            if factor != 1:
+                np.multiply(out, factor, out=out)
+
+        return kernel
+
+    def _plan_int8(self, x: Operand, y: Operand, count: int, scratch: Scratch) -> Kernel:
+        assert x.q is not None and y.q is not None
+        scale_x, zero_x = scalar(x.q)
+        dtype = exact_dtype(count * 256.0)
+        values, acc = scratch(x.array.shape, dtype), scratch(y.array.shape, dtype)
+        total = plan_sum(values, self.axes, acc)
+        factor = multiplier([scale_x / count if self.is_mean else scale_x], scalar(y.q)[0])
+        requantize = requantize_into(acc, factor, y.q, y.array)
+        source, offset = x.array, np.asarray(count * zero_x, dtype)
+
+        def kernel() -> None:
+            np.copyto(values, source)
+            total()
+            np.subtract(acc, offset, out=acc)
+            requantize()
+
+        return kernel
+
+
+class ReduceMean(_Total):
+    """The mean; of integers rounded towards zero."""
+
+    is_mean = True
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        if any(x.shape[axis] == 0 for axis in self.axes if axis in range(x.rank)):
+            raise ShapeError(f"there is no mean over axes {self.axes} of {x}, which has no elements there")
+        return super().infer(x)
+
+    def run(self, x: Array) -> Array:
+        return np.asarray(np.mean(x, axis=self.axes, keepdims=self.keep_dims), x.dtype)
+
+
+class ReduceSum(_Total):
+    """The sum, in the input's own dtype."""
+
+    is_mean = False
+
+    def run(self, x: Array) -> Array:
+        return np.asarray(np.sum(x, axis=self.axes, keepdims=self.keep_dims, dtype=x.dtype))
+
+
+class _Extreme(Reduction):
+    """Maximum and minimum: int8 values keep their order, so the raw bytes are compared."""
+
+    quant: ClassVar[QuantRule | None] = MOVE
+    ufunc: ClassVar[np.ufunc]
+
+    def run(self, x: Array) -> Array:
+        return np.asarray(self.ufunc.reduce(x, axis=self.axes, keepdims=self.keep_dims, initial=self._empty(x.dtype)))
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, y = inputs[0].array, outputs[0].array
+        reduce, initial, axes, keep_dims = self.ufunc.reduce, self._empty(x.dtype), self.axes, self.keep_dims
+
+        def kernel() -> None:
+            reduce(x, axis=axes, keepdims=keep_dims, out=y, initial=initial)
+
+        return kernel
+
+    def _empty(self, dtype: np.dtype) -> float | bool:
+        """The extreme of no elements at all: what every other value beats."""
+        is_max = self.ufunc is np.maximum
+        if dtype.kind == "f":
+            return -np.inf if is_max else np.inf
+        if dtype.kind == "b":
+            return not is_max
+        limits = np.iinfo(dtype)
+        return int(limits.min if is_max else limits.max)
+
+
+class ReduceMax(_Extreme):
+    """The largest element."""
+
+    ufunc = np.maximum
+
+
+class ReduceMin(_Extreme):
+    """The smallest element."""
+
+    ufunc = np.minimum
+
+
+def _reduction(op: type[Reduction], x: Ref, axes: Sequence[int] | None, keepdims: int, noop: int) -> Expr:
+    """`op` over ONNX axes: none given means all of them, or none of them at all where `noop` says so."""
+    chosen = normal_axes(axes, x.type.rank) if axes else (() if noop else tuple(range(x.type.rank)))
+    return op(chosen, bool(keepdims))(x)
+
+
+def register_reduction(name: str, op: type[Reduction], axes_input_since: int) -> None:
+    """The import rules of one ONNX reduction, whose axes are an attribute before that opset and an input from it on."""
+
+    @onnx_rule(name)
+    def by_attribute(x: Ref, *, axes: Sequence[int] | None = None, keepdims: int = 1) -> Expr:
+        return _reduction(op, x, axes, keepdims, 0)
+
+    @onnx_rule(name, since=axes_input_since)
+    def by_input(x: Ref, axes: Ref | None = None, *, keepdims: int = 1, noop_with_empty_axes: int = 0) -> Expr:
+        chosen = None if axes is None else constant_ints(axes, "axes")
+        return _reduction(op, x, chosen, keepdims, noop_with_empty_axes)
+
+
+register_reduction("ReduceMean", ReduceMean, 18)
+register_reduction("ReduceSum", ReduceSum, 13)
+register_reduction("ReduceMax", ReduceMax, 18)
+register_reduction("ReduceMin", ReduceMin, 18)
+
+
+@onnx_rule("GlobalAveragePool")
+def import_global_average_pool(x: Ref) -> Expr:
+    """The mean over all spatial axes."""
+    return ReduceMean(tuple(range(2, x.type.rank)))(x)
+
+
+@onnx_rule("GlobalMaxPool")
+def import_global_max_pool(x: Ref) -> Expr:
+    """The maximum over all spatial axes."""
+    return ReduceMax(tuple(range(2, x.type.rank)))(x)

@@ -1,0 +1,158 @@
+"""Softmax and LogSoftmax along one axis; the largest element is subtracted first, so that nothing overflows.
+
+int8 Softmax: e[max - q] from a table in the file, an exact integer sum, and one division. The output's scale is fixed
+at 1/256, since the results lie between 0 and 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
+from edgeconv.ops.axes import check_axis, normal_axis
+from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.integer import scalar
+from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.ops.reshape import reshape_to
+from edgeconv.ops.sums import plan_sum
+
+__all__ = ["LogSoftmax", "Softmax"]
+
+_TABLE_BITS = 30
+"""exp(0) in the table is 2**30: a sum of 2**23 entries is still exact in float64."""
+
+
+@dataclass(frozen=True)
+class _AlongAxis(Operator):
+    """One float tensor in, one of the same shape out; `axis` is non-negative."""
+
+    axis: int
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        check_axis(self.axis, x.rank)
+        if not x.is_float or x.shape[self.axis] == 0:
+            raise ShapeError(f"needs at least one real number along axis {self.axis}, found {x}")
+        return (x.with_shape(x.shape),)
+
+    def _shifted(self, x: Array) -> Array:
+        return np.asarray(x - x.max(axis=self.axis, keepdims=True))
+
+
+class Softmax(_AlongAxis):
+    """exp(x) / sum(exp(x)) along the axis."""
+
+    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,), output=QParams.per_tensor(1 / 256, INT8_MIN))
+
+    def infer(self, x: TensorType, table: TensorType | None = None) -> tuple[TensorType, ...]:
+        if table is None:
+            return super().infer(x)
+        check_axis(self.axis, x.rank)
+        dim = x.shape[self.axis]
+        if x.dtype != "int8" or (isinstance(dim, int) and not 1 <= dim <= 1 << (53 - _TABLE_BITS)):
+            raise ShapeError(f"needs an int8 input of 1 to 2**23 elements along axis {self.axis}, found {x}")
+        if table.dtype != "int32" or table.shape != (256,) or not _is_exp_table(table.value):
+            raise ShapeError(f"needs a table int32[256] of exponentials, falling from at most 2**30, found {table}")
+        return (x.with_shape(x.shape),)
+
+    def run(self, x: Array, table: Array | None = None) -> Array:
+        exponentials = np.exp(self._shifted(x))
+        return np.asarray(exponentials / exponentials.sum(axis=self.axis, keepdims=True), x.dtype)
+
+    def tables(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> tuple[Array, ...]:
+        q = inputs[0].q
+        assert q is not None
+        return (np.rint(np.exp(-np.arange(256) * q.scale[0]) * 2**_TABLE_BITS).astype(np.int32),)
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        if inputs[0].q is not None:
+            return self._plan_int8(inputs[0], inputs[1].array, outputs[0], scratch)
+        x, y, axis = inputs[0].array, outputs[0].array, self.axis
+        if y.dtype != np.float32:
+            return super().plan(inputs, outputs, scratch)
+        extremes = scratch((*x.shape[:axis], 1, *x.shape[axis + 1 :]))
+        total = plan_sum(y, (axis,), extremes)
+
+        def kernel() -> None:
+            np.maximum.reduce(x, axis=axis, keepdims=True, out=extremes)
+            np.subtract(x, extremes, out=y)
+            np.exp(y, out=y)
+            total()
+            np.divide(y, extremes, out=y)
+
+        return kernel
+
+    def _plan_int8(self, x: Operand, table: Array, y: Operand, scratch: Scratch) -> Kernel:
+        assert y.q is not None
+        scale, zero = scalar(y.q)
+        axis, source, out = self.axis, x.array, y.array
+        rows = (*source.shape[:axis], 1, *source.shape[axis + 1 :])
+        top, distance = scratch(rows, "int8"), scratch(source.shape, "uint8")
+        values, sums = scratch(source.shape, "float64"), scratch(rows, "float64")
+        exponentials, total = table.astype(np.float64), plan_sum(values, (axis,), sums)
+        low, high = float(INT8_MIN - zero), float(INT8_MAX - zero)
+
+        def kernel() -> None:
+            np.maximum.reduce(source, axis=axis, keepdims=True, out=top)
+            np.subtract(top.view(np.uint8), source.view(np.uint8), out=distance)  # 0..255, so nothing wraps
+            np.take(exponentials, distance, out=values, mode="clip")
+            total()
+            np.divide(values, sums, out=values)
+            np.divide(values, scale, out=values)
+            np.rint(values, out=values)
+            np.clip(values, low, high, out=values)
+            np.add(values, zero, out=out, casting="unsafe")
+
+        return kernel
+
+
+class LogSoftmax(_AlongAxis):
+    """x - log(sum(exp(x))) along the axis."""
+
+    def run(self, x: Array) -> Array:
+        shifted = self._shifted(x)
+        return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True)), x.dtype)
+
+
+def _is_exp_table(table: Array | None) -> bool:
+    """True for 256 falling integers from at most 2**30, the first positive: then every sum is exact and positive."""
+    if table is None:
+        return False
+    return bool(0 < table[0] <= 1 << _TABLE_BITS and table[-1] >= 0 and np.all(table[1:] <= table[:-1]))
+
+
+def _import_flattened(op: type[_AlongAxis], x: Ref, axis: int) -> Expr:
+    """Before opset 13: over everything from `axis` on, as if the input had two dimensions."""
+    shape, axis = x.type.shape, normal_axis(axis, x.type.rank)
+    if all(dim == 1 for dim in shape[axis + 1 :]):
+        return op(axis)(x)
+    flat = (prod(shape[:axis]), prod(shape[axis:]))
+    return reshape_to(op(1)(reshape_to(x, shape, flat)), flat, shape)
+
+
+@onnx_rule("Softmax")
+def import_softmax_flattened(x: Ref, *, axis: int = 1) -> Expr:
+    """Softmax before opset 13."""
+    return _import_flattened(Softmax, x, axis)
+
+
+@onnx_rule("Softmax", since=13)
+def import_softmax(x: Ref, *, axis: int = -1) -> Expr:
+    """Softmax along one axis."""
+    return Softmax(normal_axis(axis, x.type.rank))(x)
+
+
+@onnx_rule("LogSoftmax")
+def import_log_softmax_flattened(x: Ref, *, axis: int = 1) -> Expr:
+    """LogSoftmax before opset 13."""
+    return _import_flattened(LogSoftmax, x, axis)
+
+
+@onnx_rule("LogSoftmax", since=13)
+def import_log_softmax(x: Ref, *, axis: int = -1) -> Expr:
+    """LogSoftmax along one axis."""
+    return LogSoftmax(normal_axis(axis, x.type.rank))(x)
