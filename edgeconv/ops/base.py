@@ -167,10 +167,6 @@ class Operator:
         """Constants that the int8 form needs (an exp table); made at conversion, appended to the inputs."""
         return ()
 
-    def mean_response(self, mean: Array, weight: Array) -> Array | None:
-        """For an operator with a weight: its mean output (channels,) without bias, for input channels of this mean."""
-        return None
-
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         """Multiply-accumulate operations for these static types."""
         return 0

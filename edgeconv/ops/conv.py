@@ -76,11 +76,6 @@ class Conv(Operator):
         prepare = _plan_float if x.q is None else _plan_int8
         return prepare(self, geometry, x, weight, None if bias is None else bias.array, outputs[0], scratch)
 
-    def mean_response(self, mean: Array, weight: Array) -> Array:
-        per_input = weight.reshape(self.groups, -1, weight.shape[1], prod(weight.shape[2:])).sum(axis=3)
-        response: Array = np.einsum("gc,goc->go", mean.reshape(self.groups, -1), per_input)
-        return response.reshape(-1)
-
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return outputs[0].size * prod(inputs[1].ints[1:])
 

@@ -50,10 +50,6 @@ class Dense(Operator):
             _plan_int8(self, x, weight, bias, y, scratch) if x.q is not None else _plan_float(self, x, weight, bias, y)
         )
 
-    def mean_response(self, mean: Array, weight: Array) -> Array:
-        response: Array = mean @ weight
-        return response
-
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return inputs[0].size * inputs[1].ints[1]
 

@@ -22,15 +22,15 @@ Progress = Callable[[int], None]
 def collect(
     graph: Graph,
     batches: Iterable[Mapping[str, Array]],
-    channel_axes: Mapping[str, int | None],
+    names: Iterable[str],
     progress: Progress | None = None,
 ) -> dict[str, Statistics]:
-    """Statistics of the values named in `channel_axes` (name -> axis of channel means, or None) over all batches.
+    """Statistics of the values called `names` over all batches.
 
     DataError when there is no sample, or when the network itself gives NaN or infinity on one.
     """
     interpreter = Interpreter(to_program(graph))
-    seen = {name: Statistics(axis) for name, axis in channel_axes.items()}
+    seen = {name: Statistics() for name in names}
 
     def tap(name: str, array: Array) -> None:
         if name in seen:

@@ -17,7 +17,7 @@ from edgeconv.ops.base import Inputs, QuantRule
 from edgeconv.ops.lookup import Lookup
 from edgeconv.ops.quantize import Dequantize, Quantize
 from edgeconv.quantize.select import Selection, activation_inputs, is_table
-from edgeconv.quantize.weights import QuantizedWeights, quantize_weights, weight_only
+from edgeconv.quantize.weights import quantize_weights, weight_only
 
 __all__ = ["lower"]
 
@@ -91,13 +91,8 @@ class _State:
                 self.home.add(name)
 
 
-def lower(
-    graph: Graph,
-    selection: Selection,
-    qparams: Mapping[str, QParams],
-    channel_means: Mapping[str, Array],
-) -> Graph:
-    """The int8 graph. `channel_means` (input value -> means) are for bias correction; empty for none."""
+def lower(graph: Graph, selection: Selection, qparams: Mapping[str, QParams]) -> Graph:
+    """The int8 graph; every operator with int8 weights has a bias, if only of zeros, for refinements to change."""
     state = _State(graph, selection, qparams, dict(graph.types))
     _lower_inputs(state)
     uses = graph.consumers()
@@ -107,7 +102,7 @@ def lower(
         elif is_table(graph, node):
             _lower_table(state, node, len(uses.get(_variable(graph, node), [])))
         else:
-            _lower_kernel(state, node, channel_means)
+            _lower_kernel(state, node)
     result = Graph(state.nodes, state.types, list(graph.inputs), list(graph.outputs), dict(graph.metadata))
     result.log, result.float_reasons = list(graph.log), dict(selection.reasons)
     result.prune()
@@ -132,8 +127,7 @@ def _lower_float(state: _State, node: Node) -> None:
     for position, name in enumerate(node.inputs):
         value = state.float_graph.constant(name) if name else None
         if position in axes and value is not None and value.dtype == np.float32:
-            weight = weight_only(value, axes[position])
-            inputs.append(state.constant(f"{name}.int8", weight.values, weight.q))
+            inputs.append(state.constant(f"{name}.int8", *weight_only(value, axes[position])))
         else:
             inputs.append(state.as_float(name) if name else "")
     state.nodes.append(Node(node.op, tuple(inputs), node.outputs, node.name))
@@ -176,7 +170,7 @@ def _as_function(graph: Graph, node: Node) -> Callable[[Array], Array]:
     return function
 
 
-def _lower_kernel(state: _State, node: Node, channel_means: Mapping[str, Array]) -> None:
+def _lower_kernel(state: _State, node: Node) -> None:
     rule = node.op.quant or QuantRule()
     positions = activation_inputs(state.float_graph, node)
     inputs = [
@@ -184,7 +178,7 @@ def _lower_kernel(state: _State, node: Node, channel_means: Mapping[str, Array])
         for position, name in enumerate(node.inputs)
     ]
     if rule.weight is not None and state.float_graph.constant(node.inputs[rule.weight]) is not None:
-        _place_weights(state, node, rule, inputs, channel_means.get(node.inputs[positions[0]]))
+        _place_weights(state, node, rule, inputs)
     state.settle(node)
     known = Inputs([state.types[name] if name else None for name in inputs])
     for table in node.op.tables(known, [state.types[name] for name in node.outputs if name]):
@@ -192,7 +186,7 @@ def _lower_kernel(state: _State, node: Node, channel_means: Mapping[str, Array])
     state.nodes.append(Node(node.op, tuple(inputs), node.outputs, node.name))
 
 
-def _place_weights(state: _State, node: Node, rule: QuantRule, inputs: list[str], mean: Array | None) -> None:
+def _place_weights(state: _State, node: Node, rule: QuantRule, inputs: list[str]) -> None:
     assert rule.weight is not None
     graph = state.float_graph
     weight = graph.constant(node.inputs[rule.weight])
@@ -200,9 +194,9 @@ def _place_weights(state: _State, node: Node, rule: QuantRule, inputs: list[str]
     has_bias = rule.bias is not None and rule.bias < len(node.inputs) and bool(node.inputs[rule.bias])
     bias = graph.constant(node.inputs[rule.bias]) if has_bias and rule.bias is not None else None
     scale_x = state.qparams[node.inputs[0]].scale[0]
-    made: QuantizedWeights = quantize_weights(node.op, rule, weight, bias, scale_x, mean)
+    made = quantize_weights(weight, rule.weight_axis, bias, scale_x)
     inputs[rule.weight] = state.constant(f"{node.inputs[rule.weight]}.int8", made.values, made.q)
-    if made.bias is not None and rule.bias is not None:
+    if rule.bias is not None:
         inputs.extend([""] * (rule.bias + 1 - len(inputs)))
         base = node.inputs[rule.bias] if has_bias else f"{node.inputs[rule.weight]}.bias"
         inputs[rule.bias] = state.constant(f"{base}.int32", made.bias)

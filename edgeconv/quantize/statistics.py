@@ -21,16 +21,13 @@ _SAMPLED = 1 << 15
 
 
 class Statistics:
-    """Minimum, maximum, histogram and channel means of one tensor."""
+    """Minimum, maximum and histogram of one tensor."""
 
-    def __init__(self, channel_axis: int | None = None) -> None:
+    def __init__(self) -> None:
         self.minimum, self.maximum = np.inf, -np.inf
         self.zeros = 0
         self.bins = np.zeros(2 * HALF_BINS, np.int64)
         self.exponent: int | None = None
-        self._axis = channel_axis
-        self._channel_sum: Array | float = 0.0
-        self._channel_count = 0
 
     def add(self, x: Array) -> None:
         """Take in one batch; axis 0 is the batch."""
@@ -40,17 +37,8 @@ class Statistics:
         self.maximum = float(np.maximum(self.maximum, x.max()))
         if not (np.isfinite(self.minimum) and np.isfinite(self.maximum)):
             return  # the caller reports it; nothing can be counted
-        if self._axis is not None and x.ndim > 1:
-            axes = tuple(axis for axis in range(x.ndim) if axis != self._axis % x.ndim)
-            self._channel_sum = self._channel_sum + x.sum(axis=axes, dtype=np.float64)
-            self._channel_count += x.size // x.shape[self._axis]
         self._grow(max(abs(self.minimum), abs(self.maximum)))
         self._count(_sample(x))
-
-    @property
-    def channel_mean(self) -> Array | None:
-        """Mean of each channel, shape (channels,), where it was asked for."""
-        return np.asarray(self._channel_sum) / self._channel_count if self._channel_count else None
 
     def _grow(self, largest: float) -> None:
         needed = frexp(largest)[1] - 12 if largest > 0 else -126

@@ -21,7 +21,7 @@ from edgeconv.runtime.litert import LiteRTCalls
 from edgeconv.runtime.planner import Plan, build_plan
 from edgeconv.runtime.program import ABSENT, Program
 
-__all__ = ["DEFAULT_MEMORY_LIMIT", "Interpreter", "Tap"]
+__all__ = ["DEFAULT_MEMORY_LIMIT", "Interpreter", "Tap", "prepare_inputs"]
 
 DEFAULT_MEMORY_LIMIT = 1 << 31
 _PLANS_KEPT = 4
@@ -79,7 +79,7 @@ class Interpreter(LiteRTCalls):
         Float input to an int8 model is quantized, int8 output is dequantized; with `raw` it stays int8. int8 input
         is taken as it is. `tap` sees every tensor as it is computed. The outputs are the caller's own copies.
         """
-        arrays = self._inputs(feeds)
+        arrays = prepare_inputs(self.program, feeds)
         plan = self.plan_for([array.shape for array in arrays])
         for index, array in zip(self.program.inputs, arrays, strict=True):
             np.copyto(plan.arrays[index], array)
@@ -111,20 +111,6 @@ class Interpreter(LiteRTCalls):
                 if index != ABSENT:
                     tap(tensors[index].name, plan.arrays[index])
 
-    def _inputs(self, feeds: Mapping[str, Array]) -> list[Array]:
-        names = self.input_names
-        unknown = sorted(set(feeds) - set(names))
-        if unknown:
-            raise DataError(f"the model has no input {unknown[0]!r}; its inputs are {names}")
-        missing = [name for name in names if name not in feeds]
-        if missing:
-            raise DataError(f"input {missing[0]!r} is missing; the model's inputs are {names}")
-        arrays = [
-            _import(np.asarray(feeds[name]), self.program.tensors[index].type, name)
-            for name, index in zip(names, self.program.inputs, strict=True)
-        ]
-        return arrays
-
     def _outputs(self, names: Sequence[str] | None) -> Sequence[int]:
         if names is None:
             return self.program.outputs
@@ -139,6 +125,19 @@ def _read(source: str | os.PathLike[str] | bytes | memoryview) -> Program:
     from edgeconv.runtime.reader import read_program
 
     return read_program(source)
+
+
+def prepare_inputs(program: Program, feeds: Mapping[str, Array]) -> list[Array]:
+    """The inputs of a program in order, checked and in the tensors' dtypes; DataError says what does not fit."""
+    names = [program.tensors[index].name for index in program.inputs]
+    unknown = sorted(set(feeds) - set(names))
+    if unknown:
+        raise DataError(f"the model has no input {unknown[0]!r}; its inputs are {names}")
+    missing = [name for name in names if name not in feeds]
+    if missing:
+        raise DataError(f"input {missing[0]!r} is missing; the model's inputs are {names}")
+    types = [program.tensors[index].type for index in program.inputs]
+    return [_import(np.asarray(feeds[name]), known, name) for name, known in zip(names, types, strict=True)]
 
 
 def _import(array: Array, known: TensorType, name: str) -> Array:

@@ -14,10 +14,10 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType, dequantize
 from edgeconv.errors import EdgeconvError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operand, ShapeError, infer_types
-from edgeconv.runtime.arena import Arena, Lifetime, ScratchPool
+from edgeconv.runtime.arena import Arena, Lifetime, ScratchPool, place
 from edgeconv.runtime.program import ABSENT, Program, Step
 
-__all__ = ["Plan", "build_plan", "resolve_types"]
+__all__ = ["Plan", "activation_bytes", "build_plan", "plan_alone", "resolve_types"]
 
 
 @dataclass(frozen=True)
@@ -93,6 +93,17 @@ def _plan_step(step: Step, types: Sequence[TensorType], arrays: Mapping[int, Arr
         return step.op.plan(Inputs(inputs), outputs, pool.for_step())
     except (ShapeError, ValueError, TypeError, IndexError) as error:
         raise EdgeconvError(f"{type(step.op).__name__} {step.name!r} cannot be planned: {error}") from error
+
+
+def activation_bytes(program: Program, shapes: Mapping[int, tuple[int, ...]]) -> int:
+    """Bytes of the arena for the given input shapes."""
+    types = resolve_types(program, shapes)
+    return place(_lifetimes(program, types, _view_roots(program, types)))[1]
+
+
+def plan_alone(step: Step, types: Sequence[TensorType], arrays: Mapping[int, Array]) -> Kernel:
+    """The kernel of a single step over arrays of its own."""
+    return _plan_step(step, types, arrays, ScratchPool(1 << 40))
 
 
 def _operand(known: TensorType, array: Array, integer: bool) -> Operand:

@@ -19,7 +19,7 @@ batches = st.lists(
 
 
 def collected(parts: list[np.ndarray]) -> Statistics:
-    seen = Statistics(channel_axis=1)
+    seen = Statistics()
     for part in parts:
         seen.add(part)
     return seen
@@ -49,12 +49,6 @@ def test_bins_are_where_the_values_are() -> None:
     assert seen.exponent == -10
     np.testing.assert_array_equal(np.flatnonzero(seen.bins) - HALF_BINS, [-3072, 0, 256, 1024, 3993])
     assert seen.zeros == 1
-
-
-def test_channel_means() -> None:
-    x = np.arange(24, dtype=np.float32).reshape(2, 3, 4)
-    seen = collected([x[:1], x[1:]])
-    np.testing.assert_allclose(seen.channel_mean, [7.5, 11.5, 15.5])
 
 
 def test_memory_does_not_grow_with_samples() -> None:

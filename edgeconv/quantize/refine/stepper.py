@@ -1,0 +1,92 @@
+"""Stepper: a program run one step at a time, every value kept until its last reader, constants open to change.
+
+Refinements walk the float and the int8 program side by side with it. Memory is that of the live values of one batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+
+import numpy as np
+
+from edgeconv.core import Array
+from edgeconv.export.program import to_program
+from edgeconv.graph import Graph
+from edgeconv.runtime.interpreter import prepare_inputs
+from edgeconv.runtime.planner import activation_bytes, plan_alone, resolve_types
+from edgeconv.runtime.program import ABSENT, Step
+
+__all__ = ["Stepper", "few_batches"]
+
+_SAMPLES = 64
+_BYTES = 1 << 28
+
+
+class Stepper:
+    """Runs the steps of `graph` on one batch, in order."""
+
+    def __init__(self, graph: Graph, feeds: Mapping[str, Array]) -> None:
+        self.program = to_program(graph)
+        arrays = prepare_inputs(self.program, feeds)
+        shapes = {index: array.shape for index, array in zip(self.program.inputs, arrays, strict=True)}
+        self._types = resolve_types(self.program, shapes)
+        self._index = {tensor.name: index for index, tensor in enumerate(self.program.tensors)}
+        self._values: dict[int, Array] = dict(zip(self.program.inputs, arrays, strict=True))
+        self._last = {index: at for at, step in enumerate(self.program.steps) for index in step.inputs}
+        self._next = 0
+
+    @property
+    def pending(self) -> Step | None:
+        """The step that runs next, None at the end."""
+        return self.program.steps[self._next] if self._next < len(self.program.steps) else None
+
+    def value(self, name: str) -> Array:
+        """A constant, or an activation that is still alive."""
+        index = self._index[name]
+        known = self._types[index].value
+        return self._values[index] if known is None else known
+
+    def advance_to(self, name: str) -> None:
+        """Run until the step that computes `name` is next."""
+        index = self._index[name]
+        while self.pending is not None and index not in self.pending.outputs:
+            self.advance()
+
+    def set_constant(self, name: str, value: Array) -> None:
+        """Another value of the same type for a constant, from the next step on."""
+        index = self._index[name]
+        known = self._types[index]
+        self._types[index] = type(known)(known.dtype, known.shape, known.q, value)
+
+    def advance(self) -> None:
+        """Run the next step, and forget what nobody reads any more."""
+        step = self.program.steps[self._next]
+        arrays = {i: self._array(i) for i in step.inputs if i != ABSENT}
+        for index in step.outputs:
+            if index != ABSENT and self._types[index].value is None:
+                known = self._types[index]
+                arrays[index] = self._values[index] = np.empty(known.ints, known.dtype)
+        if any(index in self._values for index in step.outputs):
+            plan_alone(step, self._types, arrays)()
+        for index in set(step.inputs):
+            if self._last.get(index) == self._next:
+                self._values.pop(index, None)
+        self._next += 1
+
+    def _array(self, index: int) -> Array:
+        known = self._types[index].value
+        return self._values[index] if known is None else known
+
+
+def few_batches(graph: Graph, samples: Iterable[Mapping[str, Array]]) -> list[Mapping[str, Array]]:
+    """The first calibration batches: up to 64 samples, fewer where their activations would take over 256 MB."""
+    found: list[Mapping[str, Array]] = []
+    taken, program = 0, to_program(graph)
+    for batch in samples:
+        arrays = prepare_inputs(program, batch)
+        found.append(batch)
+        taken += arrays[0].shape[0] if arrays and arrays[0].ndim else 1
+        live = activation_bytes(program, {i: a.shape for i, a in zip(program.inputs, arrays, strict=True)})
+        if taken >= _SAMPLES or live * (len(found) + 1) > _BYTES:
+            break
+    return found
