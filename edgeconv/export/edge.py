@@ -6,14 +6,12 @@ until weights are needed.
 
 from __future__ import annotations
 
-import contextlib
 import os
-import tempfile
-from collections.abc import Iterator
 from typing import Any
 
-from edgeconv.errors import EdgeconvError, InternalError, InvalidModelError, UsageError
+from edgeconv.errors import EdgeconvError, InternalError, InvalidModelError
 from edgeconv.export.tables import build_file
+from edgeconv.files import check_target, replacing
 from edgeconv.runtime.program import Program
 from edgeconv.runtime.reader import read_program
 
@@ -36,49 +34,15 @@ def save(program: Program, path: str | os.PathLike[str], *, overwrite: bool = Fa
     failure or Ctrl-C leaves nothing behind. Raises UsageError where `path` exists and `overwrite` is False,
     EdgeconvError where the folder cannot be written, and whatever `to_bytes` raises.
     """
-    target = os.fspath(path)
-    if os.path.isdir(target):
-        raise UsageError(f"{target} is a folder; name a file in it")
-    if os.path.lexists(target) and not overwrite:
-        raise UsageError(f"{target} exists already; pass --force to replace it")
+    check_target(path, overwrite=overwrite)
     data = build_file(program, _flatbuffers())
     try:
         read_program(data)
     except InvalidModelError as error:
         raise InternalError(f"edgeconv's reader refuses what its writer made, please report it: {error}") from error
-    try:
-        with _replacing(target) as file:
-            file.write(data)
-    except OSError as error:
-        raise EdgeconvError(f"cannot write {target}: {error.strerror or error}") from error
+    with replacing(path) as file:
+        file.write(data)
     return len(data)
-
-
-@contextlib.contextmanager
-def _replacing(target: str) -> Iterator[Any]:
-    """A temporary file beside `target`, flushed to disk and renamed at the end; removed if anything goes wrong."""
-    folder = os.path.dirname(os.path.abspath(target))
-    handle, temporary = tempfile.mkstemp(prefix=f".{os.path.basename(target)}.", suffix=".tmp", dir=folder)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.chmod(temporary, _mode(target))
-        os.replace(temporary, target)
-    except BaseException:
-        with contextlib.suppress(OSError):
-            os.unlink(temporary)
-        raise
-
-
-def _mode(target: str) -> int:
-    """Permissions of the file that is replaced, or those that any new file gets."""
-    with contextlib.suppress(OSError):
-        return os.stat(target).st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
 
 
 def _flatbuffers() -> Any:

@@ -1,0 +1,78 @@
+"""Floor 0: writing files at once or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import tempfile
+from collections.abc import Iterator
+from typing import IO
+
+from edgeconv.errors import EdgeconvError, UsageError
+
+__all__ = ["check_target", "replacing"]
+
+
+def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
+    """Raise what writing `path` would raise, before long work: UsageError where it exists and may not be replaced or
+    is a folder, EdgeconvError where its folder cannot be written. Leaves nothing behind.
+    """
+    target = os.fspath(path)
+    if os.path.isdir(target):
+        raise UsageError(f"{target} is a folder; name a file in it")
+    if os.path.lexists(target) and not overwrite:
+        raise UsageError(f"{target} exists already; pass --force to replace it")
+    with _naming(target):
+        handle, temporary = _create_beside(target)
+        os.close(handle)
+        os.unlink(temporary)
+
+
+@contextlib.contextmanager
+def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+    """A file that takes the place of `path` when the block is left without an exception; nothing is left otherwise.
+
+    Raises EdgeconvError where it cannot be written.
+    """
+    target = os.fspath(path)
+    with _naming(target), _temporary(target) as file:
+        yield file
+
+
+@contextlib.contextmanager
+def _naming(target: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise EdgeconvError(f"cannot write {target}: {error.strerror or error}") from error
+
+
+@contextlib.contextmanager
+def _temporary(target: str) -> Iterator[IO[bytes]]:
+    """A temporary file beside `target`, flushed to disk and renamed at the end; removed if anything goes wrong."""
+    handle, temporary = _create_beside(target)
+    try:
+        with os.fdopen(handle, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, _mode(target))
+        os.replace(temporary, target)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
+        raise
+
+
+def _create_beside(target: str) -> tuple[int, str]:
+    folder, name = os.path.split(os.path.abspath(target))
+    return tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
+
+
+def _mode(target: str) -> int:
+    """Permissions of the file that is replaced, or those that any new file gets."""
+    with contextlib.suppress(OSError):
+        return os.stat(target).st_mode & 0o777
+    mask = os.umask(0)
+    os.umask(mask)
+    return 0o666 & ~mask

@@ -1,0 +1,104 @@
+"""AccuracyReport: what a comparison found, as plain frozen data. Renderers turn it into text, JSON and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from math import inf
+
+from edgeconv.report.conversion import Conversion
+
+__all__ = ["CLASSIFICATION", "METRICS", "RANDOM_STAMP", "AccuracyReport", "ModelFacts", "OutputFidelity"]
+
+CLASSIFICATION = ("top1", "top5")
+"""Metrics that need labels and give a share, 0 to 1."""
+METRICS = (*CLASSIFICATION, "mse", "sqnr")
+
+RANDOM_STAMP = "random data: not an accuracy claim"
+
+
+@dataclass(frozen=True)
+class OutputFidelity:
+    """One output against the reference's: SQNR in dB (infinite when equal), mean squared and largest error."""
+
+    name: str
+    sqnr: float
+    mse: float
+    largest_error: float
+
+
+@dataclass(frozen=True)
+class ModelFacts:
+    """Which model was measured. `bytes`: of its file, external data included; None for a model without one."""
+
+    name: str
+    precision: str
+    operators: int
+    bytes: int | None = None
+    digest: str = ""
+
+
+@dataclass(frozen=True)
+class AccuracyReport:
+    """A candidate (in general int8) measured on samples, beside a reference (in general fp32) where there is one.
+
+    `fp32`, `int8`: the metric's value of the reference and of the candidate: shares for top1 and top5, the mean squared
+    error or the SQNR in dB (of the worst output) for the others, which belong to the candidate alone.
+    `agreement`: share of samples in which both put the same class first. `outputs`: fidelity per output.
+    """
+
+    metric: str
+    samples: int
+    candidate: ModelFacts
+    reference: ModelFacts | None
+    int8: float
+    fp32: float | None = None
+    agreement: float | None = None
+    outputs: tuple[OutputFidelity, ...] = ()
+    data: str = ""
+    is_random: bool = False
+    conversion: Conversion | None = None
+    warnings: tuple[str, ...] = ()
+    provenance: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def drop(self) -> float | None:
+        """What the candidate lost, as a share (0.01 is one point); None without labels or without reference."""
+        return None if self.fp32 is None or self.metric not in CLASSIFICATION else self.fp32 - self.int8
+
+    @property
+    def drop_points(self) -> float | None:
+        """`drop` in points: 100 times the share."""
+        return None if self.drop is None else 100 * self.drop
+
+    @property
+    def worst(self) -> OutputFidelity | None:
+        """The output with the lowest SQNR."""
+        return min(self.outputs, key=lambda output: output.sqnr, default=None)
+
+    @property
+    def sqnr(self) -> float | None:
+        """SQNR in dB of the worst output; None without reference, infinite for equal outputs."""
+        return None if self.worst is None else self.worst.sqnr
+
+    def exceeds(self, max_drop: float) -> bool:
+        """True when the drop is larger than `max_drop` (a share), beyond rounding."""
+        return (inf if self.drop is None else self.drop) > max_drop + 1e-12
+
+    def to_text(self) -> str:
+        """For a terminal."""
+        from edgeconv.report import render
+
+        return render.text(self)
+
+    def to_markdown(self) -> str:
+        """For a merge request or a wiki; names from the model are escaped."""
+        from edgeconv.report import render
+
+        return render.markdown(self)
+
+    def to_json(self) -> str:
+        """For programs; see `edgeconv.report.as_json` for the schema."""
+        from edgeconv.report import render
+
+        return render.json(self)

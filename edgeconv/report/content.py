@@ -1,0 +1,157 @@
+"""From reports to documents: what is said, and in which words. How it looks is the renderers' business."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable
+from math import isinf, isnan
+
+from edgeconv.report.accuracy import CLASSIFICATION, RANDOM_STAMP, AccuracyReport, ModelFacts
+from edgeconv.report.conversion import Conversion, FloatNode
+from edgeconv.report.document import Block, Document, Facts, Note, Section, Table
+
+__all__ = ["accuracy_document", "conversion_document", "decibels", "float_blocks", "verdict"]
+
+_METRIC_NAMES = {"top1": "top-1", "top5": "top-5", "mse": "mean squared error", "sqnr": "SQNR"}
+_NAMES_SHOWN = 8
+
+
+def accuracy_document(report: AccuracyReport, provenance: bool = False) -> Document:
+    """The conversion (where the report has one), what it cost, and, if asked for, where everything came from."""
+    before = conversion_document(report.conversion) if report.conversion else ()
+    parts = [*before, _accuracy_section(report)]
+    if provenance and report.provenance:
+        parts.append(Section("Provenance", (Facts(tuple(sorted(report.provenance.items()))),)))
+    return tuple(parts)
+
+
+def conversion_document(conversion: Conversion) -> Document:
+    """Operators before and after, what stayed in float and why, bytes before and after."""
+    sections = [_operators_section(conversion)]
+    if conversion.precision != "fp32":
+        sections.append(Section("Float operators", tuple(float_blocks(conversion.float_nodes))))
+    sections.append(Section("Size", (Note(_size(conversion)),)))
+    if conversion.warnings:
+        sections.append(Section("Warnings", tuple(Note(text, strong=True) for text in conversion.warnings)))
+    return tuple(sections)
+
+
+def verdict(report: AccuracyReport) -> str:
+    """The report in one line."""
+    if report.drop_points is None:
+        line = f"{_METRIC_NAMES[report.metric]} {metric_value(report.metric, report.int8)}"
+    else:
+        line = f"{_METRIC_NAMES[report.metric]} drop {report.drop_points:.2f} points"
+    return f"{line} on {report.samples:,} samples" + (f" ({RANDOM_STAMP})" if report.is_random else "")
+
+
+def float_blocks(nodes: Iterable[FloatNode]) -> Iterable[Block]:
+    """What computes in float, grouped by reason and operator."""
+    groups: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for node in nodes:
+        groups[node.operator, node.reason].append(node.name)
+    if not groups:
+        yield Note("none: every operator computes in int8, and the file is bit-exact on every device")
+        return
+    rows = tuple(
+        (str(len(names)), operator, reason, _listed(names)) for (operator, reason), names in sorted(groups.items())
+    )
+    yield Table(("", "operator", "why", "nodes"), rows, "rlll")
+
+
+def decibels(value: float) -> str:
+    """An SQNR for people."""
+    if isinf(value):
+        return "identical" if value > 0 else "-inf dB"
+    return "not a number" if isnan(value) else f"{value:.1f} dB"
+
+
+def metric_value(metric: str, value: float) -> str:
+    """A metric's value for people."""
+    if metric in CLASSIFICATION:
+        return f"{100 * value:.2f} %"
+    return decibels(value) if metric == "sqnr" else f"{value:.3g}"
+
+
+def _operators_section(conversion: Conversion) -> Section:
+    title = f"Operators {conversion.operators_before:,} -> {conversion.operators_after:,}"
+    rows = tuple(
+        (effect.name, f"{effect.changed:,}", f"{-effect.removed:+,}" if effect.removed else "0")
+        for effect in conversion.passes
+        if effect.changed or effect.removed
+    )
+    if not rows:
+        return Section(title, (Note("nothing to remove"),))
+    return Section(title, (Table(("step", "changed", "operators"), rows, "lrr"),))
+
+
+def _size(conversion: Conversion) -> str:
+    after = conversion.bytes_after
+    if not conversion.bytes_before:
+        return f"{after:,} bytes"
+    before = conversion.bytes_before
+    return f"{before:,} -> {after:,} bytes ({100 * after / before:.1f} %)"
+
+
+def _accuracy_section(report: AccuracyReport) -> Section:
+    counted = f"Accuracy on {report.samples:,} sample{'s' * (report.samples != 1)}"
+    blocks: list[Block] = []
+    if report.is_random:
+        blocks.append(Note(RANDOM_STAMP, strong=True))
+    blocks.extend(Note(text, strong=True) for text in report.warnings)
+    blocks.append(_scores(report))
+    blocks.extend(_outputs(report))
+    return Section(counted + (f" of {report.data}" if report.data else ""), tuple(blocks))
+
+
+def _scores(report: AccuracyReport) -> Block:
+    candidate, reference = report.candidate, report.reference
+    rows = []
+    if report.metric in CLASSIFICATION:
+        row = ["" if report.fp32 is None else metric_value(report.metric, report.fp32)]
+        drop = "" if report.drop_points is None else f"{report.drop_points:.2f} points"
+        rows.append((_METRIC_NAMES[report.metric], *row, metric_value(report.metric, report.int8), drop))
+    if report.agreement is not None:
+        rows.append(("agreement", "", metric_value("top1", report.agreement), ""))
+    rows.append(("operators", _operators(reference), _operators(candidate), ""))
+    rows.append(("bytes", _bytes(reference), _bytes(candidate), _saving(reference, candidate)))
+    header = ("", "" if reference is None else _column(reference), _column(candidate), "")
+    keep = [0, 2] if reference is None else [0, 1, 2, 3]
+    return Table(
+        tuple(header[i] for i in keep), tuple(tuple(row[i] for i in keep) for row in rows), "lrrr"[: len(keep)]
+    )
+
+
+def _outputs(report: AccuracyReport) -> Iterable[Block]:
+    if not report.outputs:
+        return
+    rows = tuple(
+        (output.name, decibels(output.sqnr), f"{output.mse:.3g}", f"{output.largest_error:.3g}")
+        for output in report.outputs
+    )
+    yield Table(("output", "SQNR", "mean squared error", "largest error"), rows, "lrrr")
+    if report.worst is not None and len(report.outputs) > 1:
+        yield Note(f"worst output: {report.worst.name}, {decibels(report.worst.sqnr)}")
+
+
+def _column(model: ModelFacts) -> str:
+    return model.precision
+
+
+def _operators(model: ModelFacts | None) -> str:
+    return "" if model is None else f"{model.operators:,}"
+
+
+def _bytes(model: ModelFacts | None) -> str:
+    return "" if model is None or model.bytes is None else f"{model.bytes:,}"
+
+
+def _saving(reference: ModelFacts | None, candidate: ModelFacts) -> str:
+    if reference is None or not reference.bytes or not candidate.bytes:
+        return ""
+    return f"{100 * candidate.bytes / reference.bytes:.1f} %"
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(name or "(unnamed)" for name in names[:_NAMES_SHOWN])
+    return shown + (f" and {len(names) - _NAMES_SHOWN} more" if len(names) > _NAMES_SHOWN else "")

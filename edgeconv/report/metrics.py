@@ -1,0 +1,118 @@
+"""Metrics that accumulate batch by batch: memory does not grow with the number of samples.
+
+Scores are laid out as (samples, classes) or, for dense prediction, (samples, classes, *places).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import inf, log10, nan
+
+import numpy as np
+
+from edgeconv.core import Array
+from edgeconv.errors import DataError
+from edgeconv.report.accuracy import OutputFidelity
+
+__all__ = ["Agreement", "Fidelity", "TopK"]
+
+
+class TopK:
+    """Share of decisions whose label is among the `k` highest scores. Ties count in the order of the classes."""
+
+    def __init__(self, k: int) -> None:
+        self._k = k
+        self._hits = self._total = 0
+
+    def add(self, scores: Array, labels: Array) -> None:
+        """Take in one batch of scores and their integer labels."""
+        rows, wanted = _decisions(scores, labels)
+        own = np.take_along_axis(rows, wanted[:, None], axis=1)
+        earlier = np.arange(rows.shape[1]) < wanted[:, None]
+        rank = np.count_nonzero((rows > own) | ((rows == own) & earlier), axis=1)
+        self._hits += int(np.count_nonzero((rank < self._k) & ~np.isnan(own[:, 0])))
+        self._total += len(wanted)
+
+    @property
+    def value(self) -> float:
+        """The share, 0 to 1."""
+        return self._hits / self._total if self._total else nan
+
+
+class Agreement:
+    """Share of decisions in which two models put the same class first."""
+
+    def __init__(self) -> None:
+        self._same = self._total = 0
+
+    def add(self, reference: Array, candidate: Array) -> None:
+        """Take in one batch of both models' scores."""
+        first, second = (_rows(scores, scores.ndim > 2).argmax(axis=1) for scores in (reference, candidate))
+        self._same += int(np.count_nonzero(first == second))
+        self._total += first.size
+
+    @property
+    def value(self) -> float:
+        """The share, 0 to 1."""
+        return self._same / self._total if self._total else nan
+
+
+class Fidelity:
+    """How far one output of a candidate is from the reference's, as sums over all elements seen."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._signal = self._noise = self._largest = 0.0
+        self._elements = 0
+
+    def add(self, reference: Array, candidate: Array) -> None:
+        """Take in one batch."""
+        if reference.shape != candidate.shape:
+            raise DataError(
+                f"output {self._name!r} has shape {_shown(candidate)}, the reference's has {_shown(reference)}; "
+                "are they the same network?"
+            )
+        signal = reference.astype(np.float64)
+        noise = signal - candidate
+        self._signal += float(np.sum(signal * signal))
+        self._noise += float(np.sum(noise * noise))
+        self._largest = max(self._largest, float(np.abs(noise).max(initial=0.0)))
+        self._elements += reference.size
+
+    @property
+    def value(self) -> OutputFidelity:
+        """SQNR = 10 log10(sum(reference^2) / sum((reference - candidate)^2)) in dB, infinite for equal outputs."""
+        mse = self._noise / self._elements if self._elements else nan
+        return OutputFidelity(self._name, _decibels(self._signal, self._noise), mse, self._largest)
+
+
+def _decibels(signal: float, noise: float) -> float:
+    if noise == 0:
+        return inf
+    return 10 * log10(signal / noise) if signal > 0 else -inf if noise > 0 else nan
+
+
+def _rows(scores: Array, dense: bool) -> Array:
+    """(decisions, classes): one decision per sample, or per place of a dense prediction."""
+    if not dense:
+        return scores.reshape(len(scores), -1)
+    return np.moveaxis(scores, 1, -1).reshape(-1, scores.shape[1])
+
+
+def _decisions(scores: Array, labels: Array) -> tuple[Array, Array]:
+    dense = labels.ndim > 1 and labels.shape == (scores.shape[0], *scores.shape[2:])
+    rows, wanted = _rows(scores, dense), labels.reshape(-1)
+    if len(rows) != len(wanted):
+        raise DataError(f"labels of shape {_shown(labels)} do not fit scores of shape {_shown(scores)}")
+    if rows.shape[1] < 2:
+        raise DataError(f"scores of shape {_shown(scores)} hold one class only; use --metric sqnr or mse instead")
+    if wanted.size and not 0 <= int(wanted.min()) <= int(wanted.max()) < rows.shape[1]:
+        raise DataError(
+            f"the labels go from {wanted.min()} to {wanted.max()}, but the model has {rows.shape[1]} classes; "
+            "labels count from 0"
+        )
+    return rows, wanted.astype(np.int64)
+
+
+def _shown(array: Array) -> Sequence[int]:
+    return list(array.shape)
