@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Union
 
-__all__ = ["Dim", "SymbolicDim", "evaluate", "symbol"]
+__all__ = ["Dim", "SymbolicDim", "compare", "evaluate", "symbol"]
 
 Dim = Union[int, "SymbolicDim"]
 
@@ -82,6 +82,21 @@ class SymbolicDim:
 def symbol(name: str) -> SymbolicDim:
     """The symbol called `name`, a positive integer not known yet."""
     return SymbolicDim((((name,), 1),))
+
+
+def compare(a: Dim, b: Dim) -> int | None:
+    """-1, 0 or 1 as a < b, a == b or a > b whatever the symbols stand for; None where it depends on them."""
+    difference = a - b
+    if not isinstance(difference, SymbolicDim):
+        return (difference > 0) - (difference < 0)
+    terms = dict(difference.terms)
+    nearest = sum(terms.values())  # with every symbol at its least value, 1
+    terms.pop((), None)
+    if any(isinstance(atom, _FloorDiv) for monomial in terms for atom in monomial):
+        return None
+    if nearest > 0 and min(terms.values()) > 0:
+        return 1
+    return -1 if nearest < 0 and max(terms.values()) < 0 else None
 
 
 def evaluate(dim: Dim, values: Mapping[str, int]) -> Dim:

@@ -1,41 +1,102 @@
-"""Add: a + b with broadcasting, optionally clamped."""
+"""Add, Sub, Max and Min: a + b, a - b, the larger, the smaller; with broadcasting, optionally clamped."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import ClassVar
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel
-from edgeconv.ops.base import Expr, Operand, Ref, Scratch
-from edgeconv.ops.binary import ClampedBinary, centred
-from edgeconv.ops.integer import multiplier, scalar
+from edgeconv.core import Array
+from edgeconv.ops.base import Call, Expr, Ref, expr_type
+from edgeconv.ops.binary import ScaledBinary
+from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.onnx_rules import onnx_rule
 
-__all__ = ["Add"]
+__all__ = ["Add", "Max", "Min", "Sub", "total"]
 
 
 @dataclass(frozen=True)
-class Add(ClampedBinary):
-    """a + b. int8: (qa - za) * float32(sa / sy) + (qb - zb) * float32(sb / sy), each step one IEEE operation."""
+class Add(ScaledBinary):
+    """a + b."""
 
     ufunc: ClassVar[np.ufunc] = np.add
 
-    def plan_real(self, a: Operand, b: Operand, y: Operand, work: Array, scratch: Scratch) -> Kernel:
-        assert a.q is not None and b.q is not None and y.q is not None
-        left, load_left = centred(a, float(multiplier(a.q.scale, scalar(y.q)[0])[0]), scratch)
-        right, load_right = centred(b, float(multiplier(b.q.scale, scalar(y.q)[0])[0]), scratch)
 
-        def kernel() -> None:
-            load_left()
-            load_right()
-            np.add(left, right, out=work)
+@dataclass(frozen=True)
+class Sub(ScaledBinary):
+    """a - b."""
 
-        return kernel
+    ufunc: ClassVar[np.ufunc] = np.subtract
+
+
+@dataclass(frozen=True)
+class Max(ScaledBinary):
+    """The larger of a and b."""
+
+    ufunc: ClassVar[np.ufunc] = np.maximum
+
+
+@dataclass(frozen=True)
+class Min(ScaledBinary):
+    """The smaller of a and b."""
+
+    ufunc: ClassVar[np.ufunc] = np.minimum
 
 
 @onnx_rule("Add")
 def import_add(a: Ref, b: Ref) -> Expr:
     """Elementwise sum with broadcasting (opset 7 and newer)."""
     return Add()(a, b)
+
+
+@onnx_rule("Sub")
+def import_sub(a: Ref, b: Ref) -> Expr:
+    """Elementwise difference with broadcasting (opset 7 and newer)."""
+    return Sub()(a, b)
+
+
+@onnx_rule("Sum")
+def import_sum(first: Ref, *rest: Ref) -> Expr:
+    """Sum of any number of inputs."""
+    return total(first, *rest)
+
+
+def total(first: Expr, *rest: Expr) -> Expr:
+    """The sum of all: a chain of Add."""
+    for x in rest:
+        first = Add()(first, x)
+    return first
+
+
+@onnx_rule("Max")
+def import_max(first: Ref, *rest: Ref) -> Expr:
+    """Largest of any number of inputs: a chain of Max, or a Clamp where an input is a constant scalar."""
+    result: Expr = first
+    for x in rest:
+        result = _bounded(result, x, "low") or Max()(result, x)
+    return result
+
+
+@onnx_rule("Min")
+def import_min(first: Ref, *rest: Ref) -> Expr:
+    """Smallest of any number of inputs: a chain of Min, or a Clamp where an input is a constant scalar."""
+    result: Expr = first
+    for x in rest:
+        result = _bounded(result, x, "high") or Min()(result, x)
+    return result
+
+
+def _bounded(x: Expr, y: Expr, bound: str) -> Call | None:
+    """The Clamp of the variable one of `x` and `y`, if the other one is a constant scalar."""
+    for variable, constant in ((x, y), (y, x)):
+        known, limit = expr_type(variable), _scalar(constant)
+        if limit is not None and known.value is None and known.is_float and known.rank >= expr_type(constant).rank:
+            return Clamp(low=limit)(variable) if bound == "low" else Clamp(high=limit)(variable)
+    return None
+
+
+def _scalar(expr: Expr) -> float | None:
+    value: Array | None = expr_type(expr).value
+    return float(value.reshape(())) if value is not None and value.size == 1 and abs(value.item()) < inf else None

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isnan
 from typing import ClassVar
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.base import TABLE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch
+from edgeconv.ops.base import TABLE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 
 __all__ = ["Clamp"]
@@ -26,6 +26,8 @@ class Clamp(Operator):
     quant: ClassVar[QuantRule | None] = TABLE
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        if x.dtype == "bool" or isnan(self.low) or isnan(self.high):
+            raise ShapeError(f"{x} cannot be bounded by {self.low} and {self.high}")
         return (x.with_shape(x.shape),)
 
     def run(self, x: Array) -> Array:

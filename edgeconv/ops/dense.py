@@ -7,14 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isinf
+from math import inf, isinf, prod
 from typing import ClassVar
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, scalar, weight_bound
+from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, weight_bound
 
 __all__ = ["Dense"]
 
@@ -31,6 +31,8 @@ class Dense(Operator):
     channel_axis: ClassVar[int] = -1
 
     def infer(self, x: TensorType, weight: TensorType, bias: TensorType | None = None) -> tuple[TensorType, ...]:
+        if not self.low <= self.high:
+            raise ShapeError(f"bounds {self.low} and {self.high} leave nothing between them")
         if x.rank < 1 or weight.rank != 2 or x.shape[-1] != weight.shape[0]:
             raise ShapeError(f"input {x} does not fit weight {weight}: the last dimension must be the weight's first")
         if bias is not None and bias.shape != weight.shape[1:]:
@@ -38,8 +40,8 @@ class Dense(Operator):
         return (x.with_shape((*x.shape[:-1], weight.shape[1])),)
 
     def run(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
-        y = np.matmul(x, weight)
-        y = y if bias is None else y + bias
+        product: Array = np.matmul(x, weight)
+        y = product if bias is None else product + bias
         return y if isinf(self.low) and isinf(self.high) else np.clip(y, self.low, self.high)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
@@ -71,17 +73,17 @@ def _plan_float(dense: Dense, x: Operand, weight: Operand, bias: Operand | None,
 
 
 def _plan_int8(dense: Dense, x: Operand, weight: Operand, bias: Operand | None, y: Operand, scratch: Scratch) -> Kernel:
-    assert x.q is not None and weight.q is not None and y.q is not None
     scale_x, zero_x = scalar(x.q)
+    q_weight, q = required(weight.q), required(y.q)
     matrix = weight.array.astype(np.int64)
     fill = -zero_x * matrix.sum(axis=0) + (0 if bias is None else bias.array.astype(np.int64))
     dtype = exact_dtype(weight_bound(matrix.T, fill))
-    factor = multiplier(np.broadcast_to(np.array(weight.q.scale, np.float64), fill.shape) * scale_x, scalar(y.q)[0])
+    factor = multiplier(np.broadcast_to(np.array(q_weight.scale, np.float64), fill.shape) * scale_x, scalar(q)[0])
     product = np.ascontiguousarray(matrix, dtype)
     source, out = _rows(x.array), _rows(y.array)
     rows, acc = scratch(source.shape, dtype), scratch(out.shape, dtype)
     offset = fill.astype(dtype)
-    requantize = requantize_into(acc, factor, y.q, out, dense.low, dense.high)
+    requantize = requantize_into(acc, factor, q, out, dense.low, dense.high)
 
     def kernel() -> None:
         np.copyto(rows, source)
@@ -94,4 +96,4 @@ def _plan_int8(dense: Dense, x: Operand, weight: Operand, bias: Operand | None, 
 
 def _rows(array: Array) -> Array:
     """(..., K) as a view (rows, K)."""
-    return array.reshape(-1, array.shape[-1])
+    return array.reshape(prod(array.shape[:-1]), array.shape[-1])

@@ -13,8 +13,18 @@ from math import ceil, floor, inf, isinf
 import numpy as np
 
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams
+from edgeconv.ops.base import ShapeError
 
-__all__ = ["EXACT_FLOAT32", "clamp_bounds", "exact_dtype", "multiplier", "requantize_into", "scalar", "weight_bound"]
+__all__ = [
+    "EXACT_FLOAT32",
+    "clamp_bounds",
+    "exact_dtype",
+    "multiplier",
+    "required",
+    "requantize_into",
+    "scalar",
+    "weight_bound",
+]
 
 EXACT_FLOAT32 = 2**24
 
@@ -37,9 +47,17 @@ def multiplier(scales_in: Sequence[float] | Array, scale_out: float) -> Array:
     return (np.asarray(scales_in, np.float64) / np.float64(scale_out)).astype(np.float32)
 
 
-def scalar(q: QParams) -> tuple[float, int]:
-    """Scale and zero point of a per-tensor quantization."""
-    return q.scale[0], q.zero_point[0]
+def required(q: QParams | None) -> QParams:
+    """`q` itself; ShapeError where an int8 kernel meets a tensor without parameters."""
+    if q is None:
+        raise ShapeError("an input or output of an int8 operator has no quantization parameters")
+    return q
+
+
+def scalar(q: QParams | None) -> tuple[float, int]:
+    """Scale and zero point of a per-tensor quantization; ShapeError where there is none."""
+    found = required(q)
+    return found.scale[0], found.zero_point[0]
 
 
 def clamp_bounds(q: QParams, low: float = -inf, high: float = inf) -> tuple[int, int]:

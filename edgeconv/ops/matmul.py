@@ -1,0 +1,172 @@
+"""MatMul: the product of matrices, batched and broadcast as in NumPy. Gemm and MatMul by a constant become Dense.
+
+int8: zero points are subtracted first; the product of the integers is exact, in float32 or float64.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import prod
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, TensorType
+from edgeconv.ops.add import Add
+from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError, expr_type
+from edgeconv.ops.binary import check_kind
+from edgeconv.ops.broadcast import broadcast_shapes
+from edgeconv.ops.dense import Dense
+from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
+from edgeconv.ops.mul import Mul
+from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.transpose import Transpose
+
+__all__ = ["MatMul", "product"]
+
+
+@dataclass(frozen=True)
+class MatMul(Operator):
+    """a (..., M, K) times b (..., K, N); an input of rank 1 is a row (a) or a column (b)."""
+
+    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 1))
+
+    def infer(self, a: TensorType, b: TensorType) -> tuple[TensorType, ...]:
+        check_kind(a, "fiu")
+        rows, columns = a.shape[-2:-1], b.shape[-1:] if b.rank > 1 else ()
+        if a.dtype != b.dtype or not a.rank or not b.rank or a.shape[-1] != b.shape[-2:][0]:
+            raise ShapeError(f"{a} does not fit {b}: the last dimension of the first must be the second's last but one")
+        return (TensorType(a.dtype, (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), *rows, *columns)),)
+
+    def run(self, a: Array, b: Array) -> Array:
+        result: Array = np.matmul(a, b)
+        return result
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        a, b, y = inputs[0].array, inputs[1].array, outputs[0].array
+        if inputs[0].q is not None:
+            return _plan_int8(inputs[0], inputs[1], outputs[0], scratch)
+
+        def kernel() -> None:
+            np.matmul(a, b, out=y)
+
+        return kernel
+
+    def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
+        return outputs[0].size * inputs[0].ints[-1]
+
+
+def _plan_int8(a: Operand, b: Operand, y: Operand, scratch: Scratch) -> Kernel:
+    scale_a, zero_a = scalar(a.q)
+    scale_b, zero_b = scalar(b.q)
+    q = required(y.q)
+    dtype = exact_dtype(a.type.ints[-1] * _reach(zero_a) * _reach(zero_b))
+    left, load_left = _integers(a, zero_a, dtype, scratch)
+    right, load_right = _integers(b, zero_b, dtype, scratch)
+    acc = scratch(y.array.shape, dtype)
+    requantize = requantize_into(acc, multiplier([scale_a * scale_b], scalar(q)[0]), q, y.array)
+
+    def kernel() -> None:
+        load_left()
+        load_right()
+        np.matmul(left, right, out=acc)
+        requantize()
+
+    return kernel
+
+
+def _reach(zero_point: int) -> int:
+    """The largest magnitude of q - zero_point."""
+    return max(INT8_MAX - zero_point, zero_point - INT8_MIN)
+
+
+def _integers(x: Operand, zero_point: int, dtype: str, scratch: Scratch) -> tuple[Array, Kernel]:
+    """(values, kernel): the kernel leaves q - zero_point in the values, which are of a float `dtype`."""
+    source, zero = x.array, np.float32(zero_point)
+    values = np.empty(source.shape, dtype) if x.is_constant else scratch(source.shape, dtype)
+
+    def kernel() -> None:
+        np.subtract(source, zero, out=values)
+
+    if not x.is_constant:
+        return values, kernel
+    kernel()
+    return values, _nothing
+
+
+def _nothing() -> None:
+    """The kernel of a constant."""
+
+
+def product(a: Expr, b: Expr) -> Expr:
+    """a times b: Dense where b is a constant matrix of floats."""
+    known = expr_type(b)
+    is_weight = known.value is not None and known.rank == 2 and known.is_float and expr_type(a).rank
+    return Dense()(a, b) if is_weight else MatMul()(a, b)
+
+
+@onnx_rule("MatMul")
+def import_matmul(a: Ref, b: Ref) -> Expr:
+    """A product of matrices; by a constant matrix it is a linear layer."""
+    return product(a, b)
+
+
+@onnx_rule("Gemm")
+def import_gemm(
+    a: Ref,
+    b: Ref,
+    c: Ref | None = None,
+    *,
+    alpha: float = 1.0,
+    beta: float = 1.0,
+    transA: int = 0,  # noqa: N803 (ONNX's name)
+    transB: int = 0,  # noqa: N803 (ONNX's name)
+) -> Expr:
+    """alpha * a b + beta * c; with constant b and c it is a linear layer."""
+    if a.type.rank != 2 or b.type.rank != 2:
+        raise ShapeError(f"needs two matrices, found {a.type} and {b.type}")
+    left: Expr = Transpose((1, 0))(a) if transA else a
+    if b.value is None or not b.type.is_float:
+        right: Expr = Transpose((1, 0))(b) if transB else b
+        return _plus(_scaled(MatMul()(left, right), alpha), c, beta)
+    weight = np.ascontiguousarray((b.value.T if transB else b.value) * b.value.dtype.type(alpha))
+    if c is None or c.value is None or prod(c.value.shape[:-1]) != 1:
+        return _plus(Dense()(left, weight), c, beta)
+    bias = c.value.reshape(-1) * c.value.dtype.type(beta)
+    return Dense()(left, weight, np.ascontiguousarray(np.broadcast_to(bias, weight.shape[1:])))
+
+
+@onnx_rule("FusedMatMul", domain="com.microsoft")
+def import_fused_matmul(
+    a: Ref,
+    b: Ref,
+    *,
+    alpha: float = 1.0,
+    transA: int = 0,  # noqa: N803 (ONNX Runtime's name)
+    transB: int = 0,  # noqa: N803 (ONNX Runtime's name)
+    transBatchA: int = 0,  # noqa: N803 (ONNX Runtime's name)
+    transBatchB: int = 0,  # noqa: N803 (ONNX Runtime's name)
+) -> Expr:
+    """ONNX Runtime's alpha * a b, with the last two dimensions of either swapped."""
+    if transBatchA or transBatchB:
+        raise Unsupported("it moves batch dimensions; save the model without ONNX Runtime's extended optimizations")
+    left: Expr = _swapped(a) if transA else a
+    right: Expr = _swapped(b) if transB else b
+    return _scaled(product(left, right), alpha)
+
+
+def _swapped(x: Ref) -> Expr:
+    """The last two dimensions of x swapped; a constant at once."""
+    if x.value is not None:
+        return np.ascontiguousarray(x.value.swapaxes(-1, -2))
+    rank = x.type.rank
+    return Transpose((*range(rank - 2), rank - 1, rank - 2))(x)
+
+
+def _scaled(x: Expr, factor: float) -> Expr:
+    return x if factor == 1 else Mul()(x, np.array(factor, expr_type(x).dtype))
+
+
+def _plus(x: Expr, c: Ref | None, beta: float) -> Expr:
+    return x if c is None or beta == 0 else Add()(x, _scaled(c, beta))
