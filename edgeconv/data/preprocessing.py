@@ -1,0 +1,166 @@
+"""How an image becomes numbers: x * scale, then (x - mean) / std per channel, on pixels of 0..255 in float32."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+
+from edgeconv.core import TensorType
+from edgeconv.errors import DataError, UsageError
+
+__all__ = [
+    "CHANNELS",
+    "LAYOUTS",
+    "RESIZES",
+    "ImagePlan",
+    "Preprocessing",
+    "parse_number",
+    "parse_numbers",
+    "plan_images",
+]
+
+LAYOUTS = ("auto", "NCHW", "NHWC")
+CHANNELS = ("auto", "RGB", "BGR", "GRAY")
+RESIZES = ("stretch", "center-crop", "exact")
+
+
+@dataclass(frozen=True)
+class Preprocessing:
+    """Image options; the defaults feed raw pixels, 0..255.
+
+    mean, std: one number, or one per channel in the order of `channels`; applied after `scale`.
+    layout: where the channels stand; "auto" reads it off the input's shape.
+    channels: "auto" is GRAY for one channel, else RGB.
+    resize: what to do with images of another size, bilinearly: "stretch" (aspect not kept), "center-crop" (scaled to
+    cover, the overhang cut), or "exact" (an error).
+    Raises UsageError for values that make no sense.
+    """
+
+    mean: tuple[float, ...] = (0.0,)
+    std: tuple[float, ...] = (1.0,)
+    scale: float = 1.0
+    layout: str = "auto"
+    channels: str = "auto"
+    resize: str = "stretch"
+
+    def __post_init__(self) -> None:
+        _one_of("layout", self.layout, LAYOUTS)
+        _one_of("channels", self.channels, CHANNELS)
+        _one_of("resize", self.resize, RESIZES)
+        for option, values in (("mean", self.mean), ("std", self.std), ("scale", (self.scale,))):
+            if not values or not all(math.isfinite(value) for value in values):
+                raise UsageError(f"--{option} {_plain(values)} makes no sense; expected finite numbers")
+        if min(self.std) <= 0 or self.scale == 0:
+            option, value = ("std", _plain(self.std)) if min(self.std) <= 0 else ("scale", _plain((self.scale,)))
+            raise UsageError(f"--{option} {value} makes no sense; expected more than zero")
+
+    @staticmethod
+    def parse(
+        *,
+        mean: str | None = None,
+        std: str | None = None,
+        scale: str | None = None,
+        layout: str = "auto",
+        channels: str = "auto",
+        resize: str = "stretch",
+    ) -> Preprocessing:
+        """From the command line's strings: numbers and fractions, commas between channels, any case."""
+        return Preprocessing(
+            parse_numbers("--mean", mean) if mean is not None else (0.0,),
+            parse_numbers("--std", std) if std is not None else (1.0,),
+            parse_number("--scale", scale) if scale is not None else 1.0,
+            "auto" if layout.lower() == "auto" else layout.upper(),
+            "auto" if channels.lower() == "auto" else channels.upper(),
+            resize.lower(),
+        )
+
+    @property
+    def is_identity(self) -> bool:
+        """True when pixels stay as they are."""
+        return set(self.mean) == {0.0} and set(self.std) == {1.0} and self.scale == 1.0
+
+    def describe(self) -> str:
+        """The arithmetic in one phrase."""
+        if self.is_identity:
+            return "pixels 0..255"
+        return f"scale {self.scale:g}, mean {_plain(self.mean)}, std {_plain(self.std)}"
+
+
+@dataclass(frozen=True)
+class ImagePlan:
+    """What one model input asks of an image. height, width: None where the model leaves them open."""
+
+    layout: str
+    mode: str
+    height: int | None
+    width: int | None
+
+    @property
+    def depth(self) -> int:
+        """Number of channels."""
+        return 1 if self.mode == "GRAY" else 3
+
+
+def plan_images(where: str, name: str, known: TensorType, options: Preprocessing) -> ImagePlan:
+    """Layout, channels and size for images that feed input `name`; raises DataError or UsageError."""
+    if known.rank != 4:
+        raise DataError(f"{where}: images feed an input [N,C,H,W] or [N,H,W,C], but {name!r} is {known}; give an .npz")
+    if not (known.is_float or known.q is not None) and not options.is_identity:
+        raise UsageError(f"--mean, --std and --scale make real numbers, but input {name!r} is {known}; leave them out")
+    if known.dtype in ("bool", "int8") and known.q is None:
+        raise DataError(f"{where}: pixels 0..255 do not fit input {name!r}, {known}; give an .npz")
+    layout = _layout(where, name, known, options)
+    depth, height, width = (known.shape[axis] for axis in ((1, 2, 3) if layout == "NCHW" else (3, 1, 2)))
+    mode = options.channels if options.channels != "auto" else "GRAY" if depth == 1 else "RGB"
+    plan = ImagePlan(
+        layout, mode, height if isinstance(height, int) else None, width if isinstance(width, int) else None
+    )
+    if isinstance(depth, int) and depth != plan.depth:
+        raise DataError(
+            f"{where}: {mode} images have {plan.depth} channels, input {name!r} is {known}, read as {layout}; "
+            "check --channels and --layout"
+        )
+    for option, values in (("mean", options.mean), ("std", options.std)):
+        if len(values) not in (1, plan.depth):
+            raise UsageError(f"--{option} has {len(values)} values, {mode} images have {plan.depth} channels")
+    return plan
+
+
+def parse_number(option: str, text: str) -> float:
+    """A decimal number or a fraction such as 1/255; UsageError for anything else."""
+    numerator, slash, denominator = text.strip().partition("/")
+    try:
+        if slash:
+            return float(Fraction(numerator.strip()) / Fraction(denominator.strip()))
+        return float(numerator)
+    except (ValueError, ZeroDivisionError, OverflowError) as error:
+        raise UsageError(f"{option} {text!r} is no number; expected one such as 0.5 or 1/255") from error
+
+
+def parse_numbers(option: str, text: str) -> tuple[float, ...]:
+    """Numbers or fractions with commas between them; UsageError for anything else."""
+    return tuple(parse_number(option, part) for part in text.split(","))
+
+
+def _layout(where: str, name: str, known: TensorType, options: Preprocessing) -> str:
+    if options.layout != "auto":
+        return options.layout
+    depths = {"auto": (1, 3), "GRAY": (1,)}.get(options.channels, (3,))
+    fitting = [layout for layout, axis in (("NCHW", 1), ("NHWC", 3)) if known.shape[axis] in depths]
+    if len(fitting) == 1:
+        return fitting[0]
+    raise DataError(
+        f"{where}: the shape of input {name!r}, {known}, does not tell where its channels are; "
+        "say --layout NCHW or --layout NHWC"
+    )
+
+
+def _one_of(option: str, value: str, choices: Sequence[str]) -> None:
+    if value not in choices:
+        raise UsageError(f"--{option} {value!r} is not known; expected one of {', '.join(choices)}")
+
+
+def _plain(values: Sequence[float]) -> str:
+    return ",".join(f"{value:g}" for value in values)
