@@ -39,14 +39,6 @@ CASES = [
         judge="onnxruntime",
     ),
     Case(
-        "taps_in_padding_only",
-        "MaxPool",
-        (data(1, 1, 2, 2),),
-        {"kernel_shape": [2, 2], "dilations": [3, 3], "pads": [1, 1, 1, 1]},
-        int8_sqnr=40,
-        judge="onnxruntime",
-    ),
-    Case(
         "uint8",
         "MaxPool",
         (np.arange(32, dtype=np.uint8).reshape(1, 2, 4, 4),),
