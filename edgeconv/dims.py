@@ -62,6 +62,8 @@ class SymbolicDim:
     __rmul__ = __mul__
 
     def __floordiv__(self, other: Dim) -> Dim:
+        if other == 0:
+            raise ZeroDivisionError(f"({self}) // 0")
         exact = _exact_quotient(self, other)
         if exact is not None:
             return exact
@@ -126,6 +128,8 @@ def _normal(total: Mapping[_Monomial, int]) -> Dim:
     terms = sorted(((m, c) for m, c in total.items() if c), key=lambda term: [str(a) for a in term[0]])
     if not terms:
         return 0
+    if sum(len(monomial) for monomial, _ in terms) > _MAX_ATOMS or any(abs(c) >> 63 for _, c in terms):
+        raise OverflowError("a dimension that is only known at run time is too complicated")
     if len(terms) == 1 and terms[0][0] == ():
         return terms[0][1]
     return SymbolicDim(tuple(terms))

@@ -1,38 +1,37 @@
-"""The tables of a `.edge` file, built with a FlatBuffers builder that the caller passes in.
-
-A builder writes from the end of the file to its start, children before parents. Whatever occurs twice (strings,
-vectors, quantizations, operators, buffers) is written once.
-"""
+"""The tables of a `.edge` file. The `flatbuffers` module is passed in by `edge`, its only importer."""
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from edgeconv.core import DTYPES, Array, Dim, QParams, SymbolicDim
+from edgeconv.core import DTYPES, Dim, QParams, SymbolicDim
 from edgeconv.dims import symbol
 from edgeconv.errors import EdgeconvError, InternalError
+from edgeconv.export.builder import Sink
+from edgeconv.export.payloads import Payloads
 from edgeconv.ops.base import Operator
 from edgeconv.runtime.attributes import AttributeValue, stored_attributes
 from edgeconv.runtime.container import Payload, structure_digest
 from edgeconv.runtime.layout import (
     ALIGNMENT,
+    BUFFER_STRUCT,
     DIGEST_BYTES,
     FORMAT_VERSION,
     IDENTIFIER,
     MAX_ATTRIBUTE_ITEMS,
     MAX_DIM,
     MAX_FILE_BYTES,
+    QUANTIZATION_STRUCT,
     AttributeKind,
     AttributeSlot,
-    BufferSlot,
+    AxisQuantizationSlot,
     EntrySlot,
     ModelSlot,
     OperatorSlot,
-    QuantizationSlot,
     StepSlot,
     TensorSlot,
 )
@@ -40,18 +39,19 @@ from edgeconv.runtime.program import Program, Step, Tensor
 
 __all__ = ["build_file"]
 
+_TOO_LARGE = "the model does not fit into a .edge file, which holds at most 2 GiB"
+
 
 def build_file(program: Program, flatbuffers: Any) -> memoryview:
     """The bytes of the file, in the builder's own memory: about as much as the file is large."""
-    payloads = _Payloads(program)
-    size = payloads.nbytes + _structure_estimate(program)
-    if payloads.nbytes > MAX_FILE_BYTES:
-        raise EdgeconvError(f"the model has {payloads.nbytes} bytes of constants, a .edge file holds at most 2 GiB")
-    builder = flatbuffers.Builder(min(size, MAX_FILE_BYTES))
+    payloads = Payloads(program)
+    expected = payloads.size + _structure_estimate(program)
+    if expected > MAX_FILE_BYTES:
+        raise EdgeconvError(_TOO_LARGE)
     try:
-        return _Writer(builder, program, payloads).finish()
+        return _Writer(Sink(flatbuffers.Builder(expected)), program, payloads).finish()
     except flatbuffers.builder.BuilderSizeError as error:
-        raise EdgeconvError("the model does not fit into a .edge file, which holds at most 2 GiB") from error
+        raise EdgeconvError(_TOO_LARGE) from error
 
 
 def _structure_estimate(program: Program) -> int:
@@ -62,234 +62,155 @@ def _structure_estimate(program: Program) -> int:
     return 4096 + 4 * (names + texts) + 8 * scales + 256 * (len(program.tensors) + len(program.steps))
 
 
-class _Payloads:
-    """The constants' bytes, equal ones once, in the order of their first use."""
-
-    def __init__(self, program: Program) -> None:
-        self.data: list[Array] = []
-        self.digests: list[bytes] = []
-        self.index: dict[int, int] = {}
-        known: dict[tuple[bytes, int], int] = {}
-        for number, tensor in enumerate(program.tensors):
-            if tensor.data is None:
-                continue
-            raw = _raw_bytes(tensor, tensor.data)
-            digest = hashlib.sha256(raw.data).digest()
-            position = known.setdefault((digest, raw.size), len(self.data))
-            if position == len(self.data):
-                self.data.append(raw)
-                self.digests.append(digest[:DIGEST_BYTES])
-            self.index[number] = position
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all payloads with their padding."""
-        return sum(raw.size + ALIGNMENT + 4 for raw in self.data)
-
-
-def _raw_bytes(tensor: Tensor, data: Array) -> Array:
-    """The constant as bytes, little-endian and in C order; a view where it is so already."""
-    if data.dtype.name != tensor.type.dtype or data.shape != tensor.type.shape:
-        raise InternalError(f"constant {tensor.name!r} is {data.dtype}{list(data.shape)}, declared as {tensor.type}")
-    stored = np.ascontiguousarray(data, data.dtype.newbyteorder("<"))
-    return stored.reshape(-1).view(np.uint8)
-
-
 class _Writer:
-    """One file in the making. Every method that returns an int returns the builder's offset of what it wrote."""
+    """One file in the making. Every method that returns an int returns the offset of what it wrote."""
 
-    def __init__(self, builder: Any, program: Program, payloads: _Payloads) -> None:
-        self._builder, self._program, self._payloads = builder, program, payloads
-        self._written: dict[Any, int] = {}
+    def __init__(self, sink: Sink, program: Program, payloads: Payloads) -> None:
+        self._sink, self._program, self._payloads = sink, program, payloads
+        self._operators: dict[str, int] = {}
 
     def finish(self) -> memoryview:
         """Write everything, then put the structure digest in its place."""
-        data = [self._payload(raw) for raw in reversed(self._payloads.data)][::-1]
-        root, digest_offset = self._model(data)
-        self._builder.Finish(root, IDENTIFIER)
-        whole, head = self._builder.Bytes, int(self._builder.Head())
-        view = memoryview(whole)[head:]
+        payloads, builder = self._payloads, self._sink.builder
+        data = self._sink.chunks(payloads.chunks, payloads.size, ALIGNMENT)
+        root, digest = self._model(data)
+        builder.Finish(root, IDENTIFIER)
+        view = memoryview(builder.Bytes)[int(builder.Head()) :]
         if len(view) > MAX_FILE_BYTES:
-            raise EdgeconvError(f"the model makes a file of {len(view)} bytes, a .edge file holds at most 2 GiB")
-        payloads = [
-            Payload(len(view) - offset + 4, raw.size, b"")
-            for offset, raw in zip(data, self._payloads.data, strict=True)
-        ]
-        place = len(view) - digest_offset
-        view[place : place + DIGEST_BYTES] = structure_digest(view, payloads, place)
+            raise EdgeconvError(_TOO_LARGE)
+        start, place = len(view) - data + 4, len(view) - digest
+        spans = [Payload(start + offset, raw.size, b"") for offset, raw in payloads.chunks]
+        view[place : place + DIGEST_BYTES] = structure_digest(view, spans, place)
         return view.toreadonly()
 
-    def _model(self, data: Sequence[int]) -> tuple[int, int]:
-        """(model, its digest)."""
-        program, builder = self._program, self._builder
-        operators: dict[str, int] = {}
-        keys = [_operator_key(step.op) for step in program.steps]
-        distinct = [step.op for step, key in zip(program.steps, keys, strict=True) if _is_new(operators, key)]
-        steps = self._tables([self._step(step, operators[key]) for step, key in zip(program.steps, keys, strict=True)])
-        tensors = self._tables([self._tensor(number, tensor) for number, tensor in enumerate(program.tensors)])
+    def _model(self, data: int) -> tuple[int, int]:
+        """(the root table, its digest). What is written last comes first in the file."""
+        program, sink = self._program, self._sink
+        metadata = sink.offsets([self._entry(*item) for item in sorted(program.metadata.items())])
+        steps = sink.offsets([self._step(step) for step in program.steps])
+        tensors = sink.offsets([self._tensor(number, tensor) for number, tensor in enumerate(program.tensors)])
         fields = {
-            ModelSlot.METADATA: self._tables([self._entry(*item) for item in sorted(program.metadata.items())]),
-            ModelSlot.OUTPUTS: self._numbers(program.outputs, "<i4"),
-            ModelSlot.INPUTS: self._numbers(program.inputs, "<i4"),
+            ModelSlot.METADATA: metadata,
+            ModelSlot.OUTPUTS: sink.numbers(program.outputs, "<i4"),
+            ModelSlot.INPUTS: sink.numbers(program.inputs, "<i4"),
             ModelSlot.STEPS: steps,
-            ModelSlot.BUFFERS: self._tables([self._buffer(number, offset) for number, offset in enumerate(data)]),
+            ModelSlot.DATA: data,
+            ModelSlot.BUFFERS: self._buffers(),
             ModelSlot.TENSORS: tensors,
-            ModelSlot.OPERATORS: self._tables([self._operator(op) for op in distinct]),
+            ModelSlot.OPERATORS: sink.offsets(list(self._operators.values())),
         }
-        builder.StartObject(len(ModelSlot))
-        builder.PrependUint16Slot(ModelSlot.VERSION, FORMAT_VERSION, 0)
-        digest_offset = self._place_digest(ModelSlot.DIGEST, bytes(DIGEST_BYTES))
-        self._place_offsets(fields)
-        return int(builder.EndObject()), digest_offset
+        digest = 0
 
-    def _operator(self, op: Operator) -> int:
-        attributes = self._tables([self._attribute(*item) for item in stored_attributes(op)])
-        name = self._text(type(op).__name__)
-        self._builder.StartObject(len(OperatorSlot))
-        self._place_offsets({OperatorSlot.NAME: name, OperatorSlot.ATTRIBUTES: attributes})
-        return int(self._builder.EndObject())
+        def scalars(builder: Any) -> None:
+            nonlocal digest
+            builder.PrependUint16Slot(ModelSlot.VERSION, FORMAT_VERSION, 0)
+            digest = sink.struct(ModelSlot.DIGEST, f"{DIGEST_BYTES}s", 1, b"")
 
-    def _attribute(self, name: str, kind: AttributeKind, value: AttributeValue) -> int:
+        return sink.table(len(ModelSlot), fields, scalars), digest
+
+    def _buffers(self) -> int:
+        payloads = self._payloads
+        items = [
+            (offset, raw.size, digest) for (offset, raw), digest in zip(payloads.chunks, payloads.digests, strict=True)
+        ]
+        return self._sink.structs(BUFFER_STRUCT, items)
+
+    def _step(self, step: Step) -> int:
+        sink = self._sink
+        fields = {
+            StepSlot.NAME: sink.text(step.name) if step.name else 0,
+            StepSlot.OUTPUTS: sink.numbers(step.outputs, "<i4"),
+            StepSlot.INPUTS: sink.numbers(step.inputs, "<i4"),
+        }
+        number = self._operator_number(step.op)
+        return sink.table(
+            len(StepSlot), fields, lambda builder: builder.PrependUint32Slot(StepSlot.OPERATOR_INDEX, number, 0)
+        )
+
+    def _operator_number(self, op: Operator) -> int:
+        """The place of `op` in the list of operators; equal ones share it."""
+        attributes = stored_attributes(op)
+        key = repr((type(op).__name__, attributes))
+        if key not in self._operators:
+            self._operators[key] = self._operator(type(op).__name__, attributes)
+        return list(self._operators).index(key)
+
+    def _operator(self, name: str, attributes: Sequence[tuple[str, AttributeKind, AttributeValue]]) -> int:
+        sink = self._sink
+        offsets = [sink.once(("attribute", repr(item)), partial(self._attribute, *item)) for item in attributes]
+        fields = {OperatorSlot.NAME: sink.text(name), OperatorSlot.ATTRIBUTES: sink.offsets(offsets)}
+        return sink.table(len(OperatorSlot), fields)
+
+    def _attribute(self, name: str, kind: AttributeKind, value: Any) -> int:
+        sink, fields = self._sink, {AttributeSlot.NAME: self._sink.text(name)}
         if isinstance(value, tuple) and len(value) > MAX_ATTRIBUTE_ITEMS:
             raise InternalError(f"attribute {name!r} has {len(value)} items, a file holds {MAX_ATTRIBUTE_ITEMS}")
-        return self._once(("attribute", name, kind, repr(value)), lambda: self._new_attribute(name, kind, value))
-
-    def _new_attribute(self, name: str, kind: AttributeKind, value: Any) -> int:
-        builder, offsets = self._builder, {AttributeSlot.NAME: self._text(name)}
         if kind is AttributeKind.STRING:
-            offsets[AttributeSlot.TEXT] = self._text(value)
+            fields[AttributeSlot.TEXT] = sink.text(value)
         elif kind is AttributeKind.INTS:
-            offsets[AttributeSlot.INTEGERS] = self._numbers(value, "<i8")
+            fields[AttributeSlot.INTEGERS] = sink.numbers(value, "<i8")
         elif kind is AttributeKind.FLOATS:
-            offsets[AttributeSlot.REALS] = self._numbers(value, "<f8")
+            fields[AttributeSlot.REALS] = sink.numbers(value, "<f8")
         elif kind is AttributeKind.STRINGS:
-            offsets[AttributeSlot.TEXTS] = self._texts(value)
-        builder.StartObject(len(AttributeSlot))
-        builder.PrependUint8Slot(AttributeSlot.KIND, int(kind), 0)
-        self._place_offsets(offsets)
-        if kind in (AttributeKind.INT, AttributeKind.BOOL):
-            builder.PrependInt64Slot(AttributeSlot.INTEGER, int(value), 0)
-        elif kind is AttributeKind.FLOAT:
-            builder.PrependFloat64(value)  # even a zero: -0.0 is not the default
-            builder.Slot(AttributeSlot.REAL)
-        return int(builder.EndObject())
+            fields[AttributeSlot.TEXTS] = sink.texts(value)
+
+        def scalars(builder: Any) -> None:
+            builder.PrependUint8Slot(AttributeSlot.KIND, int(kind), 0)
+            if kind in (AttributeKind.INT, AttributeKind.BOOL):
+                builder.PrependInt64Slot(AttributeSlot.INTEGER, int(value), 0)
+            elif kind is AttributeKind.FLOAT:
+                builder.PrependFloat64(value)  # even a zero: -0.0 is not the default
+                builder.Slot(AttributeSlot.REAL)
+
+        return sink.table(len(AttributeSlot), fields, scalars)
 
     def _tensor(self, number: int, tensor: Tensor) -> int:
-        offsets = {
-            TensorSlot.NAME: self._text(tensor.name),
-            TensorSlot.SHAPE: self._numbers([_stored_dim(dim, tensor) for dim in tensor.type.shape], "<i4"),
-            TensorSlot.QUANTIZATION: self._quantization(tensor.type.q, tensor),
+        sink, q = self._sink, tensor.type.q
+        fields = {
+            TensorSlot.NAME: sink.text(tensor.name),
+            TensorSlot.SHAPE: sink.numbers([_stored_dim(dim, tensor) for dim in tensor.type.shape], "<i4"),
+            TensorSlot.AXIS_QUANTIZATION: 0,
         }
         if number in self._program.inputs:
-            offsets[TensorSlot.SYMBOLS] = self._texts(
-                [_symbol_name(dim, tensor) for dim in tensor.type.shape if isinstance(dim, SymbolicDim)]
-            )
-        self._builder.StartObject(len(TensorSlot))
-        self._builder.PrependUint8Slot(TensorSlot.DTYPE, DTYPES.index(tensor.type.dtype), 0)
-        self._builder.PrependInt32Slot(TensorSlot.BUFFER, self._payloads.index.get(number, -1), -1)
-        self._place_offsets(offsets)
-        return int(self._builder.EndObject())
+            fields[TensorSlot.SYMBOLS] = sink.texts(_symbols(tensor))
+        if q is not None:
+            _check_q(q, tensor.name)
+        if q is not None and q.axis is not None:
+            fields[TensorSlot.AXIS_QUANTIZATION] = sink.once(("q", q), lambda: self._axis_quantization(q))
 
-    def _quantization(self, q: QParams | None, tensor: Tensor) -> int:
-        if q is None:
-            return 0
-        if tuple(np.array(q.scale, np.float32).tolist()) != q.scale:
-            raise InternalError(f"the scale of {tensor.name!r} is not a float32 number")
-        return self._once(("quantization", q), lambda: self._new_quantization(q))
+        def scalars(builder: Any) -> None:
+            builder.PrependUint8Slot(TensorSlot.DTYPE, DTYPES.index(tensor.type.dtype), 0)
+            builder.PrependInt32Slot(TensorSlot.BUFFER, self._payloads.index.get(number, -1), -1)
+            if q is not None and q.axis is None:
+                sink.struct(TensorSlot.QUANTIZATION, QUANTIZATION_STRUCT, 4, q.scale[0], q.zero_point[0])
 
-    def _new_quantization(self, q: QParams) -> int:
-        offsets = {
-            QuantizationSlot.SCALES: self._numbers(q.scale, "<f4"),
-            QuantizationSlot.ZERO_POINTS: self._numbers(q.zero_point if any(q.zero_point) else (), "<i4"),
+        return sink.table(len(TensorSlot), fields, scalars)
+
+    def _axis_quantization(self, q: QParams) -> int:
+        fields = {
+            AxisQuantizationSlot.SCALES: self._sink.numbers(q.scale, "<f4"),
+            AxisQuantizationSlot.ZERO_POINTS: self._sink.numbers(q.zero_point if any(q.zero_point) else (), "<i4"),
         }
-        self._builder.StartObject(len(QuantizationSlot))
-        self._builder.PrependInt16Slot(QuantizationSlot.AXIS, -1 if q.axis is None else q.axis, -1)
-        self._place_offsets(offsets)
-        return int(self._builder.EndObject())
-
-    def _buffer(self, number: int, data: int) -> int:
-        self._builder.StartObject(len(BufferSlot))
-        self._place_digest(BufferSlot.DIGEST, self._payloads.digests[number])
-        self._place_offsets({BufferSlot.DATA: data})
-        return int(self._builder.EndObject())
-
-    def _step(self, step: Step, operator: int) -> int:
-        offsets = {
-            StepSlot.NAME: self._text(step.name) if step.name else 0,
-            StepSlot.OUTPUTS: self._numbers(step.outputs, "<i4"),
-            StepSlot.INPUTS: self._numbers(step.inputs, "<i4"),
-        }
-        self._builder.StartObject(len(StepSlot))
-        self._builder.PrependUint32Slot(StepSlot.OPERATOR_INDEX, operator, 0)
-        self._place_offsets(offsets)
-        return int(self._builder.EndObject())
+        return self._sink.table(
+            len(AxisQuantizationSlot),
+            fields,
+            lambda builder: builder.PrependUint16Slot(AxisQuantizationSlot.AXIS, q.axis, 0),
+        )
 
     def _entry(self, key: str, value: str) -> int:
-        offsets = {EntrySlot.KEY: self._text(key), EntrySlot.VALUE: self._text(value)}
-        self._builder.StartObject(len(EntrySlot))
-        self._place_offsets(offsets)
-        return int(self._builder.EndObject())
-
-    def _payload(self, raw: Array) -> int:
-        builder = self._builder
-        builder.StartVector(1, raw.size, ALIGNMENT)
-        start = builder.head - raw.size
-        builder.Bytes[start : builder.head] = raw.data
-        builder.head = start
-        return int(builder.EndVector())
-
-    def _text(self, text: str) -> int:
-        try:
-            return self._once(("text", text), lambda: int(self._builder.CreateString(text)))
-        except UnicodeEncodeError as error:
-            raise InternalError(f"the name {text!r} cannot be written as UTF-8") from error
-
-    def _numbers(self, values: Sequence[float], stored: str) -> int:
-        """A vector of numbers of the NumPy type `stored`; 0, so that the field is left out, where it is empty."""
-        if not values:
-            return 0
-        array = np.array(values, stored)
-        return self._once((stored, array.tobytes()), lambda: int(self._builder.CreateNumpyVector(array)))
-
-    def _texts(self, texts: Sequence[str]) -> int:
-        return self._tables([self._text(text) for text in texts])
-
-    def _tables(self, offsets: Sequence[int]) -> int:
-        """A vector of offsets; 0 where it is empty."""
-        if not offsets:
-            return 0
-        self._builder.StartVector(4, len(offsets), 4)
-        for offset in reversed(offsets):
-            self._builder.PrependUOffsetTRelative(offset)
-        return int(self._builder.EndVector())
-
-    def _place_offsets(self, offsets: dict[Any, int]) -> None:
-        for slot, offset in offsets.items():
-            self._builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
-
-    def _place_digest(self, slot: int, digest: bytes) -> int:
-        """A Digest struct inside the table being built."""
-        builder = self._builder
-        builder.Prep(1, DIGEST_BYTES)
-        builder.head -= DIGEST_BYTES
-        builder.Bytes[builder.head : builder.head + DIGEST_BYTES] = digest
-        offset = int(builder.Offset())
-        builder.PrependStructSlot(slot, offset, 0)
-        return offset
-
-    def _once(self, key: Any, write: Callable[[], int]) -> int:
-        if key not in self._written:
-            self._written[key] = write()
-        return self._written[key]
+        return self._sink.table(
+            len(EntrySlot), {EntrySlot.KEY: self._sink.text(key), EntrySlot.VALUE: self._sink.text(value)}
+        )
 
 
-def _operator_key(op: Operator) -> str:
-    return repr((type(op).__name__, stored_attributes(op)))
-
-
-def _is_new(numbers: dict[str, int], key: str) -> bool:
-    """Give `key` the next number; False where it has one."""
-    return key not in numbers and numbers.setdefault(key, len(numbers)) >= 0
+def _check_q(q: QParams, name: str) -> None:
+    """Scales must come back as they are, so they must be float32 numbers."""
+    with np.errstate(over="ignore"):
+        is_exact = tuple(np.array(q.scale, np.float32).tolist()) == q.scale
+    if not is_exact or len(q.scale) != len(q.zero_point) or (q.axis is None and len(q.scale) != 1):
+        raise InternalError(f"tensor {name!r} has quantization parameters that a file cannot hold: {q}")
+    if any(not -(2**31) <= zero_point < 2**31 for zero_point in q.zero_point) or (q.axis is not None and q.axis < 0):
+        raise InternalError(f"tensor {name!r} has quantization parameters that a file cannot hold: {q}")
 
 
 def _stored_dim(dim: Dim, tensor: Tensor) -> int:
@@ -300,9 +221,10 @@ def _stored_dim(dim: Dim, tensor: Tensor) -> int:
     return int(dim)
 
 
-def _symbol_name(dim: SymbolicDim, tensor: Tensor) -> str:
-    """The name of an input's symbolic dimension; anything but a plain symbol would not come back as it is."""
-    name = str(dim)
-    if symbol(name) != dim:
-        raise InternalError(f"input {tensor.name!r} has the dimension {dim}, which is not a plain symbol")
-    return name
+def _symbols(tensor: Tensor) -> list[str]:
+    """Names of an input's symbolic dimensions; anything but a plain symbol would not come back as it is."""
+    dims = [dim for dim in tensor.type.shape if isinstance(dim, SymbolicDim)]
+    for dim in dims:
+        if symbol(str(dim)) != dim:
+            raise InternalError(f"input {tensor.name!r} has the dimension {dim}, which is not a plain symbol")
+    return [str(dim) for dim in dims]

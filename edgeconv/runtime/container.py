@@ -14,11 +14,11 @@ from edgeconv.errors import InvalidModelError
 from edgeconv.runtime.flat import Flat, Table, damaged
 from edgeconv.runtime.layout import (
     ALIGNMENT,
+    BUFFER_STRUCT,
     DIGEST_BYTES,
     FORMAT_VERSION,
     IDENTIFIER,
     MAX_FILE_BYTES,
-    BufferSlot,
     ModelSlot,
 )
 
@@ -65,8 +65,10 @@ def open_container(view: memoryview) -> Container:
         )
     if version < 1:
         damaged(f"it declares format version {version}")
-    place = _digest_place(model, ModelSlot.DIGEST)
-    payloads = tuple(_payload(table) for table in model.tables(ModelSlot.BUFFERS, "the list of buffers", "buffer"))
+    place = model.place(ModelSlot.DIGEST, DIGEST_BYTES, 1)
+    if place is None:
+        damaged("it has no digest")
+    payloads = _payloads(model)
     declared = bytes(view[place : place + DIGEST_BYTES])
     found = structure_digest(view, payloads, place)
     if found != declared:
@@ -120,14 +122,13 @@ def _root(flat: Flat) -> int:
     return flat.follow(0, "the model")
 
 
-def _digest_place(table: Table, slot: int) -> int:
-    place = table.place(slot, DIGEST_BYTES, 1)
-    if place is None:
-        damaged(f"{table.what} has no digest")
-    return place
-
-
-def _payload(table: Table) -> Payload:
-    place = _digest_place(table, BufferSlot.DIGEST)
-    position, length = table.data(BufferSlot.DATA, ALIGNMENT)
-    return Payload(position, length, bytes(table.flat.view[place : place + DIGEST_BYTES]))
+def _payloads(model: Table) -> tuple[Payload, ...]:
+    base, size = model.data(ModelSlot.DATA, ALIGNMENT)
+    found = []
+    for index, (offset, length, digest) in enumerate(model.structs(ModelSlot.BUFFERS, BUFFER_STRUCT, "the buffers")):
+        if offset % ALIGNMENT:
+            damaged(f"buffer {index} is not aligned to {ALIGNMENT} bytes")
+        if offset + length > size:
+            damaged(f"buffer {index} would end at byte {offset + length} of {size} bytes of data")
+        found.append(Payload(base + offset, length, digest))
+    return tuple(found)

@@ -22,13 +22,14 @@ from edgeconv.runtime.layout import (
     MAX_ELEMENTS,
     MAX_RANK,
     MAX_SYMBOL_TEXT,
+    QUANTIZATION_STRUCT,
     QUANTIZED_DTYPES,
     AttributeKind,
     AttributeSlot,
+    AxisQuantizationSlot,
     EntrySlot,
     ModelSlot,
     OperatorSlot,
-    QuantizationSlot,
     StepSlot,
     TensorSlot,
 )
@@ -135,12 +136,8 @@ def _tensor(table: Table, container: Container, quantizations: dict[int, QParams
         damaged(f"{table.what} ({name!r}) has the unknown dtype {number}")
     dtype, what = DTYPES[number], f"{table.what} ({name!r})"
     shape = _shape(table, name, what)
-    place = table.target(TensorSlot.QUANTIZATION)
-    q = None
-    if place is not None:
-        if place not in quantizations:
-            quantizations[place] = _quantization(table.flat.table(place, f"the quantization of {what}"))
-        q = quantizations[place]
+    q = _quantization(table, quantizations)
+    if q is not None:
         _check_quantization(q, dtype, shape, what)
     index = table.number(TensorSlot.BUFFER, "i", -1)
     if index == -1:
@@ -165,22 +162,35 @@ def _shape(table: Table, name: str, what: str) -> tuple[Dim, ...]:
     return tuple(symbol(next(names)) if dim == -1 else dim for dim in dims)
 
 
-def _quantization(table: Table) -> QParams:
-    scales = table.numbers(QuantizationSlot.SCALES, "f", "the scales")
-    zero_points = table.numbers(QuantizationSlot.ZERO_POINTS, "i", "the zero points")
-    axis = table.number(QuantizationSlot.AXIS, "h", -1)
-    if not scales or not all(isfinite(scale) and scale > 0 for scale in scales):
-        damaged(f"{table.what} has a scale that is not a positive number")
+def _quantization(table: Table, known: dict[int, QParams]) -> QParams | None:
+    """Parameters of the whole tensor, or along an axis; None where there are none."""
+    whole, place = (
+        table.struct(TensorSlot.QUANTIZATION, QUANTIZATION_STRUCT),
+        table.target(TensorSlot.AXIS_QUANTIZATION),
+    )
+    if whole is not None and place is not None:
+        damaged(f"{table.what} is quantized twice")
+    if whole is not None:
+        scale, zero_point = whole
+        return QParams((scale,), (zero_point,))
+    if place is not None and place not in known:
+        known[place] = _axis_quantization(table.flat.table(place, f"the quantization of {table.what}"))
+    return None if place is None else known[place]
+
+
+def _axis_quantization(table: Table) -> QParams:
+    scales = table.numbers(AxisQuantizationSlot.SCALES, "f", "the scales")
+    zero_points = table.numbers(AxisQuantizationSlot.ZERO_POINTS, "i", "the zero points")
     if zero_points and len(zero_points) != len(scales):
         damaged(f"{table.what} has {len(scales)} scales and {len(zero_points)} zero points")
-    if axis < -1 or (axis == -1 and len(scales) != 1):
-        damaged(f"{table.what} has {len(scales)} scales for axis {axis}")
-    return QParams(scales, zero_points or (0,) * len(scales), None if axis == -1 else axis)
+    return QParams(scales, zero_points or (0,) * len(scales), table.number(AxisQuantizationSlot.AXIS, "H"))
 
 
 def _check_quantization(q: QParams, dtype: str, shape: Sequence[Dim], what: str) -> None:
     if dtype not in QUANTIZED_DTYPES:
         damaged(f"{what} is {dtype}, yet has a scale and a zero point")
+    if not q.scale or not all(isfinite(scale) and scale > 0 for scale in q.scale):
+        damaged(f"{what} has a scale that is not a positive number")
     limits = np.iinfo(dtype)
     if min(q.zero_point) < limits.min or max(q.zero_point) > limits.max:
         damaged(f"{what} is {dtype}, yet has a zero point outside of its range")

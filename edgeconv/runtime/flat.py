@@ -59,7 +59,7 @@ class Flat:
             damaged(f"{what} has the offset {offset} at byte {position} of {self.size}")
         return target
 
-    def vector(self, position: int, item: int, what: str) -> tuple[int, int]:
+    def vector(self, position: int, item: int, what: str, align: int | None = None) -> tuple[int, int]:
         """(first item, count) of the vector at `position`, items of `item` bytes; all of them exist."""
         if position % 4:
             damaged(f"{what} is not aligned")
@@ -67,7 +67,7 @@ class Flat:
         start = position + 4
         if count > (self.size - start) // item:
             damaged(f"{what} declares {count} items, which do not fit into {self.size} bytes")
-        if start % item:
+        if start % (align or item):
             damaged(f"{what} is not aligned")
         return start, int(count)
 
@@ -171,22 +171,35 @@ class Table:
             flat.table(flat.follow(start + 4 * index, f"{item} {index}"), f"{item} {index}") for index in range(count)
         ]
 
+    def struct(self, slot: int, layout: str) -> tuple[Any, ...] | None:
+        """The fields of a struct (4-byte aligned), None where it is left out."""
+        position = self.place(slot, struct.calcsize("<" + layout), 4)
+        return None if position is None else self.flat.unpack(layout, position, self.what)
+
+    def structs(self, slot: int, layout: str, field: str) -> list[tuple[Any, ...]]:
+        """A vector of structs (4-byte aligned)."""
+        size = struct.calcsize("<" + layout)
+        start, count = self._vector(slot, size, field, None, align=4)
+        return list(struct.iter_unpack("<" + layout, self.flat.view[start : start + count * size]))
+
     def data(self, slot: int, align: int) -> tuple[int, int]:
         """(position, length) of a byte vector aligned to `align` from the start of the file; nothing is read."""
         position = self.target(slot)
         if position is None:
             return 0, 0
         start, count = self.flat.vector(position, 1, self.what)
-        if count and start % align:
+        if start % align:
             damaged(f"the data of {self.what} is not aligned to {align} bytes")
         return start, count
 
-    def _vector(self, slot: int, item: int, field: str, most: int | None) -> tuple[int, int]:
+    def _vector(
+        self, slot: int, item: int, field: str, most: int | None = None, align: int | None = None
+    ) -> tuple[int, int]:
         what = f"{field} of {self.what}"
         position = self.target(slot)
         if position is None:
             return 0, 0
-        start, count = self.flat.vector(position, item, what)
+        start, count = self.flat.vector(position, item, what, align)
         if most is not None and count > most:
             damaged(f"{what} has {count} items, at most {most} are allowed")
         self.flat.spend(item * count, what)

@@ -10,6 +10,7 @@ from typing import Final
 
 __all__ = [
     "ALIGNMENT",
+    "BUFFER_STRUCT",
     "DIGEST_BYTES",
     "FORMAT_VERSION",
     "IDENTIFIER",
@@ -19,14 +20,14 @@ __all__ = [
     "MAX_FILE_BYTES",
     "MAX_RANK",
     "MAX_SYMBOL_TEXT",
+    "QUANTIZATION_STRUCT",
     "QUANTIZED_DTYPES",
     "AttributeKind",
     "AttributeSlot",
-    "BufferSlot",
+    "AxisQuantizationSlot",
     "EntrySlot",
     "ModelSlot",
     "OperatorSlot",
-    "QuantizationSlot",
     "StepSlot",
     "TensorSlot",
 ]
@@ -37,6 +38,10 @@ FORMAT_VERSION: Final = 1
 ALIGNMENT: Final = 64
 """Of buffer data, in bytes, from the start of the file."""
 DIGEST_BYTES: Final = 16
+BUFFER_STRUCT: Final = "II16s"
+"""offset, length, digest"""
+QUANTIZATION_STRUCT: Final = "fi"
+"""scale, zero point"""
 MAX_FILE_BYTES: Final = 2**31 - 1
 """FlatBuffers offsets are signed 32-bit numbers."""
 MAX_RANK: Final = 32
@@ -72,10 +77,11 @@ class ModelSlot(IntEnum):
     OPERATORS = 2
     TENSORS = 3
     BUFFERS = 4
-    STEPS = 5
-    INPUTS = 6
-    OUTPUTS = 7
-    METADATA = 8
+    DATA = 5
+    STEPS = 6
+    INPUTS = 7
+    OUTPUTS = 8
+    METADATA = 9
 
 
 class OperatorSlot(IntEnum):
@@ -98,19 +104,12 @@ class AttributeSlot(IntEnum):
     TEXTS = 7
 
 
-class QuantizationSlot(IntEnum):
-    """Fields of table Quantization."""
+class AxisQuantizationSlot(IntEnum):
+    """Fields of table AxisQuantization."""
 
-    SCALES = 0
-    ZERO_POINTS = 1
-    AXIS = 2
-
-
-class BufferSlot(IntEnum):
-    """Fields of table Buffer."""
-
-    DIGEST = 0
-    DATA = 1
+    AXIS = 0
+    SCALES = 1
+    ZERO_POINTS = 2
 
 
 class TensorSlot(IntEnum):
@@ -121,7 +120,8 @@ class TensorSlot(IntEnum):
     SHAPE = 2
     SYMBOLS = 3
     QUANTIZATION = 4
-    BUFFER = 5
+    AXIS_QUANTIZATION = 5
+    BUFFER = 6
 
 
 class StepSlot(IntEnum):
