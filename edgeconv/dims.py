@@ -15,6 +15,9 @@ __all__ = ["Dim", "SymbolicDim", "compare", "evaluate", "symbol"]
 
 Dim = Union[int, "SymbolicDim"]
 
+_MAX_ATOMS = 64
+"""Atoms in one dimension, written out: files from anywhere must not make polynomials explode."""
+
 
 @dataclass(frozen=True)
 class _FloorDiv:
