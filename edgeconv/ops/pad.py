@@ -1,0 +1,147 @@
+"""Pad: a border around a tensor: constant, reflected, repeated (edge) or periodic (wrap). Negative pads crop."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import isnan
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import Array, Dim, Kernel, TensorType, quantize
+from edgeconv.ops.axes import constant_ints, normal_axis
+from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+
+__all__ = ["Pad", "check_value"]
+
+_MODES = ("constant", "reflect", "edge", "wrap")
+
+
+@dataclass(frozen=True)
+class Pad(Operator):
+    """Begins of all axes, then ends. `value` is the real value of a constant border."""
+
+    pads: tuple[int, ...]
+    mode: str = "constant"
+    value: float = 0.0
+
+    quant: ClassVar[QuantRule | None] = MOVE
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        if len(self.pads) != 2 * x.rank or self.mode not in _MODES:
+            raise ShapeError(f"pads {self.pads} and mode {self.mode!r} do not fit {x}; modes are {', '.join(_MODES)}")
+        if self.mode == "constant":
+            check_value(self.value, x)
+        return (x.with_shape(tuple(self._dim(axis, dim) for axis, dim in enumerate(x.shape))),)
+
+    def _dim(self, axis: int, dim: Dim) -> Dim:
+        begin, end = self._pair(axis)
+        kept = dim + min(begin, 0) + min(end, 0)
+        if isinstance(kept, int):
+            if kept < 0:
+                raise ShapeError(f"pads {begin} and {end} cut more than there is of dimension {axis} ({dim})")
+            if kept == 0 and self.mode != "constant" and (begin > 0 or end > 0):
+                raise ShapeError(f"dimension {axis} has nothing to take a border from")
+        return dim + begin + end
+
+    def _pair(self, axis: int) -> tuple[int, int]:
+        return self.pads[axis], self.pads[axis + len(self.pads) // 2]
+
+    def _parts(self, shape: tuple[int, ...]) -> tuple[tuple[slice, ...], list[tuple[int, int]]]:
+        """What is kept of the input, and the pads around it, none negative."""
+        pairs = [self._pair(axis) for axis in range(len(shape))]
+        kept = tuple(slice(max(-b, 0), n - max(-e, 0)) for n, (b, e) in zip(shape, pairs, strict=True))
+        return kept, [(max(begin, 0), max(end, 0)) for begin, end in pairs]
+
+    def run(self, x: Array) -> Array:
+        kept, border = self._parts(x.shape)
+        if self.mode == "constant":
+            return np.pad(x[kept], border, constant_values=_stored(self.value, x.dtype))
+        result: Array = np.pad(x[kept], border, self.mode)  # type: ignore[call-overload]
+        return result
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, y = inputs[0].array, outputs[0].array
+        kept, border = self._parts(x.shape)
+        source = x[kept]
+        inner = y[tuple(slice(begin, begin + n) for (begin, _), n in zip(border, source.shape, strict=True))]
+        if self.mode == "constant":
+            return _plan_constant(source, inner, y, self._fill(inputs[0]))
+        copies = [pair for axis in range(y.ndim) for pair in _border_copies(y, axis, border[axis], self.mode)]
+
+        def kernel() -> None:
+            np.copyto(inner, source)
+            for target, origin in copies:
+                np.copyto(target, origin)
+
+        return kernel
+
+    def _fill(self, x: Operand) -> Array:
+        """The border's value as the tensor stores it."""
+        if x.q is None:
+            return _stored(self.value, x.array.dtype)
+        return quantize(np.array(self.value, np.float32), x.q)
+
+
+def check_value(value: float, x: TensorType) -> None:
+    """ShapeError unless a tensor of type `x` can hold the real `value`."""
+    kind = np.dtype(x.dtype).kind
+    limits = (np.iinfo(x.dtype).min, np.iinfo(x.dtype).max) if kind in "iu" else (0, 1)
+    if isnan(value) or (kind != "f" and x.q is None and not limits[0] <= value <= limits[1]):
+        raise ShapeError(f"{x} cannot hold the value {value}")
+
+
+def _stored(value: float, dtype: np.dtype) -> Array:
+    return np.array(value if dtype.kind == "f" else int(value), dtype)
+
+
+def _plan_constant(source: Array, inner: Array, y: Array, value: Array) -> Kernel:
+    def kernel() -> None:
+        y.fill(value)
+        np.copyto(inner, source)
+
+    return kernel
+
+
+def _border_copies(y: Array, axis: int, border: tuple[int, int], mode: str) -> list[tuple[Array, Array]]:
+    """(target, origin) planes along `axis`; axes before it are complete by then, those behind it follow."""
+    begin, end = border
+    size = y.shape[axis] - begin - end
+    if not size:
+        return []
+    planes = np.moveaxis(y, axis, 0)
+    origins = begin + np.pad(np.arange(size), border, mode)  # type: ignore[call-overload]
+    outside = [*range(begin), *range(begin + size, y.shape[axis])]
+    return [(planes[index], planes[origins[index]]) for index in outside]
+
+
+def _pad(x: Ref, pads: Sequence[int], axes: Sequence[int] | None, mode: str, value: float) -> Expr:
+    rank = x.type.rank
+    along = range(rank) if axes is None else [normal_axis(axis, rank) for axis in axes]
+    full = [0] * (2 * rank)
+    if len(pads) != 2 * len(along):
+        raise ShapeError(f"pads {tuple(pads)} must have two entries for each of {len(along)} axes")
+    for position, axis in enumerate(along):
+        full[axis], full[axis + rank] = pads[position], pads[position + len(along)]
+    return Pad(tuple(full), mode, value)(x) if any(full) else x
+
+
+@onnx_rule("Pad")
+def import_pad_attributes(x: Ref, *, pads: Sequence[int], mode: str = "constant", value: float = 0.0) -> Expr:
+    """Pad before opset 11: everything is an attribute."""
+    return _pad(x, pads, None, mode, value)
+
+
+@onnx_rule("Pad", since=11)
+def import_pad(
+    x: Ref, pads: Ref, constant_value: Ref | None = None, axes: Ref | None = None, *, mode: str = "constant"
+) -> Expr:
+    """Pad from opset 11: pads, the border's value and (from opset 18) the axes are constant inputs."""
+    value = 0.0
+    if constant_value is not None and mode == "constant":
+        if constant_value.value is None:
+            raise Unsupported("the value of its border is computed at run time; make it a constant")
+        value = float(constant_value.value.reshape(()))
+    return _pad(x, constant_ints(pads, "pads"), None if axes is None else constant_ints(axes, "axes"), mode, value)

@@ -1,0 +1,72 @@
+"""Split: one tensor into several along an axis."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+
+from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.axes import check_axis, constant_ints, normal_axis
+from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+
+__all__ = ["Split"]
+
+
+@dataclass(frozen=True)
+class Split(Operator):
+    """Parts of these sizes, one output each, in order along `axis`."""
+
+    axis: int
+    sizes: tuple[int, ...]
+
+    quant: ClassVar[QuantRule | None] = MOVE
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        check_axis(self.axis, x.rank)
+        if min(self.sizes, default=-1) < 0 or sum(self.sizes) != x.shape[self.axis]:
+            raise ShapeError(f"sizes {self.sizes} do not add up to dimension {self.axis} of {x}")
+        return tuple(x.with_shape((*x.shape[: self.axis], n, *x.shape[self.axis + 1 :])) for n in self.sizes)
+
+    def run(self, x: Array) -> tuple[Array, ...]:
+        return tuple(np.split(x, np.cumsum(self.sizes)[:-1], self.axis))
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        pairs = [(y.array, part) for y, part in zip(outputs, self.run(inputs[0].array), strict=True)]
+
+        def kernel() -> None:
+            for target, part in pairs:
+                np.copyto(target, part)
+
+        return kernel
+
+
+@onnx_rule("Split")
+def import_split_attribute(
+    x: Ref, *, axis: int = 0, split: Sequence[int] = (), outputs: int
+) -> tuple[Expr | None, ...]:
+    """Split before opset 13: the sizes are an attribute."""
+    return _parts(x, normal_axis(axis, x.type.rank), tuple(split), outputs)
+
+
+@onnx_rule("Split", since=13)
+def import_split(
+    x: Ref, split: Ref | None = None, *, axis: int = 0, num_outputs: int = 0, outputs: int
+) -> tuple[Expr | None, ...]:
+    """Split into parts of constant sizes, or into as many equal ones as there are outputs (the last may be smaller)."""
+    sizes = () if split is None else constant_ints(split, "split")
+    return _parts(x, normal_axis(axis, x.type.rank), sizes, num_outputs or outputs)
+
+
+def _parts(x: Ref, axis: int, sizes: tuple[int, ...], count: int) -> tuple[Expr | None, ...]:
+    if not sizes:
+        dim = x.type.shape[axis]
+        if not isinstance(dim, int):
+            raise Unsupported(f"it splits {x.type} along a dimension that is not known; fix it with --input-shape")
+        part = -(-dim // count)
+        sizes = tuple(min(part, max(dim - index * part, 0)) for index in range(count))
+    call = Split(axis, sizes)(x)
+    return tuple(call[index] for index in range(len(sizes)))
