@@ -18,7 +18,12 @@ from edgeconv.ops.base import Expr, Ref, ShapeError
 from edgeconv.ops.identity import Identity
 from edgeconv.ops.onnx_rules import RULES, ImportRule, Unsupported, find_rule
 
-__all__ = ["GraphBuilder"]
+__all__ = ["GraphBuilder", "node_label"]
+
+
+def node_label(node: onnx.NodeProto) -> str:
+    """How messages call a node: "Conv '/features/0/Conv'"."""
+    return f"{node.op_type} {node.name or (node.output[0] if node.output else '')!r}"
 
 
 class GraphBuilder:
@@ -53,15 +58,17 @@ class GraphBuilder:
 
     def add_node(self, node: onnx.NodeProto) -> None:
         """Import one node."""
-        where = f"{node.op_type} {node.name or (node.output[0] if node.output else '')!r}"
-        rule = self._rule(node, where)
+        where = node_label(node)
+        rule = self.rule(node)
         inputs = [self._ref(name, where) if name else None for name in node.input]
         attributes = {a.name: attribute_value(a, self._folder, where) for a in node.attribute}
         results = self._apply(rule, inputs, attributes, len(node.output), where)
         names = list(node.output)
         self._record(results, names, node.name or names[0])
 
-    def _rule(self, node: onnx.NodeProto, where: str) -> ImportRule:
+    def rule(self, node: onnx.NodeProto) -> ImportRule:
+        """The rule that imports `node`; UnsupportedModelError where there is none."""
+        where = node_label(node)
         domain = "" if node.domain == "ai.onnx" else node.domain
         opset = self._opsets.get(domain or "ai.onnx", 1)
         rule = find_rule(domain, node.op_type, opset)

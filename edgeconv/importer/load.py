@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias, Union
 
 import onnx
 from google.protobuf.message import DecodeError
@@ -16,27 +18,43 @@ from edgeconv.dims import symbol
 from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError, UsageError
 from edgeconv.graph import Graph
 from edgeconv.importer.build import GraphBuilder
-from edgeconv.importer.decode import dtype_name, tensor_value
+from edgeconv.importer.decode import dtype_name, external_path, tensor_value
 
-__all__ = ["load_onnx"]
+__all__ = ["InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
 
 _OLDEST_OPSET = 7
 
 InputShapes = Mapping[str, Sequence[int | str]]
+Source: TypeAlias = Union[str, "os.PathLike[str]", bytes, onnx.ModelProto]
 
 
-def load_onnx(
-    source: str | os.PathLike[str] | bytes | onnx.ModelProto, input_shapes: InputShapes | None = None
-) -> Graph:
+def load_onnx(source: Source, input_shapes: InputShapes | None = None) -> Graph:
     """The graph of an ONNX model, shapes inferred and shape computations folded.
 
     `input_shapes` fixes dimensions by input name; a dimension given as a name stays symbolic.
     Raises InvalidModelError, UnsupportedModelError, or UsageError for an input that is not there.
     """
-    ops.load_all()
-    model, folder, digest = _parse(source)
-    _check_header(model)
+    parsed = parse(source)
+    builder, model = prepare(parsed, input_shapes), parsed.model
     graph = model.graph
+    for node in graph.node:
+        builder.add_node(node)
+    built = builder.finish([value.name for value in graph.output])
+    built.log.append(("import", len(graph.node), len(graph.node) - len(built.nodes)))
+    built.metadata["source.operators"] = str(len(graph.node))
+    built.metadata["source.sha256"] = parsed.digest
+    if parsed.nbytes is not None:
+        built.metadata["source.bytes"] = str(parsed.nbytes)
+    built.metadata["source.producer"] = f"{model.producer_name} {model.producer_version}".strip()
+    built.check()
+    return built
+
+
+def prepare(parsed: Parsed, input_shapes: InputShapes | None = None) -> GraphBuilder:
+    """A builder that knows the inputs and initializers of the model, ready for its nodes."""
+    ops.load_all()
+    model, folder, graph = parsed.model, parsed.folder, parsed.model.graph
+    _check_header(model)
     initializers = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in initializers]
     shapes = _input_shapes(inputs, dict(input_shapes or {}))
@@ -50,21 +68,23 @@ def load_onnx(
         builder.add_lazy_constant(tensor.name, lambda tensor=tensor: tensor_value(tensor, folder))
     if graph.sparse_initializer:
         raise UnsupportedModelError("sparse initializers are not supported; export the model with dense weights")
-    for node in graph.node:
-        builder.add_node(node)
-    built = builder.finish([value.name for value in graph.output])
-    built.log.append(("import", len(graph.node), len(graph.node) - len(built.nodes)))
-    built.metadata["source.operators"] = str(len(graph.node))
-    built.metadata["source.sha256"] = digest
-    built.metadata["source.producer"] = f"{model.producer_name} {model.producer_version}".strip()
-    built.check()
-    return built
+    return builder
 
 
-def _parse(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> tuple[onnx.ModelProto, Path | None, str]:
-    """(model, folder for external data, sha256 of the file)."""
+@dataclass(frozen=True)
+class Parsed:
+    """A model; the folder of its external data; size (with that data, None where it was no file) and sha256."""
+
+    model: onnx.ModelProto
+    folder: Path | None
+    nbytes: int | None
+    digest: str
+
+
+def parse(source: Source) -> Parsed:
+    """Decode the protobuf; EdgeconvError where it cannot be read, InvalidModelError for anything but ONNX."""
     if isinstance(source, onnx.ModelProto):
-        return source, None, hashlib.sha256(source.SerializeToString(deterministic=True)).hexdigest()
+        return Parsed(source, None, None, hashlib.sha256(source.SerializeToString(deterministic=True)).hexdigest())
     folder, name = None, "the bytes given"
     if not isinstance(source, bytes):
         path = Path(source)
@@ -79,7 +99,14 @@ def _parse(source: str | os.PathLike[str] | bytes | onnx.ModelProto) -> tuple[on
         raise InvalidModelError(f"{name} is not an ONNX model, or is cut off ({error})") from error
     if not model.graph.node and not model.graph.output:
         raise InvalidModelError(f"{name} is not an ONNX model: it holds no graph")
-    return model, folder, hashlib.sha256(source).hexdigest()
+    nbytes = len(source) + _external_bytes(model, folder)
+    return Parsed(model, folder, nbytes, hashlib.sha256(source).hexdigest())
+
+
+def _external_bytes(model: onnx.ModelProto, folder: Path | None) -> int:
+    """Size of the files that hold external data, as far as they are there; reading them comes later."""
+    outside = [tensor for tensor in model.graph.initializer if tensor.data_location == onnx.TensorProto.EXTERNAL]
+    return sum(path.stat().st_size for path in {external_path(tensor, folder)[0] for tensor in outside})
 
 
 def _check_header(model: onnx.ModelProto) -> None:

@@ -1,0 +1,77 @@
+"""Everything in a model that would not convert, instead of the first thing only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import onnx
+
+from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError
+from edgeconv.importer.build import GraphBuilder, node_label
+from edgeconv.importer.decode import dtype_name
+from edgeconv.importer.load import InputShapes, Source, parse, prepare
+
+__all__ = ["Obstacle", "find_obstacles"]
+
+_HINT = "; `edgeconv inspect --support MODEL` lists all such nodes"
+
+
+@dataclass(frozen=True)
+class Obstacle:
+    """A node that does not convert: its name, its ONNX type, and why (with the way on, where there is one)."""
+
+    name: str
+    operator: str
+    reason: str
+
+
+def find_obstacles(source: Source, input_shapes: InputShapes | None = None) -> tuple[tuple[Obstacle, ...], int]:
+    """(obstacles in the order of the model, number of nodes).
+
+    After a node that does not convert, its outputs are taken to be what the model declares of them. Where it declares
+    nothing, nodes that depend on them are only asked whether their operator is known. Raises what `load_onnx` raises
+    for anything but a node.
+    """
+    parsed = parse(source)
+    builder, graph = prepare(parsed, input_shapes), parsed.model.graph
+    declared = {value.name: value for value in graph.value_info}
+    unknown: set[str] = set()
+    found = []
+    for node in graph.node:
+        obstacle = _obstacle(builder, node, unknown)
+        if obstacle is not None:
+            found.append(obstacle)
+        if obstacle is not None or unknown.intersection(node.input):
+            unknown.update(_undeclared(builder, node.output, declared))
+    return tuple(found), len(graph.node)
+
+
+def _obstacle(builder: GraphBuilder, node: onnx.NodeProto, unknown: set[str]) -> Obstacle | None:
+    try:
+        if unknown.intersection(node.input):
+            builder.rule(node)
+        else:
+            builder.add_node(node)
+    except (UnsupportedModelError, InvalidModelError) as error:
+        reason = str(error).removeprefix(f"{node_label(node)}: ").removesuffix(_HINT)
+        name = node.name or (node.output[0] if node.output else "")
+        return Obstacle(name, node.op_type, reason)
+    return None
+
+
+def _undeclared(builder: GraphBuilder, names: Iterable[str], declared: dict[str, onnx.ValueInfoProto]) -> list[str]:
+    """The names of which the model declares no static type; the others are made known to `builder`."""
+    return [name for name in names if name and not (name in declared and _declare(builder, declared[name]))]
+
+
+def _declare(builder: GraphBuilder, value: onnx.ValueInfoProto) -> bool:
+    tensor = value.type.tensor_type
+    shape = [dim.dim_value for dim in tensor.shape.dim]
+    if not tensor.HasField("shape") or not all(size > 0 for size in shape):
+        return False
+    try:
+        builder.add_input(value.name, dtype_name(tensor.elem_type, value.name), tuple(shape))
+    except EdgeconvError:
+        return False
+    return True
