@@ -20,6 +20,10 @@ from edgeconv.runtime.program import ABSENT, Program, Step
 __all__ = ["Plan", "activation_bytes", "build_plan", "plan_alone", "resolve_types"]
 
 
+_KNOWN_BYTES = 1 << 24
+"""Values that follow from shapes alone are kept up to this size; larger ones live in the arena, under its limit."""
+
+
 @dataclass(frozen=True)
 class Plan:
     """What runs: kernels in order, and the arrays that they read and write."""
@@ -58,7 +62,10 @@ def _values(step: Step, inputs: Sequence[TensorType | None], found: Sequence[Ten
     is_known = all(known is None or (known.value is not None and known.q is None) for known in inputs)
     if not is_known or not inputs or not step.op.folds or any(known.dtype == "int8" for known in found):
         return [None] * len(found)
-    result = step.op.run(*(None if known is None else known.value for known in inputs))
+    if not all(known.is_static for known in found) or sum(known.nbytes for known in found) > _KNOWN_BYTES:
+        return [None] * len(found)
+    with np.errstate(all="ignore"):
+        result = step.op.run(*(None if known is None else known.value for known in inputs))
     values = result if isinstance(result, tuple) else (result,)
     return [np.ascontiguousarray(value, known.dtype) for value, known in zip(values, found, strict=True)]
 
