@@ -1,0 +1,83 @@
+"""The source files under law, wherever edgeconv was imported from, and what each of them imports."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache, cached_property
+from importlib.util import find_spec
+from pathlib import Path
+
+import edgeconv
+
+__all__ = ["REPOSITORY", "Source", "imports_of", "sources"]
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+"""The checkout, or the copy of its tests and documents that the built wheel is tested in."""
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """One file: its module name ("edgeconv.ops.conv", "edgeconv_cli.main"), where it is, and what it says."""
+
+    module: str
+    path: Path
+    text: str
+
+    @cached_property
+    def tree(self) -> ast.Module:
+        """The parsed file."""
+        return ast.parse(self.text)
+
+    @property
+    def is_package(self) -> bool:
+        """True for an `__init__.py`."""
+        return self.path.name == "__init__.py"
+
+
+@cache
+def sources() -> tuple[Source, ...]:
+    """Every Python file of edgeconv and of its command line."""
+    return (*_below("edgeconv", Path(edgeconv.__file__).parent), *_below("edgeconv_cli", _cli_folder()))
+
+
+def imports_of(source: Source, *, at_run_time: bool = False) -> Iterator[tuple[int, str]]:
+    """(line, module) of every import in a file, those inside functions too; `from a import b` gives "a.b" where that
+    is a module of ours, else "a". `at_run_time` leaves out what only type checkers read.
+    """
+    package = source.module if source.is_package else source.module.rpartition(".")[0]
+    unread = _for_type_checkers(source.tree) if at_run_time else set()
+    for node in ast.walk(source.tree):
+        if node in unread:
+            continue
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            base = package.rsplit(".", node.level - 1)[0] if node.level else ""
+            base = ".".join(part for part in (base, node.module) if part)
+            yield from ((node.lineno, _module(base, alias.name)) for alias in node.names)
+
+
+def _for_type_checkers(tree: ast.Module) -> set[ast.AST]:
+    blocks = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
+    return {node for block in blocks for statement in block.body for node in ast.walk(statement)}
+
+
+def _module(base: str, name: str) -> str:
+    known = {source.module for source in sources()}
+    return f"{base}.{name}" if f"{base}.{name}" in known else base
+
+
+def _cli_folder() -> Path:
+    spec = find_spec("edgeconv_cli")
+    if spec is not None and spec.origin is not None:
+        return Path(spec.origin).parent
+    return REPOSITORY / "cli"
+
+
+def _below(package: str, folder: Path) -> Iterator[Source]:
+    for path in sorted(folder.rglob("*.py")):
+        parts = path.relative_to(folder).with_suffix("").parts
+        name = ".".join((package, *(part for part in parts if part != "__init__")))
+        yield Source(name, path, path.read_text(encoding="utf-8"))

@@ -1,0 +1,89 @@
+"""Imports never go up a floor, and every foreign package has its few importers."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+
+from tests.laws.sources import Source, imports_of, sources
+
+FLOORS = {
+    "edgeconv.core": 0,
+    "edgeconv.dims": 0,
+    "edgeconv.errors": 0,
+    "edgeconv.files": 0,
+    "edgeconv.ops": 1,
+    "edgeconv.runtime": 1,
+    "edgeconv.data": 2,
+    "edgeconv.export": 2,
+    "edgeconv.graph": 2,
+    "edgeconv.importer": 2,
+    "edgeconv.passes": 2,
+    "edgeconv.quantize": 2,
+    "edgeconv.report": 2,
+    "edgeconv.api": 3,
+    "edgeconv.model": 3,
+    "edgeconv": 3,
+    "edgeconv_cli": 4,
+}
+
+FOREIGN = {
+    "numpy": ("edgeconv", "edgeconv_cli"),
+    "onnx": ("edgeconv.importer",),
+    "google": ("edgeconv.importer",),
+    "flatbuffers": ("edgeconv.export.edge",),
+    "PIL": ("edgeconv.data",),
+    "click": ("edgeconv_cli",),
+}
+"""Foreign package -> the modules and packages that may import it."""
+
+VERSION_ONLY = "edgeconv"
+"""The package itself holds `__version__`, which every floor may read; all its other names load on first use."""
+
+every_source = pytest.mark.parametrize("source", sources(), ids=lambda source: source.module)
+
+
+def _within(module: str, package: str) -> bool:
+    return module == package or module.startswith(f"{package}.")
+
+
+def _floor(module: str) -> int:
+    owner = max((known for known in FLOORS if _within(module, known)), key=len)
+    assert owner != "edgeconv" or module == "edgeconv", f"{module} has no floor: give it one in FLOORS and in docs/"
+    return FLOORS[owner]
+
+
+def _ours(module: str) -> bool:
+    return module.partition(".")[0] in ("edgeconv", "edgeconv_cli")
+
+
+@every_source
+def test_imports_never_go_up_a_floor(source: Source) -> None:
+    floor = _floor(source.module)
+    climbing = [
+        f"line {line}: {module} (floor {_floor(module)})"
+        for line, module in imports_of(source)
+        if _ours(module) and module != VERSION_ONLY and _floor(module) > floor
+    ]
+    assert not climbing, f"{source.module} is on floor {floor}, but imports {climbing}"
+
+
+@every_source
+def test_foreign_packages_have_their_few_importers(source: Source) -> None:
+    strange = []
+    for line, module in imports_of(source, at_run_time=True):
+        root = module.partition(".")[0]
+        allowed = FOREIGN.get(root, ())
+        if _ours(module) or root in sys.stdlib_module_names:
+            continue
+        if not any(_within(source.module, package) for package in allowed):
+            strange.append(f"line {line}: {module} (its importers: {', '.join(allowed) or 'none'})")
+    assert not strange, f"{source.module} imports {strange}"
+
+
+@every_source
+def test_operators_know_nothing_of_the_runtime_that_runs_them(source: Source) -> None:
+    if not _within(source.module, "edgeconv.ops"):
+        pytest.skip("a law for operators")
+    assert not [module for _, module in imports_of(source) if _within(module, "edgeconv.runtime")]
