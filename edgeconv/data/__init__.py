@@ -11,7 +11,7 @@ opened. Nothing is ever unpickled.
 from edgeconv.data.errors import CorruptDataError, UnsafeDataError
 from edgeconv.data.grammar import Data, open_data
 from edgeconv.data.preprocessing import CHANNELS, LAYOUTS, RESIZES, Preprocessing, parse_number, parse_numbers
-from edgeconv.data.source import RANDOM_NOTE, Batch, ContentDigest, DataSource, batch_size
+from edgeconv.data.source import RANDOM_NOTE, Batch, ContentDigest, DataSource
 
 __all__ = [
     "CHANNELS",
@@ -25,7 +25,6 @@ __all__ = [
     "DataSource",
     "Preprocessing",
     "UnsafeDataError",
-    "batch_size",
     "open_data",
     "parse_number",
     "parse_numbers",

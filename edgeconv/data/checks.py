@@ -13,10 +13,20 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeconv.core import Array, TensorType
-from edgeconv.data.errors import UnsafeDataError
+from edgeconv.data.errors import PICKLE_ADVICE, UnsafeDataError
 from edgeconv.errors import DataError
 
-__all__ = ["LABELS", "Rows", "check_labels", "check_names", "checked_dtype", "convert", "rows_of", "single_input"]
+__all__ = [
+    "LABELS",
+    "Rows",
+    "check_labels",
+    "check_names",
+    "checked_dtype",
+    "convert",
+    "feed_dtype",
+    "rows_of",
+    "single_input",
+]
 
 LABELS = "labels"
 _TAKEN = {"f": "fiub", "i": "iub", "u": "iub", "b": "b"}
@@ -78,6 +88,11 @@ def rows_of(where: str, name: str, shape: tuple[int, ...], known: TensorType) ->
     return Rows(shape[0], shape[2:] if stacked else shape[1:], False)
 
 
+def feed_dtype(known: TensorType) -> np.dtype[np.generic]:
+    """The dtype of the real values that an input takes: its own, or float32 where it is quantized."""
+    return np.dtype("float32" if known.q is not None else known.dtype)
+
+
 def checked_dtype(where: str, name: str, found: npt.DTypeLike, known: TensorType) -> np.dtype[np.generic]:
     """The dtype in which input `name` is fed from an array of dtype `found`.
 
@@ -87,12 +102,11 @@ def checked_dtype(where: str, name: str, found: npt.DTypeLike, known: TensorType
     dtype = np.dtype(found)
     if dtype.hasobject:
         raise UnsafeDataError(
-            f"{where}: array {name!r} holds Python objects, stored as a pickle, and pickles run code when read; "
-            "save plain numbers with np.save(..., allow_pickle=False)"
+            f"{where}: array {name!r} holds Python objects, which are stored as pickles; {PICKLE_ADVICE}"
         )
     if known.q is not None and dtype.name == known.dtype:
         return dtype.newbyteorder("=")
-    target = np.dtype("float32" if known.q is not None else known.dtype)
+    target = feed_dtype(known)
     if dtype.kind not in _TAKEN[target.kind]:
         raise DataError(f"{where}: array {name!r} is {dtype}, input {name!r} takes {target}; {_dtype_hint(target)}")
     return target

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 
 from edgeconv.core import Array, TensorType
+from edgeconv.data.checks import feed_dtype
 from edgeconv.data.source import RANDOM_NOTE, Batch, DataSource
 from edgeconv.errors import DataError
 
@@ -57,12 +58,12 @@ class RandomSource(DataSource):
         name = list(self.inputs)[position]
         shape, known = self._shapes[name], self.inputs[name]
         generator = np.random.default_rng((self._seed, index, position))
-        if known.is_float or known.q is not None:
-            dtype = "float32" if known.q is not None else known.dtype
+        dtype = feed_dtype(known)
+        if dtype.kind == "f":
             return generator.standard_normal(shape, np.float32).astype(dtype, copy=False)
-        if known.dtype in ("int8", "uint8"):
-            return np.frombuffer(generator.bytes(int(np.prod(shape, dtype=int))), known.dtype).reshape(shape)
-        return generator.integers(0, 2, shape).astype(known.dtype)
+        if dtype.itemsize == 1 and dtype.kind in "iu":
+            return np.frombuffer(generator.bytes(int(np.prod(shape, dtype=int))), dtype).reshape(shape)
+        return generator.integers(0, 2, shape).astype(dtype)
 
 
 def parse_random(text: str) -> tuple[int, int]:

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from edgeconv.errors import DataError
 
-__all__ = ["CorruptDataError", "UnsafeDataError"]
+__all__ = ["PICKLE_ADVICE", "CorruptDataError", "UnsafeDataError"]
+
+PICKLE_ADVICE = "pickles run code when read; save plain numbers with np.save(..., allow_pickle=False)"
 
 
 class CorruptDataError(DataError):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from edgeconv.core import Array, TensorType
-from edgeconv.data.checks import single_input
+from edgeconv.data.checks import feed_dtype, single_input
 from edgeconv.data.errors import CorruptDataError
 from edgeconv.data.npy import reading
 from edgeconv.data.preprocessing import Preprocessing, plan_images
@@ -46,7 +46,7 @@ class ImageSource(DataSource):
         self._files, self._options = list(files), options
         self._input = single_input(name, inputs)
         known = inputs[self._input]
-        self._dtype = np.dtype("float32" if known.q is not None else known.dtype)
+        self._dtype = feed_dtype(known)
         self._plan = plan_images(name, self._input, known, options)
         self._found = _size(files[0][0])
         width, height = self._found

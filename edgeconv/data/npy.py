@@ -22,14 +22,14 @@ from typing import IO
 import numpy as np
 
 from edgeconv.core import Array
-from edgeconv.data.errors import CorruptDataError, UnsafeDataError
+from edgeconv.data.errors import PICKLE_ADVICE, CorruptDataError, UnsafeDataError
 from edgeconv.errors import DataError
 
 __all__ = ["NpyReader", "npy_reader", "npz_readers", "reading"]
 
 _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 10_000
-_PLAIN_DTYPE = re.compile(r"[<>|=]?[a-zA-Z]\d*(\[\w+\])?")
+_PLAIN_DTYPE = re.compile(r"[<>|=]?[biufcOSUVMm]\d*(\[\w+\])?")
 _OPENABLE = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
 
 Opener = Callable[[], AbstractContextManager[IO[bytes]]]
@@ -118,13 +118,9 @@ def _reader(where: str, opener: Opener, nbytes: int) -> NpyReader:
     """The reader of a stream of `nbytes` bytes, its header checked against that length."""
     with opener() as stream:
         start, text = _header(stream, where)
-    descr, is_fortran, shape = _fields(text, where)
-    dtype = np.dtype(descr)
+    dtype, is_fortran, shape = _fields(text, where)
     if dtype.hasobject:
-        raise UnsafeDataError(
-            f"{where}: holds Python objects, stored as a pickle, and pickles run code when read; "
-            "save plain numbers with np.save(..., allow_pickle=False)"
-        )
+        raise UnsafeDataError(f"{where}: holds Python objects, stored as a pickle; {PICKLE_ADVICE}")
     expected = start + dtype.itemsize * math.prod(shape)
     if nbytes < expected:
         raise CorruptDataError(f"{where}: truncated: {nbytes} bytes, but its header needs {expected}; write it again")
@@ -135,9 +131,7 @@ def _header(stream: IO[bytes], where: str) -> tuple[int, str]:
     """Length of everything before the data, and the header's text."""
     magic = stream.read(8)
     if magic[:1] == b"\x80":
-        raise UnsafeDataError(
-            f"{where}: is a pickle, and pickles run code when read; save arrays with np.save(..., allow_pickle=False)"
-        )
+        raise UnsafeDataError(f"{where}: is a pickle; {PICKLE_ADVICE}")
     if magic[:6] != _MAGIC or len(magic) != 8 or magic[6] not in (1, 2, 3):
         raise CorruptDataError(f"{where}: is no .npy file (it begins with {magic[:6]!r}); write it with np.save")
     layout = "<H" if magic[6] == 1 else "<I"
@@ -149,24 +143,24 @@ def _header(stream: IO[bytes], where: str) -> tuple[int, str]:
     return 8 + len(field) + length, text
 
 
-def _fields(text: str, where: str) -> tuple[str, bool, tuple[int, ...]]:
-    """dtype description, Fortran order, shape."""
+def _fields(text: str, where: str) -> tuple[np.dtype[np.generic], bool, tuple[int, ...]]:
+    """dtype, whether the order is Fortran's, shape."""
+    damaged = CorruptDataError(f"{where}: its header is damaged; write it again with np.save")
     try:
         header = ast.literal_eval(text.strip())
         descr, is_fortran, shape = header["descr"], header["fortran_order"], header["shape"]
+        if isinstance(descr, list):
+            raise DataError(f"{where}: holds records with named fields; expected plain numbers: one array per input")
+        if not _PLAIN_DTYPE.fullmatch(descr):
+            raise damaged
+        dtype = np.dtype(descr)
     except (ValueError, SyntaxError, TypeError, KeyError, MemoryError, RecursionError) as error:
-        raise CorruptDataError(f"{where}: its header is damaged; write it again with np.save") from error
-    if not isinstance(descr, str):
-        raise DataError(f"{where}: holds records with named fields; expected plain numbers: save one array per input")
-    sound = (
-        _PLAIN_DTYPE.fullmatch(descr)
-        and isinstance(is_fortran, bool)
-        and isinstance(shape, tuple)
-        and all(type(dim) is int and dim >= 0 for dim in shape)
-    )
-    if not sound:
-        raise CorruptDataError(f"{where}: its header is damaged; write it again with np.save")
-    return descr, is_fortran, shape
+        raise damaged from error
+    if not isinstance(is_fortran, bool) or not isinstance(shape, tuple):
+        raise damaged
+    if not all(type(dim) is int and dim >= 0 for dim in shape):
+        raise damaged
+    return dtype, is_fortran, shape
 
 
 def _exactly(stream: IO[bytes], count: int, where: str) -> bytes:

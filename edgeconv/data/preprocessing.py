@@ -7,7 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
+import numpy as np
+
 from edgeconv.core import TensorType
+from edgeconv.data.checks import feed_dtype
 from edgeconv.errors import DataError, UsageError
 
 __all__ = [
@@ -107,9 +110,9 @@ def plan_images(where: str, name: str, known: TensorType, options: Preprocessing
     """Layout, channels and size for images that feed input `name`; raises DataError or UsageError."""
     if known.rank != 4:
         raise DataError(f"{where}: images feed an input [N,C,H,W] or [N,H,W,C], but {name!r} is {known}; give an .npz")
-    if not (known.is_float or known.q is not None) and not options.is_identity:
+    if feed_dtype(known).kind != "f" and not options.is_identity:
         raise UsageError(f"--mean, --std and --scale make real numbers, but input {name!r} is {known}; leave them out")
-    if known.dtype in ("bool", "int8") and known.q is None:
+    if feed_dtype(known) in (np.bool_, np.int8):
         raise DataError(f"{where}: pixels 0..255 do not fit input {name!r}, {known}; give an .npz")
     layout = _layout(where, name, known, options)
     depth, height, width = (known.shape[axis] for axis in ((1, 2, 3) if layout == "NCHW" else (3, 1, 2)))

@@ -16,7 +16,7 @@ import numpy as np
 from edgeconv.core import Array, TensorType
 from edgeconv.errors import DataError
 
-__all__ = ["RANDOM_NOTE", "Batch", "ChainSource", "ContentDigest", "DataSource", "batch_size", "regroup"]
+__all__ = ["RANDOM_NOTE", "Batch", "ChainSource", "ContentDigest", "DataSource", "regroup"]
 
 RANDOM_NOTE = "random data: not an accuracy claim"
 
@@ -131,14 +131,6 @@ class _Column:
             count += self.runs.pop()[2]
         self.runs.append((*kind, count))
         self.content.update(np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).data)
-
-
-def batch_size(inputs: Mapping[str, TensorType], preferred: int = 32) -> int:
-    """Samples per batch for a model: what it fixes along axis 0, else `preferred`."""
-    for known in inputs.values():
-        if known.rank and isinstance(known.shape[0], int):
-            return known.shape[0]
-    return preferred
 
 
 def regroup(pieces: Iterable[Batch], size: int) -> Iterator[Batch]:

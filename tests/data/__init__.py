@@ -1,0 +1,1 @@
+"""The DATA grammar, from the outside."""
