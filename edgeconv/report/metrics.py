@@ -14,7 +14,7 @@ from edgeconv.core import Array
 from edgeconv.errors import DataError
 from edgeconv.report.accuracy import OutputFidelity
 
-__all__ = ["Agreement", "Fidelity", "TopK"]
+__all__ = ["Agreement", "Fidelity", "TopK", "has_classes"]
 
 
 class TopK:
@@ -84,6 +84,11 @@ class Fidelity:
         """SQNR = 10 log10(sum(reference^2) / sum((reference - candidate)^2)) in dB, infinite for equal outputs."""
         mse = self._noise / self._elements if self._elements else nan
         return OutputFidelity(self._name, _decibels(self._signal, self._noise), mse, self._largest)
+
+
+def has_classes(scores: Array) -> bool:
+    """True for outputs that look like one score per class: (samples, classes), perhaps with dimensions of one."""
+    return scores.ndim >= 2 and scores.size == scores.shape[0] * scores.shape[1] and scores.shape[1] > 1
 
 
 def _decibels(signal: float, noise: float) -> float:

@@ -1,0 +1,224 @@
+"""Floor 3: load, convert, evaluate: the short recipes, which the command line uses, too.
+
+graph = edgeconv.load("model.onnx")
+model = edgeconv.convert(graph, calibration="calib.npz")
+model.save("model.edge")
+report = edgeconv.evaluate(model, "test.npz", reference=graph)
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Union
+
+import numpy as np
+
+import edgeconv
+from edgeconv.core import Array, TensorType
+from edgeconv.data import Batch, ContentDigest, Data, DataSource, Preprocessing, open_data
+from edgeconv.data.limit import first_samples
+from edgeconv.errors import EdgeconvError, UsageError
+from edgeconv.export.program import to_program
+from edgeconv.graph import Graph
+from edgeconv.model import Model, Opened, Runnable, open_model, record_float_reasons
+from edgeconv.passes import simplify
+from edgeconv.quantize import QuantConfig, quantize
+from edgeconv.report import AccuracyReport
+from edgeconv.report.compare import choose_metric, compare
+from edgeconv.report.feeding import fixed_batch, pad_rows, samples_at_once
+from edgeconv.report.inspection import FLOAT_REASONS
+from edgeconv.runtime import Interpreter
+
+if TYPE_CHECKING:
+    import onnx
+
+__all__ = ["PRECISIONS", "Model", "Progress", "convert", "evaluate", "input_types", "load"]
+
+PRECISIONS = ("int8", "fp32")
+_FEW_SAMPLES = 32
+
+Progress = Callable[[str, int, Union[int, None]], None]
+"""Called with what is being done, the samples done so far, and the number of all (None while unknown)."""
+
+
+def load(
+    source: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    input_shapes: Mapping[str, Sequence[int | str]] | None = None,
+) -> Graph:
+    """The graph of an ONNX model, as it is; `convert` simplifies it.
+
+    source: path, bytes, or ModelProto. input_shapes: dimensions by input name, to fix what the model leaves open; a
+    name instead of a number keeps a dimension open. Raises InvalidModelError, UnsupportedModelError, UsageError.
+    """
+    try:
+        from edgeconv.importer import load_onnx
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in ("onnx", "google"):
+            raise
+        raise EdgeconvError('reading ONNX models needs the onnx package: pip install "edgeconv[convert]"') from error
+    return load_onnx(source, input_shapes)
+
+
+def convert(
+    source: Graph | str | os.PathLike[str] | bytes | onnx.ModelProto,
+    calibration: Data | None = None,
+    precision: str = "int8",
+    method: str = "mse",
+    exclude: Sequence[str] = (),
+    exclude_op: Sequence[str] = (),
+    *,
+    input_shapes: Mapping[str, Sequence[int | str]] | None = None,
+    preprocessing: Preprocessing | None = None,
+    samples: int | None = None,
+    progress: Progress | None = None,
+) -> Model:
+    """Simplify a model and, at int8, quantize it on calibration samples.
+
+    source: as for `load`, or its result. calibration: see `edgeconv.data.open_data`; needed at int8. method: minmax,
+    percentile, entropy or mse. exclude: shell patterns of node names that stay in float; exclude_op: operator types.
+    samples: use at most so many. Raises UsageError for options that make no sense, DataError for samples that do not
+    fit, and what `load` raises.
+    """
+    if precision not in PRECISIONS:
+        raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
+    if precision == "int8" and calibration is None:
+        raise UsageError(
+            "int8 needs calibration samples: pass --calib DATA, some 100 typical inputs (.npz, .npy, a folder); "
+            "--calib random:8 serves for a dry run, --precision fp32 needs none"
+        )
+    if precision == "fp32" and (exclude or exclude_op):
+        raise UsageError("--exclude and --exclude-op have no use at fp32, where every operator stays in float")
+    config = QuantConfig(method=method, exclude=tuple(exclude), exclude_op=tuple(exclude_op))
+    graph = simplify(source if isinstance(source, Graph) else load(source, input_shapes))
+    if calibration is None or precision == "fp32":
+        graph.metadata.update(_provenance(precision))
+        return Model(graph)
+    data = first_samples(open_data(calibration, input_types(graph), preprocessing), samples)
+    return _quantized(graph, data, config, progress)
+
+
+def evaluate(
+    model: Runnable,
+    data: Data,
+    reference: Runnable | None = None,
+    metric: str | None = None,
+    *,
+    batch_size: int | None = None,
+    preprocessing: Preprocessing | None = None,
+    samples: int | None = None,
+    progress: Progress | None = None,
+) -> AccuracyReport:
+    """Measure a model on data, beside a reference where there is one; memory does not grow with the samples.
+
+    model, reference: a path or the bytes of an `.edge` or `.onnx` file, a Model, a Graph, a Program, an Interpreter.
+    data: see `edgeconv.data.open_data`. metric: top1, top5 (these need labels), sqnr, mse (these need a reference);
+    by default top1 where the data has labels, else sqnr. batch_size: samples at a time, chosen by itself otherwise.
+    Raises UsageError for a metric that cannot be measured, DataError for samples that do not fit.
+    """
+    candidate = open_model(model)
+    other = None if reference is None else open_model(reference)
+    source = first_samples(open_data(data, _types((other or candidate).interpreter), preprocessing), samples)
+    metric = choose_metric(metric, source, other is not None)
+    step = None if progress is None else lambda done, total: progress("evaluating", done, total)
+    measured = compare(
+        candidate.interpreter,
+        None if other is None else other.interpreter,
+        source,
+        metric,
+        batch_size=batch_size,
+        progress=step,
+    )
+    return AccuracyReport(
+        metric=metric,
+        samples=measured.samples,
+        candidate=candidate.facts,
+        reference=None if other is None else other.facts,
+        int8=measured.int8,
+        fp32=measured.fp32,
+        agreement=measured.agreement,
+        outputs=measured.outputs,
+        data=source.name,
+        is_random=source.is_random,
+        conversion=candidate.conversion,
+        provenance=_evaluation_provenance(candidate, other, measured.digest),
+    )
+
+
+def _quantized(graph: Graph, data: DataSource, config: QuantConfig, progress: Progress | None) -> Model:
+    feeds = _Feeds(graph, data, progress)
+    result = quantize(graph, feeds, config)
+    result.metadata.update(
+        _provenance("int8", method=config.method, exclude=config.exclude, exclude_op=config.exclude_op)
+    )
+    result.metadata["calibration.sha256"] = feeds.digest
+    result.metadata["calibration.samples"] = str(feeds.samples)
+    record_float_reasons(result)
+    warnings = _warnings(feeds.samples, data.is_random, result)
+    return Model(result, config.method, feeds.samples, data.is_random, warnings)
+
+
+class _Feeds:
+    """Calibration batches that fit the model's batch size; re-iterable, with progress the first time."""
+
+    def __init__(self, graph: Graph, data: DataSource, progress: Progress | None) -> None:
+        interpreter = Interpreter(to_program(graph))
+        self._data, self._progress = data, progress
+        self._fixed, self._size = fixed_batch(interpreter), samples_at_once([interpreter], data)
+        self._is_first = True
+        self.samples, self.digest = 0, ""
+
+    def __iter__(self) -> Iterator[dict[str, Array]]:
+        is_first, self._is_first = self._is_first, False
+        running, done = ContentDigest(), 0
+        for batch in self._data.batches(self._size):
+            if is_first:
+                running.update(batch)
+            yield self._fitted(batch)
+            done += batch.count
+            if is_first and self._progress is not None:
+                self._progress("calibrating", done, self._data.count)
+        if is_first:
+            self.samples, self.digest = done, running.hexdigest()
+
+    def _fitted(self, batch: Batch) -> dict[str, Array]:
+        if self._fixed is None or batch.is_whole or batch.count == self._fixed:
+            return batch.inputs
+        return pad_rows(batch.inputs, self._fixed)
+
+
+def _types(interpreter: Interpreter) -> dict[str, TensorType]:
+    return {name: interpreter.input_type(name) for name in interpreter.input_names}
+
+
+def input_types(graph: Graph) -> dict[str, TensorType]:
+    """The types of the inputs by name, for `open_data`."""
+    return {name: graph.types[name] for name in graph.inputs}
+
+
+def _provenance(precision: str, **options: object) -> dict[str, str]:
+    """What the file tells of its making: nothing that differs between machines."""
+    given = {
+        f"options.{key}": ",".join(value) if isinstance(value, tuple) else str(value) for key, value in options.items()
+    }
+    found = {"producer": f"edgeconv {edgeconv.__version__}", "options.precision": precision}
+    return found | {key: value for key, value in given.items() if value}
+
+
+def _warnings(samples: int, is_random: bool, graph: Graph) -> tuple[str, ...]:
+    found = []
+    if is_random:
+        found.append("ranges come from random data: fine for a dry run, but calibrate on real samples before use")
+    elif samples < _FEW_SAMPLES:
+        found.append(f"ranges come from {samples} samples only; a hundred or more give better ones")
+    if not any(node.op_name != "Quantize" and graph.types[node.outputs[0]].q is not None for node in graph.nodes):
+        found.append("no operator computes in int8")
+    return tuple(found)
+
+
+def _evaluation_provenance(candidate: Opened, reference: Opened | None, digest: str) -> dict[str, str]:
+    found = {f"model.{key}": value for key, value in candidate.interpreter.program.metadata.items()}
+    if reference is not None:
+        found["reference.sha256"] = reference.facts.digest
+    found.pop(f"model.{FLOAT_REASONS}", None)
+    return found | {"data.sha256": digest, "edgeconv": edgeconv.__version__, "numpy": np.__version__}

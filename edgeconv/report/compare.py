@@ -1,0 +1,121 @@
+"""compare: two models, or one, over the samples of a source. Everything streams; only sums are kept."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from edgeconv.core import Array
+from edgeconv.data import Batch, ContentDigest, DataSource
+from edgeconv.errors import DataError, UsageError
+from edgeconv.report.accuracy import CLASSIFICATION, METRICS, OutputFidelity
+from edgeconv.report.feeding import run_batch, samples_at_once
+from edgeconv.report.metrics import Agreement, Fidelity, TopK, has_classes
+from edgeconv.runtime import Interpreter
+
+__all__ = ["Measured", "Progress", "choose_metric", "compare"]
+
+Progress = Callable[[int, int | None], None]
+"""Called with the samples done so far and the number of all, None while that is unknown."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `compare` found; see AccuracyReport for the fields. `digest`: sha256 of the samples that were used."""
+
+    samples: int
+    int8: float
+    fp32: float | None
+    agreement: float | None
+    outputs: tuple[OutputFidelity, ...]
+    digest: str
+
+
+def choose_metric(metric: str | None, source: DataSource, has_reference: bool) -> str:
+    """`metric` if it can be measured, top1 or sqnr if there is no wish. UsageError where something is missing."""
+    if metric is None:
+        metric = "top1" if source.has_labels else "sqnr"
+    if metric not in METRICS:
+        raise UsageError(f"there is no metric {metric!r}; choose from {', '.join(METRICS)}")
+    if metric in CLASSIFICATION and not source.has_labels:
+        raise UsageError(f"--metric {metric} needs labels, but {source.name} has none; add an array 'labels', or "
+                         "compare with a reference (--metric sqnr --reference MODEL)")  # fmt: skip
+    if metric not in CLASSIFICATION and not has_reference:
+        raise UsageError(
+            f"--metric {metric} compares with a reference; pass --reference MODEL, or data with labels for top1"
+        )
+    return metric
+
+
+def compare(
+    candidate: Interpreter,
+    reference: Interpreter | None,
+    source: DataSource,
+    metric: str,
+    *,
+    batch_size: int | None = None,
+    progress: Progress | None = None,
+) -> Measured:
+    """Measure `candidate` (beside `reference`) on all samples of `source`.
+
+    Raises DataError for samples or labels that do not fit the models.
+    """
+    models = [candidate] if reference is None else [candidate, reference]
+    size = batch_size or samples_at_once(models, source)
+    tally = _Tally(candidate, reference, metric)
+    for batch in source.batches(size):
+        tally.add(batch)
+        if progress is not None:
+            progress(tally.samples, source.count)
+    return tally.result()
+
+
+class _Tally:
+    """Running sums over batches."""
+
+    def __init__(self, candidate: Interpreter, reference: Interpreter | None, metric: str) -> None:
+        self._candidate, self._reference, self._metric = candidate, reference, metric
+        k = 5 if metric == "top5" else 1
+        self._hits, self._reference_hits, self._agreement = TopK(k), TopK(k), Agreement()
+        self._fidelity = [Fidelity(name) for name in candidate.output_names]
+        self._digest = ContentDigest()
+        self._agrees = True
+        self.samples = 0
+
+    def add(self, batch: Batch) -> None:
+        self.samples += batch.count
+        self._digest.update(batch)
+        found = run_batch(self._candidate, batch)
+        self._score(self._hits, found, batch)
+        if self._reference is None:
+            return
+        wanted = run_batch(self._reference, batch)
+        self._score(self._reference_hits, wanted, batch)
+        if len(wanted) != len(found):
+            raise DataError(
+                f"the model has {len(found)} outputs, the reference {len(wanted)}; are they the same network?"
+            )
+        for fidelity, expected, output in zip(self._fidelity, wanted, found, strict=True):
+            fidelity.add(expected, output)
+        self._agrees = self._agrees and (self._metric in CLASSIFICATION or has_classes(wanted[0]))
+        if self._agrees:
+            self._agreement.add(wanted[0], found[0])
+
+    def _score(self, hits: TopK, outputs: list[Array], batch: Batch) -> None:
+        if self._metric in CLASSIFICATION and batch.labels is not None:
+            hits.add(outputs[0], batch.labels)
+
+    def result(self) -> Measured:
+        outputs = () if self._reference is None else tuple(fidelity.value for fidelity in self._fidelity)
+        if self._metric in CLASSIFICATION:
+            value, wanted = self._hits.value, None if self._reference is None else self._reference_hits.value
+        else:
+            value, wanted = _worst(self._metric, outputs), None
+        agreement = self._agreement.value if self._reference is not None and self._agrees else None
+        return Measured(self.samples, value, wanted, agreement, outputs, self._digest.hexdigest())
+
+
+def _worst(metric: str, outputs: tuple[OutputFidelity, ...]) -> float:
+    if metric == "sqnr":
+        return min(output.sqnr for output in outputs)
+    return max(output.mse for output in outputs)

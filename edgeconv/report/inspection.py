@@ -1,0 +1,238 @@
+"""Inspection: what is in a model, operator by operator, as plain frozen data."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from edgeconv.core import TensorType
+from edgeconv.errors import EdgeconvError
+from edgeconv.ops.base import Inputs
+from edgeconv.report.conversion import FloatNode, PassEffect
+from edgeconv.runtime import Interpreter, Program
+from edgeconv.runtime.planner import resolve_types
+from edgeconv.runtime.program import ABSENT, Step
+
+__all__ = [
+    "FLOAT_REASONS",
+    "Inspection",
+    "OperatorFacts",
+    "TensorFacts",
+    "float_nodes",
+    "inspect_program",
+    "precision_of",
+]
+
+FLOAT_REASONS = "float.reasons"
+"""Metadata key: JSON, reason -> names of the outputs whose operators stayed in float for it."""
+
+
+@dataclass(frozen=True)
+class TensorFacts:
+    """One tensor. `scale`, `zero_point`: its quantization parameters, of each channel along `axis`; empty for none."""
+
+    name: str
+    dtype: str
+    shape: str
+    scale: tuple[float, ...] = ()
+    zero_point: tuple[int, ...] = ()
+    axis: int | None = None
+
+
+@dataclass(frozen=True)
+class OperatorFacts:
+    """One operator; parameters, and bytes of its constants (of shared ones, where they are first used).
+
+    `macs`: multiply-accumulate operations at batch 1, None where they depend on dimensions not known.
+    """
+
+    name: str
+    operator: str
+    attributes: str
+    outputs: tuple[TensorFacts, ...]
+    weights: tuple[TensorFacts, ...]
+    parameters: int
+    macs: int | None
+    bytes: int
+    is_float: bool
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """A model. `peak_bytes`: activations and working memory at batch 1. `inexact`: float operators whose last bits may
+    differ between devices; without any, the file is bit-exact everywhere. `passes`: for a model not converted yet.
+    """
+
+    name: str
+    precision: str
+    bytes: int | None
+    inputs: tuple[TensorFacts, ...]
+    outputs: tuple[TensorFacts, ...]
+    operators: tuple[OperatorFacts, ...]
+    peak_bytes: int | None
+    float_nodes: tuple[FloatNode, ...]
+    inexact: tuple[str, ...]
+    operators_before: int | None = None
+    passes: tuple[PassEffect, ...] = ()
+    metadata: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def parameters(self) -> int:
+        """Of all operators."""
+        return sum(operator.parameters for operator in self.operators)
+
+    @property
+    def macs(self) -> int | None:
+        """Of all operators at batch 1, None where that is not known."""
+        counts = [operator.macs for operator in self.operators if operator.macs is not None]
+        return sum(counts) if len(counts) == len(self.operators) else None
+
+
+def inspect_program(
+    program: Program,
+    name: str,
+    nbytes: int | None,
+    *,
+    operators_before: int | None = None,
+    passes: tuple[PassEffect, ...] = (),
+) -> Inspection:
+    """Everything that `program` tells of itself."""
+    types = _types_at_batch_one(program)
+    seen: set[int] = set()
+    tensors = program.tensors
+    return Inspection(
+        name=name,
+        precision=precision_of(program),
+        bytes=nbytes,
+        inputs=tuple(_tensor(tensors[index].name, tensors[index].type) for index in program.inputs),
+        outputs=tuple(_tensor(tensors[index].name, tensors[index].type) for index in program.outputs),
+        operators=tuple(_operator(program, step, types, seen) for step in program.steps),
+        peak_bytes=_peak(program) if types is not None else None,
+        float_nodes=float_nodes(program),
+        inexact=tuple(step.name for step in program.steps if is_float_step(program, step) and not _moves(step)),
+        operators_before=operators_before,
+        passes=passes,
+        metadata=program.metadata,
+    )
+
+
+def precision_of(program: Program) -> str:
+    """ "int8" when activations are, "w8" when weights alone are, else "fp32"."""
+    quantized = [tensor for tensor in program.tensors if tensor.type.q is not None]
+    if any(tensor.data is None for tensor in quantized):
+        return "int8"
+    return "w8" if quantized else "fp32"
+
+
+def float_nodes(program: Program) -> tuple[FloatNode, ...]:
+    """The operators of an int8 program that compute in float, with the reason where the file gives it."""
+    if precision_of(program) == "fp32":
+        return ()
+    reasons = _reasons(program.metadata.get(FLOAT_REASONS, "{}"))
+    return tuple(
+        FloatNode(step.name, type(step.op).__name__, reasons.get(_output(program, step), "no reason is recorded"))
+        for step in program.steps
+        if is_float_step(program, step)
+    )
+
+
+def is_float_step(program: Program, step: Step) -> bool:
+    """True for an operator that computes real values in floating point; Dequantize only converts."""
+    known = [program.tensors[index].type for index in step.outputs if index != ABSENT]
+    return type(step.op).__name__ != "Dequantize" and any(each.is_float for each in known)
+
+
+def _moves(step: Step) -> bool:
+    """True for data movement, which is exact in any dtype."""
+    return step.op.view or (step.op.quant is not None and step.op.quant.shared)
+
+
+def _output(program: Program, step: Step) -> str:
+    return next((program.tensors[index].name for index in step.outputs if index != ABSENT), "")
+
+
+def _reasons(text: str) -> dict[str, str]:
+    """Output name -> reason; whatever a file may hold there, no exception."""
+    try:
+        found = json.loads(text)
+        return {name: reason for reason, names in found.items() for name in names}
+    except (ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _shapes_at_batch_one(program: Program) -> dict[int, tuple[int, ...]] | None:
+    shapes = {}
+    for index in program.inputs:
+        known = program.tensors[index].type
+        shape = tuple(1 if axis == 0 and not isinstance(dim, int) else dim for axis, dim in enumerate(known.shape))
+        shapes[index] = tuple(dim for dim in shape if isinstance(dim, int))
+        if len(shapes[index]) != known.rank:
+            return None
+    return shapes
+
+
+def _types_at_batch_one(program: Program) -> Sequence[TensorType] | None:
+    shapes = _shapes_at_batch_one(program)
+    try:
+        return None if shapes is None else resolve_types(program, shapes)
+    except EdgeconvError:
+        return None
+
+
+def _peak(program: Program) -> int | None:
+    shapes = _shapes_at_batch_one(program) or {}
+    try:
+        plan = Interpreter(program).plan_for([shapes[index] for index in program.inputs])
+    except EdgeconvError:
+        return None
+    return plan.arena_bytes + plan.scratch_bytes
+
+
+def _tensor(name: str, known: TensorType) -> TensorFacts:
+    shape = f"[{','.join(str(dim) for dim in known.shape)}]"
+    if known.q is None:
+        return TensorFacts(name, known.dtype, shape)
+    return TensorFacts(name, known.dtype, shape, known.q.scale, known.q.zero_point, known.q.axis)
+
+
+def _operator(program: Program, step: Step, types: Sequence[TensorType] | None, seen: set[int]) -> OperatorFacts:
+    constants = [(place, index) for place, index in enumerate(step.inputs) if _is_constant(program, index)]
+    fresh = [(place, index) for place, index in constants if index not in seen]
+    seen.update(index for _, index in fresh)
+    tensors = program.tensors
+    return OperatorFacts(
+        name=step.name,
+        operator=type(step.op).__name__,
+        attributes=str(step.op),
+        outputs=tuple(_tensor(tensors[i].name, tensors[i].type) for i in step.outputs if i != ABSENT),
+        weights=tuple(_tensor(tensors[i].name, tensors[i].type) for _, i in constants if tensors[i].type.q is not None),
+        parameters=sum(tensors[i].type.size for place, i in fresh if _is_parameter(step, place, tensors[i].type)),
+        macs=_macs(step, types),
+        bytes=sum(tensors[i].type.nbytes for _, i in fresh),
+        is_float=is_float_step(program, step),
+    )
+
+
+def _is_constant(program: Program, index: int) -> bool:
+    return index != ABSENT and program.tensors[index].data is not None
+
+
+def _is_parameter(step: Step, place: int, known: TensorType) -> bool:
+    """Weights, biases and other trained values; not shapes, indices or tables."""
+    rule = step.op.quant
+    if rule is not None and place in (rule.weight, rule.bias):
+        return True
+    return known.q is not None or np.dtype(known.dtype).kind == "f"
+
+
+def _macs(step: Step, types: Sequence[TensorType] | None) -> int | None:
+    if types is None:
+        return None
+    inputs = Inputs([None if index == ABSENT else types[index] for index in step.inputs])
+    try:
+        return step.op.macs(inputs, [types[index] for index in step.outputs if index != ABSENT])
+    except ValueError:
+        return None
