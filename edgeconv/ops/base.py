@@ -167,6 +167,25 @@ class Operator:
         """Constants that the int8 form needs (an exp table); made at conversion, appended to the inputs."""
         return ()
 
+    def columns(self, x: Array, weight: Array) -> Array | None:
+        """For a layer with a weight: what the rows of `matrix` multiply, (groups, K, positions); float32."""
+        return None
+
+    def matrix(self, weight: Array) -> Array:
+        """The weight of a layer as (groups, outputs, K)."""
+        raise NotImplementedError
+
+    def from_matrix(self, matrix: Array, like: Array) -> Array:
+        """The inverse of `matrix`, in the shape of the weight `like`."""
+        raise NotImplementedError
+
+    def weight_columns(self, position: int, x: Array, y: Array) -> Array | None:
+        """For weights kept in int8 under float arithmetic: what input `position` multiplies, (groups, K, positions).
+
+        x, y: the operator's first input and output on calibration samples.
+        """
+        return None
+
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         """Multiply-accumulate operations for these static types."""
         return 0

@@ -1,4 +1,4 @@
-"""Conv: 1-D, 2-D or 3-D convolution; grouped, depthwise, strided, dilated. x (N,C,*S), weight (O,C/groups,*K), bias (O,).
+"""Conv: convolution over any number of dimensions. x (N,C,*S), weight (O,C/groups,*K), bias (O,).
 
 One kernel serves all: grouped im2col and one (batched) product per sample. `low` and `high` clamp the result.
 """
@@ -11,6 +11,7 @@ from math import inf, isinf, prod
 from typing import ClassVar
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
@@ -63,7 +64,8 @@ class Conv(Operator):
                     slice(t * d, t * d + (n - 1) * s + 1, s)
                     for t, d, n, s in zip(tap, self.dilations, out[2:], self.strides, strict=True)
                 )
-                y[:, rows] += np.einsum("nc...,oc->no...", channels[(..., *spans)], w[(rows, slice(None), *tap)])
+                seen: Array = channels[(slice(None), slice(None), *spans)]
+                y[:, rows] += np.einsum("nc...,oc->no...", seen, w[(rows, slice(None), *tap)])
         if b is not None:
             y += b.reshape(-1, *(1,) * rank)
         return np.clip(y, self.low, self.high)
@@ -75,6 +77,23 @@ class Conv(Operator):
         geometry = self.window(weight.type).geometry(x.type.ints[1:], outputs[0].type.ints[2:])
         prepare = _plan_float if x.q is None else _plan_int8
         return prepare(self, geometry, x, weight, None if bias is None else bias.array, outputs[0], scratch)
+
+    def columns(self, x: Array, weight: Array) -> Array:
+        window = self.window(TensorType("float32", weight.shape))
+        rank = len(window.kernel)
+        pads = [(0, 0), (0, 0), *((self.pads[a], self.pads[a + rank]) for a in range(rank))]
+        spans = tuple(d * (k - 1) + 1 for d, k in zip(self.dilations, window.kernel, strict=True))
+        views = sliding_window_view(np.pad(x, pads), spans, axis=tuple(range(2, 2 + rank)))
+        steps = tuple(slice(None, None, n) for n in (1, 1, *self.strides, *self.dilations))
+        moved: Array = views[steps]
+        order = (1, *range(2 + rank, 2 + 2 * rank), 0, *range(2, 2 + rank))
+        return moved.transpose(order).reshape(self.groups, weight[0].size, -1)
+
+    def matrix(self, weight: Array) -> Array:
+        return weight.reshape(self.groups, weight.shape[0] // self.groups, -1)
+
+    def from_matrix(self, matrix: Array, like: Array) -> Array:
+        return matrix.reshape(like.shape)
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return outputs[0].size * prod(inputs[1].ints[1:])

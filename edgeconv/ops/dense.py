@@ -52,6 +52,15 @@ class Dense(Operator):
             _plan_int8(self, x, weight, bias, y, scratch) if x.q is not None else _plan_float(self, x, weight, bias, y)
         )
 
+    def columns(self, x: Array, weight: Array) -> Array:
+        return _rows(x).T[None]
+
+    def matrix(self, weight: Array) -> Array:
+        return weight.T[None]
+
+    def from_matrix(self, matrix: Array, like: Array) -> Array:
+        return np.ascontiguousarray(matrix[0].T)
+
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return inputs[0].size * inputs[1].ints[1]
 

@@ -90,6 +90,13 @@ class Recurrent(Operator):
         count = len(self.directions)
         return (x.shape[0], count, self.hidden) if self.batch_first else (count, x.shape[1], self.hidden)
 
+    def weight_columns(self, position: int, x: Array, y: Array) -> Array:
+        count = len(self.directions)
+        if position == 1:
+            return np.repeat(x.reshape(-1, x.shape[2]).T[None], count, axis=0)
+        states = y.transpose((2, 3, 0, 1) if self.batch_first else (1, 3, 0, 2))
+        return states.reshape(count, self.hidden, -1)
+
     def common(
         self,
         x: TensorType,

@@ -14,8 +14,8 @@ from edgeconv.quantize.calibrate import Progress, collect
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.lower import lower
 from edgeconv.quantize.observers import OBSERVERS
-from edgeconv.quantize.refine.bias_correction import correct_biases
 from edgeconv.quantize.refine.stepper import few_batches
+from edgeconv.quantize.refine.walk import refine
 from edgeconv.quantize.select import select
 
 __all__ = ["OBSERVERS", "Progress", "QuantConfig", "float_nodes", "quantize"]
@@ -36,8 +36,8 @@ def quantize(
     wanted = [name for name in observed_values(graph, selection) if graph.constant(name) is None]
     statistics = collect(graph, samples, wanted, progress)
     lowered = lower(graph, selection, assign(graph, selection, statistics, OBSERVERS[config.method]))
-    if config.bias_correction:
-        correct_biases(graph, lowered, few_batches(graph, samples))
+    if config.refinements:
+        refine(graph, lowered, few_batches(graph, samples), config.refinements)
     return lowered
 
 

@@ -15,13 +15,13 @@ class QuantConfig:
     """How to quantize: the observer that picks activation ranges, what stays in float, and the refinements.
 
     `exclude`: shell patterns matched against node and output names. `exclude_op`: operator types, edgeconv's or
-    ONNX's, in any case. `bias_correction`: make up in the bias for the mean error of rounded weights.
+    ONNX's, in any case. `refinements`: what may be done to each layer; see `refine`.
     """
 
     method: str = "mse"
     exclude: tuple[str, ...] = ()
     exclude_op: tuple[str, ...] = ()
-    bias_correction: bool = True
+    refinements: tuple[str, ...] = ("bias", "gptq", "fit")
 
     def __post_init__(self) -> None:
         if self.method not in OBSERVERS:

@@ -122,7 +122,7 @@ def _lower_inputs(state: _State) -> None:
 
 def _lower_float(state: _State, node: Node) -> None:
     rule = node.op.quant or QuantRule()
-    axes = dict(rule.weight_only)
+    axes = dict(rule.weight_only) if state.selection.has_int8_weights(node) else {}
     inputs = []
     for position, name in enumerate(node.inputs):
         value = state.float_graph.constant(name) if name else None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
@@ -11,10 +11,13 @@ from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import QuantRule
 from edgeconv.quantize.config import QuantConfig
 
-__all__ = ["Selection", "activation_inputs", "is_table", "select"]
+__all__ = ["WEIGHT_ONLY", "Selection", "activation_inputs", "is_table", "select"]
 
 _ONNX_NAMES = {"gemm": ("dense",), "matmul": ("dense", "matmul"), "relu": ("clamp",), "clip": ("clamp",)}
 """ONNX operator types that edgeconv calls otherwise."""
+
+
+WEIGHT_ONLY = "int8 weights, float state"
 
 
 class Selection:
@@ -27,6 +30,10 @@ class Selection:
     def has(self, node: Node) -> bool:
         """True when `node` computes in int8."""
         return node.outputs[0] in self.int8
+
+    def has_int8_weights(self, node: Node) -> bool:
+        """True when `node` computes in float with int8 weights."""
+        return self.reasons.get(node.outputs[0]) == WEIGHT_ONLY
 
 
 def select(graph: Graph, config: QuantConfig) -> Selection:
@@ -69,10 +76,10 @@ def _obstacle(graph: Graph, node: Node) -> str | None:
     if rule is None:
         return "it has no int8 kernel"
     if rule.weight_only and not rule.activations:
-        return "int8 weights, float state"
+        return WEIGHT_ONLY
     positions = activation_inputs(graph, node)
     variable = [i for i in positions if graph.constant(node.inputs[i]) is None]
-    if not variable:
+    if not variable and not rule.shared:
         return "none of its inputs is an activation"
     if rule.table and not is_table(graph, node):
         return "it is not a function of one activation alone"
@@ -93,24 +100,40 @@ def _weight_obstacle(graph: Graph, node: Node, rule: QuantRule) -> str | None:
 
 
 def _drop_islands(graph: Graph, chosen: Selection) -> None:
-    """Movement and tables between float operators stay in float: converting there and back gains nothing."""
+    """Movement and tables between float operators stay in float: converting there and back gains nothing.
+
+    An island is a connected set of such int8 nodes that meets a float operator and no other int8 one.
+    """
     producers, consumers = graph.producers(), graph.consumers()
 
-    def anchored(node: Node) -> bool:
-        rule = node.op.quant
-        if rule is None or not (rule.shared or is_table(graph, node)):
-            return True
-        before = (producers[name] for name in node.inputs if name in producers)
-        after = (other for name in node.outputs for other in consumers.get(name, []))
-        return any(chosen.has(other) for other in (*before, *after))
+    def neighbours(node: Node) -> list[Node]:
+        before = [producers[name] for name in node.inputs if name in producers]
+        return before + [other for name in node.outputs for other in consumers.get(name, [])]
 
-    for _ in range(len(graph.nodes)):
-        islands = [node for node in graph.nodes if chosen.has(node) and not anchored(node)]
-        for node in islands:
-            chosen.int8.discard(node.outputs[0])
-            chosen.reasons[node.outputs[0]] = "all operators around it are in float"
-        if not islands:
-            return
+    soft = {node.outputs[0]: node for node in graph.nodes if chosen.has(node) and _is_soft(graph, node)}
+    while soft:
+        island, shore = _component(soft, neighbours)
+        if any(node.outputs[0] in chosen.reasons for node in shore) and not any(chosen.has(node) for node in shore):
+            chosen.int8.difference_update(island)
+            chosen.reasons.update(dict.fromkeys(island, "all operators around it are in float"))
+
+
+def _is_soft(graph: Graph, node: Node) -> bool:
+    return is_table(graph, node) or (node.op.quant is not None and node.op.quant.shared)
+
+
+def _component(soft: dict[str, Node], neighbours: Callable[[Node], list[Node]]) -> tuple[list[str], list[Node]]:
+    """Take one connected set out of `soft`: (its keys, the other nodes that it touches)."""
+    key, first = soft.popitem()
+    island, shore, todo = [key], [], [first]
+    while todo:
+        for other in neighbours(todo.pop()):
+            if other.outputs[0] in soft:
+                todo.append(soft.pop(other.outputs[0]))
+                island.append(other.outputs[0])
+            elif other.outputs[0] not in island:
+                shore.append(other)
+    return island, shore
 
 
 def _excluded(graph: Graph, config: QuantConfig) -> dict[str, str]:

@@ -105,8 +105,12 @@ class Interpreter(LiteRTCalls):
         tensors = self.program.tensors
         for index in self.program.inputs:
             tap(tensors[index].name, plan.arrays[index])
-        for step, kernel in plan.kernels:
-            kernel()
+        kernels = iter(plan.kernels)
+        pending = next(kernels, None)
+        for step in self.program.steps:
+            if pending is not None and pending[0] is step:
+                pending[1]()
+                pending = next(kernels, None)
             for index in step.outputs:
                 if index != ABSENT:
                     tap(tensors[index].name, plan.arrays[index])

@@ -119,7 +119,7 @@ def test_bias_correction_takes_the_mean_error_away() -> None:
     reference = Interpreter(to_program(graph))(shifted)
 
     def mean_error(corrected: bool) -> float:
-        lowered = quantize(graph, [{"x": shifted}], QuantConfig(bias_correction=corrected))
+        lowered = quantize(graph, [{"x": shifted}], QuantConfig(refinements=("bias",) if corrected else ()))
         found = Interpreter(to_program(lowered))(shifted)
         return float(np.abs((found - reference).mean(axis=(0, 2, 3))).mean())
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from edgeconv.core import Array
+from edgeconv.core import Array, TensorType
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.runtime.interpreter import prepare_inputs
@@ -52,11 +52,9 @@ class Stepper:
         while self.pending is not None and index not in self.pending.outputs:
             self.advance()
 
-    def set_constant(self, name: str, value: Array) -> None:
-        """Another value of the same type for a constant, from the next step on."""
-        index = self._index[name]
-        known = self._types[index]
-        self._types[index] = type(known)(known.dtype, known.shape, known.q, value)
+    def set_constant(self, name: str, known: TensorType) -> None:
+        """Another value (and scale) of the same shape for a constant, from the next step on."""
+        self._types[self._index[name]] = known
 
     def advance(self) -> None:
         """Run the next step, and forget what nobody reads any more."""

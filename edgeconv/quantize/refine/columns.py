@@ -1,0 +1,64 @@
+"""What a layer with a weight multiplies: its input as columns, and its weight as a matrix per group."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from math import ceil, inf
+
+import numpy as np
+
+from edgeconv.core import Array, dequantize
+from edgeconv.graph import Graph, Node
+from edgeconv.ops.base import Operator
+from edgeconv.quantize.refine.stepper import Stepper
+
+__all__ = ["Moments", "columns_of", "moments", "without_clamp"]
+
+_COLUMNS = 1 << 14
+_ELEMENTS = 1 << 24
+
+
+@dataclass(frozen=True)
+class Moments:
+    """Means (groups, K) of the float and the quantized input, and centred second moments (groups, K, K)."""
+
+    mean: Array
+    mean_quantized: Array
+    hessian: Array
+    difference: Array
+
+
+def columns_of(op: Operator, weight: Array, graph: Graph, node: Node, steppers: Sequence[Stepper]) -> Array | None:
+    """The node's input as columns (groups, K, L) in real units; of many, every n-th. None: it has no such form."""
+    batches = [stepper.value(node.inputs[0]) for stepper in steppers]
+    samples = [batch[i : i + 1] for batch in batches for i in range(batch.shape[0])]
+    q = graph.types[node.inputs[0]].q
+    parts = []
+    for x in samples:
+        real = x.astype(np.float32) if q is None else dequantize(x, q)
+        columns = op.columns(real, weight)
+        if columns is None:
+            return None
+        groups, taps, positions = columns.shape
+        most = max(min(_COLUMNS, _ELEMENTS // (groups * taps)) // len(samples), 1)
+        parts.append(columns[:, :, :: ceil(positions / most) | 1].copy())
+    return np.concatenate(parts, axis=2)
+
+
+def moments(x: Array, quantized: Array) -> Moments:
+    """Moments of columns (groups, K, L)."""
+    mean, mean_quantized = (a.mean(axis=2, dtype=np.float64) for a in (x, quantized))
+    centred = quantized - mean_quantized[:, :, None].astype(np.float32)
+    off = (x - mean[:, :, None].astype(np.float32)) - centred
+    turned, count = centred.transpose(0, 2, 1), x.shape[2]
+    hessian = np.matmul(centred, turned).astype(np.float64) / count
+    return Moments(mean, mean_quantized, hessian, np.matmul(off, turned).astype(np.float64) / count)
+
+
+def without_clamp(op: Operator) -> tuple[Operator, float, float]:
+    """(the operator without its clamp, low, high)."""
+    low, high = getattr(op, "low", -inf), getattr(op, "high", inf)
+    if (low, high) == (-inf, inf):
+        return op, low, high
+    return replace(op, low=-inf, high=inf), low, high  # type: ignore[type-var]

@@ -1,0 +1,81 @@
+"""One layer under refinement: candidates for its integers, and how well each reproduces the float layer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeconv.core import Array
+from edgeconv.quantize.ranges import bias_limit_scales
+from edgeconv.quantize.refine.columns import Moments
+from edgeconv.quantize.refine.gptq import round_with_compensation
+from edgeconv.quantize.refine.least_squares import fit_weights
+
+__all__ = ["Candidate", "LayerData", "candidates", "error_of"]
+
+_BIAS_LIMIT = 2**31 - 1
+
+
+@dataclass(frozen=True)
+class LayerData:
+    """Weight (groups, outputs, K), bias (groups, outputs), input scale, clamp, and the moments of the input."""
+
+    weight: Array
+    bias: Array
+    scale_x: float
+    low: float
+    high: float
+    moments: Moments
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """Integers for a layer: weights (groups, outputs, K), scales (groups, outputs), bias (groups, outputs) in steps."""
+
+    name: str
+    weight: Array
+    scales: Array
+    bias: Array
+
+    def real(self, scale_x: float) -> tuple[Array, Array]:
+        """(weight, bias) in real units."""
+        return self.weight * self.scales[:, :, None], self.bias * (self.scales * scale_x)
+
+
+def candidates(layer: LayerData, plain: Candidate, refinements: tuple[str, ...]) -> list[Candidate]:
+    """`plain` and what the named refinements make of it, simplest first."""
+    found = [plain]
+    if "bias" in refinements:
+        found.append(_with_bias("bias", layer, plain.weight, plain.scales))
+    if "gptq" in refinements:
+        found.append(_rounded("gptq", layer, layer.weight))
+    if "fit" in refinements:
+        found.append(_rounded("fit", layer, fit_weights(layer.weight, layer.moments.difference, layer.moments.hessian)))
+    return found
+
+
+def _rounded(name: str, layer: LayerData, weight: Array) -> Candidate:
+    largest = np.abs(weight).max(axis=2, initial=0.0)
+    limit = bias_limit_scales(layer.bias, layer.scale_x)
+    scales = np.maximum(np.maximum(largest / 127, limit), 1e-30).astype(np.float32).astype(np.float64)
+    return _with_bias(name, layer, round_with_compensation(weight, scales, layer.moments.hessian), scales)
+
+
+def _with_bias(name: str, layer: LayerData, weight: Array, scales: Array) -> Candidate:
+    """The bias that makes the mean output right: b + W E[x] - Wq E[xq]."""
+    real = weight * scales[:, :, None]
+    wanted = np.einsum("gok,gk->go", layer.weight.astype(np.float64), layer.moments.mean)
+    given = np.einsum("gok,gk->go", real, layer.moments.mean_quantized)
+    steps = np.rint((layer.bias + wanted - given) / (scales * layer.scale_x))
+    return Candidate(name, weight, scales, np.clip(steps, -_BIAS_LIMIT, _BIAS_LIMIT).astype(np.int32))
+
+
+def error_of(candidate: Candidate, layer: LayerData, x: Array, quantized: Array) -> float:
+    """Mean squared error of the layer's clamped output on columns (groups, K, L) of float and quantized input."""
+    weight, bias = (a.astype(np.float32) for a in candidate.real(layer.scale_x))
+    want = np.matmul(layer.weight, x) + layer.bias[:, :, None].astype(np.float32)
+    have = np.matmul(weight, quantized) + bias[:, :, None]
+    for array in (want, have):
+        np.clip(array, layer.low, layer.high, out=array)
+    return float(np.mean(np.square(want - have)))

@@ -1,0 +1,29 @@
+"""Least-squares fit: weights that make the quantized input reproduce the float output.
+
+W* = W + W E[(x - xq) xq^T] (E[xq xq^T] + lambda)^-1, ridge regression around the trained weights (cf. Hubara et al.,
+"Accurate Post Training Quantization With Small Calibration Sets", ICML 2021, solved in closed form). Inputs are
+centred: the bias takes care of the means.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from edgeconv.core import Array
+
+__all__ = ["fit_weights"]
+
+_RIDGE = 0.2
+"""Pull towards the trained weights, as a share of the input's mean second moment."""
+
+
+def fit_weights(weight: Array, difference: Array, hessian: Array) -> Array:
+    """The fitted weight (groups, outputs, K).
+
+    difference: (groups, K, K), mean of (x - xq) xq^T; hessian: (groups, K, K), mean of xq xq^T; all centred.
+    """
+    ridge = _RIDGE * np.einsum("gkk->gk", hessian).mean(axis=1) + 1e-12
+    damped = hessian + ridge[:, None, None] * np.eye(hessian.shape[1])
+    solved = np.linalg.solve(damped, difference.transpose(0, 2, 1)).transpose(0, 2, 1)
+    fitted: Array = weight + weight.astype(np.float64) @ solved
+    return fitted

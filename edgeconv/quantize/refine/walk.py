@@ -1,0 +1,141 @@
+"""Refinement: layer after layer, in the order of the data, on what the int8 network refined so far really computes.
+
+For every layer with a weight the refinements asked for each propose integers; the proposal that reproduces the float
+layer best on held-back samples is taken. A refinement that does harm is thus never written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from edgeconv.core import Array, QParams, TensorType, type_of
+from edgeconv.graph import Graph, Node
+from edgeconv.quantize.refine.columns import columns_of, moments, without_clamp
+from edgeconv.quantize.refine.layer import Candidate, LayerData, candidates, error_of
+from edgeconv.quantize.refine.stepper import Stepper
+from edgeconv.quantize.refine.weight_only import round_weights
+from edgeconv.quantize.select import WEIGHT_ONLY
+
+__all__ = ["LayerChoice", "refine"]
+
+
+@dataclass(frozen=True)
+class LayerChoice:
+    """What was taken for one layer, and the held-back squared error of every proposal by name."""
+
+    node: str
+    taken: str
+    errors: Mapping[str, float]
+
+
+def refine(
+    graph: Graph, lowered: Graph, batches: Sequence[Mapping[str, Array]], refinements: tuple[str, ...]
+) -> list[LayerChoice]:
+    """Refine the int8 layers of `lowered` in place; `graph` is the float graph that it came from.
+
+    The last quarter of `batches` is held back to judge; with a single batch, the same one fits and judges.
+    """
+    walk = _Walk(graph, lowered, batches, refinements)
+    originals = graph.producers()
+    found: list[LayerChoice | None] = []
+    for node in lowered.nodes:
+        if _is_layer(lowered, originals, node):
+            found.append(walk.layer(originals[node.outputs[0]], node))
+        elif "gptq" in refinements and lowered.float_reasons.get(node.outputs[0]) == WEIGHT_ONLY:
+            found.append(walk.weights_only(originals[node.outputs[0]], node))
+    return [choice for choice in found if choice is not None]
+
+
+def _is_layer(lowered: Graph, originals: Mapping[str, Node], node: Node) -> bool:
+    rule, original = node.op.quant, originals.get(node.outputs[0])
+    if rule is None or rule.weight is None or rule.bias is None or original is None or original.op != node.op:
+        return False
+    integers = lowered.types[node.inputs[0]].dtype == "int8" and len(node.inputs) > rule.bias
+    return integers and bool(node.inputs[rule.bias]) and lowered.constant(node.inputs[rule.weight]) is not None
+
+
+class _Walk:
+    def __init__(
+        self, graph: Graph, lowered: Graph, batches: Sequence[Mapping[str, Array]], refinements: tuple[str, ...]
+    ) -> None:
+        self.graph, self.lowered, self.refinements = graph, lowered, refinements
+        self.floats = [Stepper(graph, batch) for batch in batches]
+        self.integers = [Stepper(lowered, batch) for batch in batches]
+        self.held_back = max(len(batches) // 4, 1) if len(batches) > 1 else 0
+
+    def layer(self, original: Node, node: Node) -> LayerChoice | None:
+        """Choose the integers of one layer and put them into the graph and the running programs."""
+        for stepper in (*self.floats, *self.integers):
+            stepper.advance_to(node.outputs[0])
+        rule = node.op.quant
+        assert rule is not None and rule.weight is not None and rule.bias is not None
+        weight = self.graph.constant(original.inputs[rule.weight])
+        assert weight is not None
+        split = len(self.floats) - self.held_back
+        x, xq = self._columns(original, node, weight, slice(0, split))
+        if x is None or xq is None:
+            return None
+        layer = self._data(original, node, weight, x, xq)
+        held, held_q = self._columns(original, node, weight, slice(split, None)) if self.held_back else (x, xq)
+        assert held is not None and held_q is not None
+        proposals = candidates(layer, self._plain(node, layer), self.refinements)
+        errors = {proposal.name: error_of(proposal, layer, held, held_q) for proposal in proposals}
+        taken = min(proposals, key=lambda proposal: errors[proposal.name])
+        self._write(node, taken)
+        return LayerChoice(node.name, taken.name, errors)
+
+    def weights_only(self, original: Node, node: Node) -> LayerChoice:
+        """Round again the weights of a layer that computes in float."""
+        for stepper in self.floats:
+            stepper.advance_to(original.outputs[0])
+        errors = round_weights(self.graph, self.lowered, original, node, self.floats)
+        for name in node.inputs:
+            if name and self.lowered.constant(name) is not None:
+                self._set(name, self.lowered.types[name])
+        return LayerChoice(node.name, min(errors, key=errors.__getitem__), errors)
+
+    def _columns(self, original: Node, node: Node, weight: Array, batches: slice) -> tuple[Array | None, Array | None]:
+        x = columns_of(original.op, weight, self.graph, original, self.floats[batches])
+        return x, columns_of(original.op, weight, self.lowered, node, self.integers[batches])
+
+    def _data(self, original: Node, node: Node, weight: Array, x: Array, xq: Array) -> LayerData:
+        rule = original.op.quant
+        assert rule is not None and rule.bias is not None
+        matrix = original.op.matrix(weight)
+        known = len(original.inputs) > rule.bias and bool(original.inputs[rule.bias])
+        bias = self.graph.constant(original.inputs[rule.bias]) if known else None
+        shape = matrix.shape[:2]
+        real = np.zeros(shape) if bias is None else bias.astype(np.float64).reshape(shape)
+        q = self.lowered.types[node.inputs[0]].q
+        assert q is not None
+        _, low, high = without_clamp(original.op)
+        return LayerData(matrix, real, q.scale[0], low, high, moments(x, xq))
+
+    def _plain(self, node: Node, layer: LayerData) -> Candidate:
+        rule = node.op.quant
+        assert rule is not None and rule.weight is not None and rule.bias is not None
+        known = self.lowered.types[node.inputs[rule.weight]]
+        bias = self.lowered.constant(node.inputs[rule.bias])
+        assert known.value is not None and known.q is not None and bias is not None
+        shape = layer.bias.shape
+        scales = np.array(known.q.scale, np.float64).reshape(shape)
+        return Candidate("nearest", node.op.matrix(known.value), scales, bias.reshape(shape))
+
+    def _write(self, node: Node, taken: Candidate) -> None:
+        rule = node.op.quant
+        assert rule is not None and rule.weight is not None and rule.bias is not None
+        weight_name, bias_name = node.inputs[rule.weight], node.inputs[rule.bias]
+        old = self.lowered.types[weight_name]
+        assert old.value is not None
+        q = QParams.per_channel(taken.scales.reshape(-1), rule.weight_axis)
+        weight = node.op.from_matrix(taken.weight, old.value)
+        self._set(weight_name, type_of(weight, q))
+        self._set(bias_name, type_of(taken.bias.reshape(-1)))
+
+    def _set(self, name: str, known: TensorType) -> None:
+        self.lowered.types[name] = known
+        for stepper in self.integers:
+            stepper.set_constant(name, known)
