@@ -8,7 +8,7 @@ from __future__ import annotations
 from importlib import import_module
 
 from edgeconv.ops.base import Operator
-from edgeconv.ops.modules import MODULES
+from edgeconv.ops.modules import MODULES, RULE_MODULES
 
 __all__ = ["MODULES", "load_all", "operator_class"]
 
@@ -24,4 +24,6 @@ def operator_class(name: str) -> type[Operator]:
 
 def load_all() -> tuple[type[Operator], ...]:
     """Every operator class, in the order of the table; loads all modules, and with them every ONNX import rule."""
+    for module in RULE_MODULES:
+        import_module(f"edgeconv.ops.{module}")
     return tuple(operator_class(name) for name in MODULES)

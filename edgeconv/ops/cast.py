@@ -10,7 +10,7 @@ from edgeconv.core import DTYPES, Array, TensorType
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 
-__all__ = ["Cast"]
+__all__ = ["Cast", "onnx_dtype"]
 
 _ONNX_DTYPES = {
     1: "float32",
@@ -48,12 +48,18 @@ class Cast(Operator):
             return x if x.dtype == object else x.astype(self.dtype)
 
 
+def onnx_dtype(elem_type: int) -> str:
+    """The dtype that stands for an ONNX element type; Unsupported for strings, 4-bit and 8-bit floats and the like."""
+    if elem_type not in _ONNX_DTYPES:
+        raise Unsupported(f"it makes a tensor of the element type {elem_type}, which the device does not have")
+    return _ONNX_DTYPES[elem_type]
+
+
 @onnx_rule("Cast")
 def import_cast(x: Ref, *, to: int, saturate: int = 1, round_mode: str = "up") -> Expr:
     """Cast to a dtype; `saturate` and `round_mode` speak of 8-bit floats only."""
-    if to not in _ONNX_DTYPES:
-        raise Unsupported(f"it casts to the element type {to}, which the device does not have")
-    return x if x.type.dtype == _ONNX_DTYPES[to] else Cast(_ONNX_DTYPES[to])(x)
+    dtype = onnx_dtype(to)
+    return x if x.type.dtype == dtype else Cast(dtype)(x)
 
 
 @onnx_rule("CastLike", since=15)

@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
+from edgeconv.ops.axes import constant_ints, normal_axes, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 
@@ -30,8 +31,8 @@ class Reshape(Operator):
         dims: list[Dim] = [
             x.shape[axis] if dim == 0 and not self.allow_zero else dim for axis, dim in enumerate(self.shape)
         ]
-        if dims.count(-1) > 1:
-            raise ShapeError(f"shape {self.shape} has more than one -1")
+        if dims.count(-1) > 1 or any(isinstance(dim, int) and dim < -1 for dim in dims):
+            raise ShapeError(f"shape {self.shape} has more than one -1, or another negative dimension")
         total = prod(x.shape)
         if -1 in dims:
             known = prod(dim for dim in dims if dim != -1)
@@ -100,7 +101,7 @@ def import_reshape(x: Ref, shape: Ref, *, allowzero: int = 0) -> Expr:
 @onnx_rule("Flatten")
 def import_flatten(x: Ref, *, axis: int = 1) -> Expr:
     """Two dimensions: everything before `axis`, everything from it on."""
-    axis = axis + x.type.rank if axis < 0 else axis
+    axis = axis if axis == x.type.rank else normal_axis(axis, x.type.rank)
     lead = prod(x.type.shape[:axis])
     if isinstance(lead, SymbolicDim):
         return reshape_to(x, x.type.shape, (lead, prod(x.type.shape[axis:])))
@@ -111,7 +112,8 @@ def import_flatten(x: Ref, *, axis: int = 1) -> Expr:
 def import_squeeze_attribute(x: Ref, *, axes: Sequence[int] | None = None) -> Expr:
     """Squeeze before opset 13: the axes are an attribute."""
     rank = x.type.rank
-    drop = {axis % rank for axis in axes} if axes is not None else {i for i, d in enumerate(x.type.shape) if d == 1}
+    ones = [axis for axis, dim in enumerate(x.type.shape) if dim == 1]
+    drop = normal_axes(ones if axes is None else axes, rank)
     for axis in drop:
         if isinstance(x.type.shape[axis], int) and x.type.shape[axis] != 1:
             raise Unsupported(f"axis {axis} of {x.type} is not 1")
@@ -121,14 +123,14 @@ def import_squeeze_attribute(x: Ref, *, axes: Sequence[int] | None = None) -> Ex
 @onnx_rule("Squeeze", since=13)
 def import_squeeze(x: Ref, axes: Ref | None = None) -> Expr:
     """Drop dimensions of one element."""
-    return import_squeeze_attribute(x, axes=_constant_axes(axes))
+    return import_squeeze_attribute(x, axes=None if axes is None else constant_ints(axes, "axes"))
 
 
 @onnx_rule("Unsqueeze")
 def import_unsqueeze_attribute(x: Ref, *, axes: Sequence[int]) -> Expr:
     """Unsqueeze before opset 13: the axes are an attribute."""
     rank = x.type.rank + len(axes)
-    added = {axis % rank for axis in axes}
+    added = normal_axes(axes, rank)
     rest = iter(x.type.shape)
     return reshape_to(x, x.type.shape, tuple(1 if axis in added else next(rest) for axis in range(rank)))
 
@@ -136,13 +138,4 @@ def import_unsqueeze_attribute(x: Ref, *, axes: Sequence[int]) -> Expr:
 @onnx_rule("Unsqueeze", since=13)
 def import_unsqueeze(x: Ref, axes: Ref) -> Expr:
     """Insert dimensions of one element."""
-    found = _constant_axes(axes)
-    return import_unsqueeze_attribute(x, axes=found or ())
-
-
-def _constant_axes(axes: Ref | None) -> list[int] | None:
-    if axes is None:
-        return None
-    if axes.value is None:
-        raise Unsupported("its axes are computed at run time; make them a constant")
-    return [int(axis) for axis in axes.value.reshape(-1)]
+    return import_unsqueeze_attribute(x, axes=constant_ints(axes, "axes"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import prod
 
 import numpy as np
 
@@ -10,7 +11,7 @@ from edgeconv.core import Array, TensorType
 from edgeconv.ops.base import Expr, Operator, Ref
 from edgeconv.ops.onnx_rules import onnx_rule
 
-__all__ = ["Dims", "Shape"]
+__all__ = ["Dims", "Shape", "Size"]
 
 
 @dataclass(frozen=True)
@@ -50,6 +51,24 @@ class Dims(Operator):
 
     def run(self, x: Array) -> Array:
         return np.asarray(self.infer(TensorType(x.dtype.name, x.shape))[0].value)
+
+
+class Size(Operator):
+    """The number of elements."""
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        total = prod(x.shape)
+        value = np.array(total, "int64" if isinstance(total, int) else "object")
+        return (TensorType("int64", (), value=value),)
+
+    def run(self, x: Array) -> Array:
+        return np.array(x.size, np.int64)
+
+
+@onnx_rule("Size")
+def import_size(x: Ref) -> Expr:
+    """The number of elements."""
+    return Size()(x)
 
 
 @onnx_rule("Shape")

@@ -1,0 +1,114 @@
+"""Range, EyeLike, Trilu, OneHot: tensors that follow from numbers and places."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import ceil
+
+import numpy as np
+
+from edgeconv.core import Array, Dim, SymbolicDim, TensorType
+from edgeconv.ops.axes import check_axis, constant_ints, normal_axis
+from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
+from edgeconv.ops.binary import check_kind
+from edgeconv.ops.cast import onnx_dtype
+from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+
+__all__ = ["OneHot", "Range", "Trilu"]
+
+
+class Range(Operator):
+    """start, start + delta, ... up to but not including limit."""
+
+    def infer(self, start: TensorType, limit: TensorType, delta: TensorType) -> tuple[TensorType, ...]:
+        check_kind(start, "fiu")
+        if not start.dtype == limit.dtype == delta.dtype or start.rank or limit.rank or delta.rank:
+            raise ShapeError(f"needs three scalars of one dtype, found {start}, {limit} and {delta}")
+        values = [known.value for known in (start, limit, delta)]
+        numbers = [value.item() for value in values if value is not None]
+        if len(numbers) < 3:
+            raise ShapeError("its length is computed from data at run time; edgeconv plans memory beforehand")
+        return (TensorType(start.dtype, (_length(*numbers),)),)
+
+    def run(self, start: Array, limit: Array, delta: Array) -> Array:
+        count = _length(start.item(), limit.item(), delta.item())
+        if not isinstance(count, int):
+            raise ValueError("the limit is not known yet")
+        return np.asarray(start + np.arange(count) * delta, start.dtype)
+
+
+def _length(start: Dim | float, limit: Dim | float, delta: Dim | float) -> Dim:
+    if isinstance(start, SymbolicDim) or isinstance(limit, SymbolicDim) or isinstance(delta, SymbolicDim):
+        if delta == 1 and start == 0 and isinstance(limit, SymbolicDim):
+            return limit
+        raise ShapeError(f"range({start}, {limit}, {delta}) is only known at run time; pass --input-shape")
+    if delta == 0:
+        raise ShapeError("its delta is 0")
+    if isinstance(start, int) and isinstance(limit, int) and isinstance(delta, int):
+        return len(range(start, limit, delta))
+    return max(ceil((limit - start) / delta), 0)
+
+
+@dataclass(frozen=True)
+class Trilu(Operator):
+    """The upper (or lower) triangle of the last two dimensions, zero elsewhere; k moves the diagonal to the right."""
+
+    upper: bool = True
+    k: int = 0
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        if x.rank < 2 or abs(self.k) >= 2**31:
+            raise ShapeError(f"needs matrices and a diagonal near them, found {x} and {self.k}")
+        return (x.with_shape(x.shape),)
+
+    def run(self, x: Array) -> Array:
+        return np.triu(x, self.k) if self.upper else np.tril(x, self.k)
+
+
+@dataclass(frozen=True)
+class OneHot(Operator):
+    """A new dimension of `depth` at `axis`: values[1] where its index is the input's number, values[0] elsewhere."""
+
+    depth: int
+    axis: int
+
+    def infer(self, indices: TensorType, values: TensorType) -> tuple[TensorType, ...]:
+        check_axis(self.axis, indices.rank + 1)
+        check_kind(indices, "fiu")
+        if values.shape != (2,) or self.depth < 0:
+            raise ShapeError(f"needs two values and a depth that is not negative, found {values} and {self.depth}")
+        return (values.with_shape((*indices.shape[: self.axis], self.depth, *indices.shape[self.axis :])),)
+
+    def run(self, indices: Array, values: Array) -> Array:
+        places = np.where(indices < 0, indices + self.depth, indices)
+        steps = np.arange(self.depth).reshape(-1, *(1,) * (indices.ndim - self.axis))
+        is_hot: Array = np.expand_dims(places, self.axis) == steps
+        return np.where(is_hot, values[1], values[0])
+
+
+@onnx_rule("Range", since=11)
+def import_range(start: Ref, limit: Ref, delta: Ref, *, stash_type: int = 1) -> Expr:
+    """Numbers at equal distances."""
+    return Range()(start, limit, delta)
+
+
+@onnx_rule("EyeLike", since=9)
+def import_eye_like(x: Ref, *, dtype: int | None = None, k: int = 0) -> Expr:
+    """Ones on a diagonal of a matrix of known shape."""
+    if x.type.rank != 2 or not x.type.is_static:
+        raise Unsupported(f"needs a matrix of known shape, found {x.type}; fix it with --input-shape")
+    rows, columns = x.type.ints
+    diagonal: Array = np.eye(rows, columns, k)
+    return diagonal.astype(x.type.dtype if dtype is None else onnx_dtype(dtype))
+
+
+@onnx_rule("Trilu", since=14)
+def import_trilu(x: Ref, k: Ref | None = None, *, upper: int = 1) -> Expr:
+    """A triangle of a constant place."""
+    return Trilu(bool(upper), 0 if k is None else constant_ints(k, "k")[0])(x)
+
+
+@onnx_rule("OneHot", since=9)
+def import_one_hot(indices: Ref, depth: Ref, values: Ref, *, axis: int = -1) -> Expr:
+    """One-hot vectors of a constant length."""
+    return OneHot(constant_ints(depth, "depth")[0], normal_axis(axis, indices.type.rank + 1))(indices, values)
