@@ -19,6 +19,7 @@ from edgeconv.runtime.container import Payload, structure_digest
 from edgeconv.runtime.layout import (
     ALIGNMENT,
     BUFFER_STRUCT,
+    DEFAULT_DTYPE,
     DIGEST_BYTES,
     FORMAT_VERSION,
     IDENTIFIER,
@@ -44,12 +45,13 @@ _TOO_LARGE = "the model does not fit into a .edge file, which holds at most 2 Gi
 
 def build_file(program: Program, flatbuffers: Any) -> memoryview:
     """The bytes of the file, in the builder's own memory: about as much as the file is large."""
+    constants = {id(tensor.data): tensor.data.nbytes for tensor in program.tensors if tensor.data is not None}
+    if sum(constants.values()) > MAX_FILE_BYTES:
+        raise EdgeconvError(_TOO_LARGE)
     payloads = Payloads(program)
     expected = payloads.size + _structure_estimate(program)
-    if expected > MAX_FILE_BYTES:
-        raise EdgeconvError(_TOO_LARGE)
     try:
-        return _Writer(Sink(flatbuffers.Builder(expected)), program, payloads).finish()
+        return _Writer(Sink(flatbuffers.Builder(min(expected, MAX_FILE_BYTES))), program, payloads).finish()
     except flatbuffers.builder.BuilderSizeError as error:
         raise EdgeconvError(_TOO_LARGE) from error
 
@@ -179,7 +181,7 @@ class _Writer:
             fields[TensorSlot.AXIS_QUANTIZATION] = sink.once(("q", q), lambda: self._axis_quantization(q))
 
         def scalars(builder: Any) -> None:
-            builder.PrependUint8Slot(TensorSlot.DTYPE, DTYPES.index(tensor.type.dtype), 0)
+            builder.PrependUint8Slot(TensorSlot.DTYPE, DTYPES.index(tensor.type.dtype), DTYPES.index(DEFAULT_DTYPE))
             builder.PrependInt32Slot(TensorSlot.BUFFER, self._payloads.index.get(number, -1), -1)
             if q is not None and q.axis is None:
                 sink.struct(TensorSlot.QUANTIZATION, QUANTIZATION_STRUCT, 4, q.scale[0], q.zero_point[0])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 from math import isnan
+from numbers import Real
 from typing import Any, TypeAlias, get_type_hints
 
 from edgeconv.errors import InternalError, InvalidModelError
@@ -87,7 +88,7 @@ def _plain(op: str, name: str, kind: AttributeKind, value: Any) -> AttributeValu
     """`value` in Python's own types; InternalError where it is not of the declared kind."""
     try:
         return _convert(kind, value)
-    except (TypeError, ValueError) as error:
+    except (TypeError, ValueError, AttributeError) as error:
         raise InternalError(f"attribute {op}.{name} is {value!r}, not {kind.name.lower()}: {error}") from error
 
 
@@ -113,6 +114,8 @@ def _integer(value: Any) -> int:
 
 
 def _real(value: Any) -> float:
+    if not isinstance(value, Real):
+        raise TypeError("a number is needed")
     number = float(value)
     if isnan(number):
         raise ValueError("NaN is not allowed")

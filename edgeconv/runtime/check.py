@@ -19,6 +19,10 @@ _INFER_FAILURES = (ShapeError, AttributeError, AssertionError, OverflowError, Me
 """What a shape rule may raise on nonsense; infer_types makes a ShapeError of everything else."""
 
 
+_LONGEST_REASON = 500
+"""Characters of another's message; it may quote attributes of thousands of numbers."""
+
+
 def settle(declared: Program) -> Program:
     """The program with its symbolic dimensions inferred; InvalidModelError where it breaks a law."""
     _check_ends(declared)
@@ -79,7 +83,8 @@ def _check_types(step: Step, tensors: Sequence[Tensor], types: list[TensorType],
     try:
         inferred = infer_types(step.op, inputs)
     except _INFER_FAILURES as error:
-        raise InvalidModelError(f"{what} is not possible: {error}; convert the model again") from error
+        reason = str(error)[:_LONGEST_REASON]
+        raise InvalidModelError(f"{what} is not possible: {reason}; convert the model again") from error
     if len(inferred) != len(step.outputs):
         _refuse(f"{what} has {len(step.outputs)} outputs, the operator gives {len(inferred)}")
     for index, found in zip(step.outputs, inferred, strict=True):
@@ -106,13 +111,20 @@ def _sound_shape(found: TensorType, what: str) -> Shape:
 
 def _sound_dim(dim: Dim, what: str) -> Dim:
     if isinstance(dim, SymbolicDim):
-        if len(str(dim)) > MAX_SYMBOL_TEXT:
+        if not _is_short(dim):
             _refuse(f"{what} gives a dimension too long to write down")
         return dim
     size = to_index(dim)
     if not 0 <= size <= MAX_DIM:
         _refuse(f"{what} gives a dimension of {'less than 0' if size < 0 else 'more than 2**31 - 1'}")
     return size
+
+
+def _is_short(dim: SymbolicDim) -> bool:
+    try:
+        return len(str(dim)) <= MAX_SYMBOL_TEXT
+    except RecursionError:
+        return False
 
 
 def _matches(declared: Shape, found: Shape) -> bool:

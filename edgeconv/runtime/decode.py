@@ -18,6 +18,7 @@ from edgeconv.runtime.attributes import AttributeValue, build_operator
 from edgeconv.runtime.container import Container, Payload
 from edgeconv.runtime.flat import Table, damaged
 from edgeconv.runtime.layout import (
+    DEFAULT_DTYPE,
     MAX_ATTRIBUTE_ITEMS,
     MAX_ELEMENTS,
     MAX_RANK,
@@ -131,7 +132,7 @@ def _attribute(table: Table) -> tuple[AttributeKind, AttributeValue]:
 
 def _tensor(table: Table, container: Container, quantizations: dict[int, QParams]) -> Tensor:
     name = table.text(TensorSlot.NAME, "the name")
-    number = table.number(TensorSlot.DTYPE, "B")
+    number = table.number(TensorSlot.DTYPE, "B", DTYPES.index(DEFAULT_DTYPE))
     if number >= len(DTYPES):
         damaged(f"{table.what} ({name!r}) has the unknown dtype {number}")
     dtype, what = DTYPES[number], f"{table.what} ({name!r})"

@@ -11,6 +11,7 @@ from typing import Final
 __all__ = [
     "ALIGNMENT",
     "BUFFER_STRUCT",
+    "DEFAULT_DTYPE",
     "DIGEST_BYTES",
     "FORMAT_VERSION",
     "IDENTIFIER",
@@ -42,6 +43,8 @@ BUFFER_STRUCT: Final = "II16s"
 """offset, length, digest"""
 QUANTIZATION_STRUCT: Final = "fi"
 """scale, zero point"""
+DEFAULT_DTYPE: Final = "int8"
+"""Of a tensor that names none: the most common one."""
 MAX_FILE_BYTES: Final = 2**31 - 1
 """FlatBuffers offsets are signed 32-bit numbers."""
 MAX_RANK: Final = 32

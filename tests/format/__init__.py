@@ -1,0 +1,1 @@
+"""The .edge file: writer, reader, digests, and files made to hurt."""
