@@ -1,1 +1,1 @@
-"""Floor 4: the command line. Installs as `edgeconv_cli`; one file per command, the product itself lies in `edgeconv`."""
+"""Floor 4: the command line. Installs as `edgeconv_cli`; one file per command, the product itself is `edgeconv`."""

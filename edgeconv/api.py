@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
@@ -33,7 +34,9 @@ from edgeconv.runtime import Interpreter
 if TYPE_CHECKING:
     import onnx
 
-__all__ = ["PRECISIONS", "Model", "Progress", "convert", "evaluate", "input_types", "load"]
+    from edgeconv.importer.support import Obstacle
+
+__all__ = ["PRECISIONS", "Model", "Progress", "convert", "evaluate", "input_types", "load", "obstacles"]
 
 PRECISIONS = ("int8", "fp32")
 _FEW_SAMPLES = 32
@@ -51,13 +54,29 @@ def load(
     source: path, bytes, or ModelProto. input_shapes: dimensions by input name, to fix what the model leaves open; a
     name instead of a number keeps a dimension open. Raises InvalidModelError, UnsupportedModelError, UsageError.
     """
-    try:
+    with _onnx_installed():
         from edgeconv.importer import load_onnx
+    return load_onnx(source, input_shapes)
+
+
+def obstacles(
+    source: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    input_shapes: Mapping[str, Sequence[int | str]] | None = None,
+) -> tuple[tuple[Obstacle, ...], int]:
+    """(every node of an ONNX model that would not convert, with the reason; number of all nodes)."""
+    with _onnx_installed():
+        from edgeconv.importer.support import find_obstacles
+    return find_obstacles(source, input_shapes)
+
+
+@contextmanager
+def _onnx_installed() -> Iterator[None]:
+    try:
+        yield
     except ImportError as error:
         if (error.name or "").partition(".")[0] not in ("onnx", "google"):
             raise
         raise EdgeconvError('reading ONNX models needs the onnx package: pip install "edgeconv[convert]"') from error
-    return load_onnx(source, input_shapes)
 
 
 def convert(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections import defaultdict
@@ -133,11 +134,12 @@ def open_model(model: Runnable) -> Opened:
     if isinstance(model, Program):
         return Opened(Interpreter(model), _facts(model, "model", None))
     if isinstance(model, Model):
-        facts = _facts(model.program, "converted model", model.bytes_after)
-        return Opened(model.interpreter(), facts, model.conversion)
+        data = model.to_bytes()
+        facts = _facts(model.program, "converted model", len(data), _sha256(data))
+        return Opened(Interpreter(data), facts, model.conversion)
     if isinstance(model, Graph):
         program = to_program(model)
-        return Opened(Interpreter(program), _facts(program, "imported model", source_bytes(model)))
+        return Opened(Interpreter(program), _imported(model, program, "imported model"))
     return _open_file(model)
 
 
@@ -147,10 +149,10 @@ def _open_file(model: str | os.PathLike[str] | bytes) -> Opened:
 
         graph = load(model)
         program = to_program(graph)
-        return Opened(Interpreter(program), _facts(program, _name(model), source_bytes(graph)))
+        return Opened(Interpreter(program), _imported(graph, program, _name(model)))
     interpreter = Interpreter(model)
-    size = len(model) if isinstance(model, bytes) else os.stat(model).st_size
-    return Opened(interpreter, _facts(interpreter.program, _name(model), size))
+    data = model if isinstance(model, bytes) else Path(model).read_bytes()
+    return Opened(interpreter, _facts(interpreter.program, _name(model), len(data), _sha256(data)))
 
 
 def is_edge_file(source: str | os.PathLike[str] | bytes) -> bool:
@@ -194,9 +196,16 @@ def record_float_reasons(graph: Graph) -> None:
         graph.metadata[FLOAT_REASONS] = json.dumps(dict(sorted(groups.items())), separators=(",", ":"))
 
 
-def _facts(program: Program, name: str, nbytes: int | None) -> ModelFacts:
-    digest = program.metadata.get("source.sha256", "")
+def _facts(program: Program, name: str, nbytes: int | None, digest: str = "") -> ModelFacts:
     return ModelFacts(name, precision_of(program), len(program.steps), nbytes, digest)
+
+
+def _imported(graph: Graph, program: Program, name: str) -> ModelFacts:
+    return _facts(program, name, source_bytes(graph), graph.metadata.get("source.sha256", ""))
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
 
 
 def _name(model: str | os.PathLike[str] | bytes) -> str:

@@ -7,10 +7,10 @@ from collections.abc import Iterable
 from math import isinf, isnan
 
 from edgeconv.report.accuracy import CLASSIFICATION, RANDOM_STAMP, AccuracyReport, ModelFacts
-from edgeconv.report.conversion import Conversion, FloatNode
+from edgeconv.report.conversion import Conversion, FloatNode, PassEffect
 from edgeconv.report.document import Block, Document, Facts, Note, Section, Table
 
-__all__ = ["accuracy_document", "conversion_document", "decibels", "float_blocks", "verdict"]
+__all__ = ["accuracy_document", "conversion_document", "decibels", "float_blocks", "passes_block", "verdict"]
 
 _METRIC_NAMES = {"top1": "top-1", "top5": "top-5", "mse": "mean squared error", "sqnr": "SQNR"}
 _NAMES_SHOWN = 8
@@ -26,14 +26,34 @@ def accuracy_document(report: AccuracyReport, provenance: bool = False) -> Docum
 
 
 def conversion_document(conversion: Conversion) -> Document:
-    """Operators before and after, what stayed in float and why, bytes before and after."""
-    sections = [_operators_section(conversion)]
-    if conversion.precision != "fp32":
-        sections.append(Section("Float operators", tuple(float_blocks(conversion.float_nodes))))
-    sections.append(Section("Size", (Note(_size(conversion)),)))
+    """Operators and bytes before and after, what each pass removed, what stayed in float and why."""
+    sections = [Section("Conversion", (Facts(_conversion_facts(conversion)),))]
+    sections.append(Section("What each step removed", (passes_block(conversion.passes),)))
+    if conversion.float_nodes:
+        sections.append(Section("Left in float", tuple(float_blocks(conversion.float_nodes))))
     if conversion.warnings:
         sections.append(Section("Warnings", tuple(Note(text, strong=True) for text in conversion.warnings)))
     return tuple(sections)
+
+
+def _conversion_facts(conversion: Conversion) -> tuple[tuple[str, str], ...]:
+    facts = [
+        ("precision", conversion.precision),
+        ("operators", f"{conversion.operators_before:,} -> {conversion.operators_after:,}"),
+        ("bytes", _size(conversion)),
+    ]
+    if conversion.method is not None:
+        samples = f"{conversion.calibration_samples:,} {'random ' * conversion.calibration_is_random}samples"
+        facts.insert(1, ("calibration", f"{conversion.method} ranges from {samples}"))
+    if conversion.precision != "fp32":
+        facts.append(("in float", _float_summary(len(conversion.float_nodes))))
+    return tuple(facts)
+
+
+def _float_summary(count: int) -> str:
+    if not count:
+        return "nothing; the file is bit-exact on every device"
+    return f"{count} operator{'s' * (count != 1)}, see below"
 
 
 def verdict(report: AccuracyReport) -> str:
@@ -51,12 +71,27 @@ def float_blocks(nodes: Iterable[FloatNode]) -> Iterable[Block]:
     for node in nodes:
         groups[node.operator, node.reason].append(node.name)
     if not groups:
-        yield Note("none: every operator computes in int8, and the file is bit-exact on every device")
+        yield Note("nothing: every operator computes in int8")
         return
     rows = tuple(
         (str(len(names)), operator, reason, _listed(names)) for (operator, reason), names in sorted(groups.items())
     )
     yield Table(("", "operator", "why", "nodes"), rows, "rlll")
+
+
+def passes_block(passes: Iterable[PassEffect]) -> Block:
+    """What each step did to the number of operators."""
+    rows = tuple((effect.name, _change(effect), _rewritten(effect)) for effect in passes)
+    return Table(("step", "operators", ""), rows, "lrl") if rows else Note("nothing")
+
+
+def _change(effect: PassEffect) -> str:
+    return f"{-effect.removed:+,}" if effect.removed else "0"
+
+
+def _rewritten(effect: PassEffect) -> str:
+    """How many nodes a pass replaced, where that is not how many it removed."""
+    return "" if effect.changed == effect.removed or effect.name == "import" else f"{effect.changed:,} rewritten"
 
 
 def decibels(value: float) -> str:
@@ -73,24 +108,12 @@ def metric_value(metric: str, value: float) -> str:
     return decibels(value) if metric == "sqnr" else f"{value:.3g}"
 
 
-def _operators_section(conversion: Conversion) -> Section:
-    title = f"Operators {conversion.operators_before:,} -> {conversion.operators_after:,}"
-    rows = tuple(
-        (effect.name, f"{effect.changed:,}", f"{-effect.removed:+,}" if effect.removed else "0")
-        for effect in conversion.passes
-        if effect.changed or effect.removed
-    )
-    if not rows:
-        return Section(title, (Note("nothing to remove"),))
-    return Section(title, (Table(("step", "changed", "operators"), rows, "lrr"),))
-
-
 def _size(conversion: Conversion) -> str:
     after = conversion.bytes_after
     if not conversion.bytes_before:
-        return f"{after:,} bytes"
+        return f"{after:,}"
     before = conversion.bytes_before
-    return f"{before:,} -> {after:,} bytes ({100 * after / before:.1f} %)"
+    return f"{before:,} -> {after:,} ({100 * after / before:.1f} %)"
 
 
 def _accuracy_section(report: AccuracyReport) -> Section:
@@ -113,9 +136,16 @@ def _scores(report: AccuracyReport) -> Block:
         rows.append((_METRIC_NAMES[report.metric], *row, metric_value(report.metric, report.int8), drop))
     if report.agreement is not None:
         rows.append(("agreement", "", metric_value("top1", report.agreement), ""))
-    rows.append(("operators", _operators(reference), _operators(candidate), ""))
-    rows.append(("bytes", _bytes(reference), _bytes(candidate), _saving(reference, candidate)))
-    header = ("", "" if reference is None else _column(reference), _column(candidate), "")
+    if report.conversion is None:
+        fewer = "" if reference is None else f"{reference.operators - candidate.operators:,}"
+        rows.append(("operators", _operators(reference), _operators(candidate), fewer))
+        rows.append(("bytes", _bytes(reference), _bytes(candidate), _saving(reference, candidate)))
+    header = (
+        "",
+        "" if reference is None else _column(reference),
+        _column(candidate),
+        "" if report.drop is None else "drop",
+    )
     keep = [0, 2] if reference is None else [0, 1, 2, 3]
     return Table(
         tuple(header[i] for i in keep), tuple(tuple(row[i] for i in keep) for row in rows), "lrrr"[: len(keep)]
@@ -147,9 +177,10 @@ def _bytes(model: ModelFacts | None) -> str:
 
 
 def _saving(reference: ModelFacts | None, candidate: ModelFacts) -> str:
+    """How much smaller the candidate is."""
     if reference is None or not reference.bytes or not candidate.bytes:
         return ""
-    return f"{100 * candidate.bytes / reference.bytes:.1f} %"
+    return f"{100 - 100 * candidate.bytes / reference.bytes:.1f} %"
 
 
 def _listed(names: list[str]) -> str:

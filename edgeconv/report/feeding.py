@@ -55,21 +55,21 @@ def pad_rows(feeds: Mapping[str, Array], size: int) -> dict[str, Array]:
     }
 
 
-def run_batch(interpreter: Interpreter, batch: Batch) -> list[Array]:
+def run_batch(interpreter: Interpreter, batch: Batch, *, raw: bool = False) -> list[Array]:
     """All outputs for a batch. A model with a fixed batch size is fed that many rows at a time; the last rows are
     padded by repeating, and the surplus is dropped from every output that has as many rows as the input.
     """
     size = fixed_batch(interpreter)
     if size is None or batch.is_whole or size == batch.count:
-        return interpreter.run(None, batch.inputs)
-    parts = [_run_rows(interpreter, batch.inputs, start, size) for start in range(0, batch.count, size)]
+        return interpreter.run(None, batch.inputs, raw=raw)
+    parts = [_run_rows(interpreter, batch.inputs, start, size, raw) for start in range(0, batch.count, size)]
     return [np.concatenate(pieces) if pieces[0].ndim else np.stack(pieces) for pieces in zip(*parts, strict=True)]
 
 
-def _run_rows(interpreter: Interpreter, feeds: Mapping[str, Array], start: int, size: int) -> list[Array]:
+def _run_rows(interpreter: Interpreter, feeds: Mapping[str, Array], start: int, size: int, raw: bool) -> list[Array]:
     rows = {name: array[start : start + size] for name, array in feeds.items()}
     count = len(next(iter(rows.values())))
     if count == size:
-        return interpreter.run(None, rows)
-    outputs = interpreter.run(None, pad_rows(rows, size))
+        return interpreter.run(None, rows, raw=raw)
+    outputs = interpreter.run(None, pad_rows(rows, size), raw=raw)
     return [output[:count] if output.ndim and len(output) == size else output for output in outputs]

@@ -62,7 +62,7 @@ class OperatorFacts:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A model. `peak_bytes`: activations and working memory at batch 1. `inexact`: float operators whose last bits may
+    """A model. `activation_bytes`, `working_bytes`: peak memory of the interpreter at batch 1. `inexact`: float operators whose last bits may
     differ between devices; without any, the file is bit-exact everywhere. `passes`: for a model not converted yet.
     """
 
@@ -72,7 +72,8 @@ class Inspection:
     inputs: tuple[TensorFacts, ...]
     outputs: tuple[TensorFacts, ...]
     operators: tuple[OperatorFacts, ...]
-    peak_bytes: int | None
+    activation_bytes: int | None
+    working_bytes: int | None
     float_nodes: tuple[FloatNode, ...]
     inexact: tuple[str, ...]
     operators_before: int | None = None
@@ -101,6 +102,7 @@ def inspect_program(
 ) -> Inspection:
     """Everything that `program` tells of itself."""
     types = _types_at_batch_one(program)
+    activations, working = _memory(program) if types is not None else (None, None)
     seen: set[int] = set()
     tensors = program.tensors
     return Inspection(
@@ -110,7 +112,8 @@ def inspect_program(
         inputs=tuple(_tensor(tensors[index].name, tensors[index].type) for index in program.inputs),
         outputs=tuple(_tensor(tensors[index].name, tensors[index].type) for index in program.outputs),
         operators=tuple(_operator(program, step, types, seen) for step in program.steps),
-        peak_bytes=_peak(program) if types is not None else None,
+        activation_bytes=activations,
+        working_bytes=working,
         float_nodes=float_nodes(program),
         inexact=tuple(step.name for step in program.steps if is_float_step(program, step) and not _moves(step)),
         operators_before=operators_before,
@@ -182,13 +185,14 @@ def _types_at_batch_one(program: Program) -> Sequence[TensorType] | None:
         return None
 
 
-def _peak(program: Program) -> int | None:
+def _memory(program: Program) -> tuple[int | None, int | None]:
+    """Bytes of the arena and of scratch memory at batch 1."""
     shapes = _shapes_at_batch_one(program) or {}
     try:
         plan = Interpreter(program).plan_for([shapes[index] for index in program.inputs])
     except EdgeconvError:
-        return None
-    return plan.arena_bytes + plan.scratch_bytes
+        return None, None
+    return plan.arena_bytes, plan.scratch_bytes
 
 
 def _tensor(name: str, known: TensorType) -> TensorFacts:

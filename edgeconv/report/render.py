@@ -5,8 +5,9 @@ from __future__ import annotations
 import json as _json
 
 from edgeconv.report.accuracy import AccuracyReport
-from edgeconv.report.as_json import accuracy_json
-from edgeconv.report.content import accuracy_document, verdict
+from edgeconv.report.as_json import accuracy_json, conversion_json
+from edgeconv.report.content import accuracy_document, conversion_document, verdict
+from edgeconv.report.conversion import Conversion
 from edgeconv.report.markdown import render_markdown
 from edgeconv.report.text import Style, render_text
 
@@ -18,11 +19,15 @@ def text(report: AccuracyReport, style: Style | None = None) -> str:
     return render_text(accuracy_document(report), style)
 
 
-def markdown(report: AccuracyReport) -> str:
-    """For a merge request or a wiki, provenance included."""
-    return render_markdown(accuracy_document(report, provenance=True), f"{report.candidate.name}: {verdict(report)}")
+def markdown(report: AccuracyReport | Conversion, name: str = "") -> str:
+    """For a merge request or a wiki, provenance included. `name`: what to call the model in the title."""
+    if isinstance(report, Conversion):
+        return render_markdown(conversion_document(report), name or "Conversion")
+    title = f"{name or report.candidate.name}: {verdict(report)}"
+    return render_markdown(accuracy_document(report, provenance=True), title)
 
 
-def json(report: AccuracyReport) -> str:
+def json(report: AccuracyReport | Conversion) -> str:
     """For programs; the schema stands in `as_json`."""
-    return _json.dumps(accuracy_json(report), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    found = conversion_json(report) if isinstance(report, Conversion) else accuracy_json(report)
+    return _json.dumps(found, indent=2, allow_nan=False, ensure_ascii=False) + "\n"

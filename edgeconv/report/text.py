@@ -22,7 +22,9 @@ def render_text(document: Document, style: Style | None = None) -> str:
     parts = []
     for section in document:
         lines = [style(printable(section.title), "title")]
-        for block in section.blocks:
+        for number, block in enumerate(section.blocks):
+            if number and isinstance(block, Table):
+                lines.append("")
             lines.extend(_MARGIN + line for line in _lines(block, style))
         parts.append("\n".join(line.rstrip() for line in lines))
     return "\n\n".join(parts) + "\n"

@@ -1,0 +1,178 @@
+"""edgeconv convert: ONNX -> .edge, and what it cost."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from edgeconv.errors import AccuracyError, UsageError
+from edgeconv_cli import options
+from edgeconv_cli.gate import check_gate, gate_message
+from edgeconv_cli.output import Output
+from edgeconv_cli.progress import progress_bars
+
+if TYPE_CHECKING:
+    from edgeconv.data import DataSource, Preprocessing
+    from edgeconv.graph import Graph
+    from edgeconv.model import Model
+    from edgeconv.report import AccuracyReport
+
+__all__ = ["convert"]
+
+
+@click.command(short_help="Turn an ONNX model into a small int8 .edge file, and say what it cost.")
+@click.argument("model", type=options.EXISTING)
+@click.argument("edge", type=options.PATH, required=False, metavar="[MODEL.edge]")
+@click.option("--calib", metavar="DATA", help="Calibration samples, some 100 typical inputs; needed for int8.")
+@click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Use the first N calibration samples only.")
+@click.option("--precision", type=click.Choice(["int8", "fp32"]), default="int8", show_default=True)
+@click.option(
+    "--method",
+    type=click.Choice(["minmax", "percentile", "entropy", "mse"]),
+    default="mse",
+    show_default=True,
+    help="How calibration picks the ranges of activations.",
+)
+@click.option("--exclude", multiple=True, metavar="GLOB", help="Keep nodes whose name matches in float. Repeatable.")
+@click.option("--exclude-op", multiple=True, metavar="TYPE", help="Keep operators of a type in float. Repeatable.")
+@options.input_shape
+@click.option("--eval", "eval_data", metavar="DATA", help="Samples to measure fp32 and int8 on, with labels for top1.")
+@options.report_options
+@options.preprocessing
+@options.force
+@options.common
+def convert(output: Output, **given: Any) -> None:
+    """Turn the ONNX file MODEL into an .edge file (by default beside it, with the same name).
+
+    \b
+    edgeconv convert model.onnx --calib calib.npz
+    edgeconv convert model.onnx small.edge --calib calib.npz --eval test.npz --max-drop 0.01
+    edgeconv convert model.onnx --calib photos/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --scale 1/255
+    edgeconv convert model.onnx --precision fp32
+    edgeconv convert model.onnx --calib random:8          (a dry run: does it convert?)
+
+    With --max-drop and a larger drop nothing is written, and the exit code is 3.
+    """
+    job = _Job(output=output, target=given.pop("edge") or str(Path(given["model"]).with_suffix(".edge")), **given)
+    job.check()
+    job.run()
+
+
+@dataclass
+class _Job:
+    """One conversion: the options given, and the steps in order."""
+
+    output: Output
+    model: str
+    target: str
+    calib: str | None
+    samples: int | None
+    precision: str
+    method: str
+    exclude: tuple[str, ...]
+    exclude_op: tuple[str, ...]
+    input_shapes: tuple[str, ...]
+    eval_data: str | None
+    metric: str | None
+    max_drop: float | None
+    report_folder: str | None
+    images: Preprocessing
+    force: bool
+
+    def check(self) -> None:
+        """Everything that can be wrong before the long work starts."""
+        from edgeconv.files import check_target
+        from edgeconv.report.folder import check_report_folder
+
+        if self.precision == "int8" and self.calib is None:
+            raise UsageError(
+                "int8 needs calibration samples: pass --calib DATA, some 100 typical inputs (.npz, .npy, or a folder); "
+                "--calib random:8 serves for a dry run, --precision fp32 needs none"
+            )
+        if self.eval_data is None and (self.metric or self.max_drop is not None):
+            raise UsageError("--metric and --max-drop need samples to measure on: pass --eval DATA")
+        if Path(self.target).resolve() == Path(self.model).resolve():
+            raise UsageError(f"{self.target} is the model itself; name another file for the result")
+        check_target(self.target, overwrite=self.force)
+        if self.report_folder is not None:
+            check_report_folder(self.report_folder, overwrite=self.force)
+
+    def run(self) -> None:
+        """Convert, measure, write, and say so."""
+        from edgeconv import api
+
+        started = time.perf_counter()
+        graph = api.load(self.model, options.parse_input_shapes(self.input_shapes))
+        source = self._evaluation_source(graph)
+        with progress_bars(self.output) as progress:
+            model = api.convert(
+                graph,
+                self.calib,
+                self.precision,
+                self.method,
+                self.exclude,
+                self.exclude_op,
+                preprocessing=self.images,
+                samples=self.samples,
+                progress=progress,
+            )
+            report = None
+            if source is not None:
+                report = api.evaluate(model, source, reference=graph, metric=self.metric, progress=progress)
+        if report is not None:
+            report = self._named(report)
+        failure = gate_message(report, self.max_drop)
+        if failure is None:
+            model.save(self.target, overwrite=self.force)
+        self._tell(model, report, failure is None, time.perf_counter() - started)
+        if failure is not None:
+            raise AccuracyError(f"{failure}; {self.target} was not written")
+
+    def _evaluation_source(self, graph: Graph) -> DataSource | None:
+        """The samples of --eval, opened and held against the model before calibration."""
+        if self.eval_data is None:
+            return None
+        from edgeconv import api
+        from edgeconv.data import open_data
+        from edgeconv.report.compare import choose_metric
+
+        source = open_data(self.eval_data, api.input_types(graph), self.images)
+        check_gate(choose_metric(self.metric, source, has_reference=True), self.max_drop)
+        return source
+
+    def _named(self, report: AccuracyReport) -> AccuracyReport:
+        assert report.reference is not None
+        candidate = replace(report.candidate, name=Path(self.target).name)
+        return replace(report, candidate=candidate, reference=replace(report.reference, name=Path(self.model).name))
+
+    def _tell(self, model: Model, report: AccuracyReport | None, is_written: bool, seconds: float) -> None:
+        from edgeconv.report import render
+        from edgeconv.report.as_json import accuracy_json, conversion_json
+        from edgeconv.report.content import accuracy_document, conversion_document
+
+        self.output.show(conversion_document(model.conversion) if report is None else accuracy_document(report))
+        self.output.say()
+        if self.report_folder is not None:
+            from edgeconv.report.folder import save_report
+
+            subject = model.conversion if report is None else report
+            title = Path(self.target).name
+            texts = render.json(subject), render.markdown(subject, title)
+            save_report(self.report_folder, *texts, overwrite=self.force)
+            self.output.say(f"report in {self.report_folder}: report.json, report.md")
+        if is_written:
+            self.output.say(f"wrote {self.target} ({model.bytes_after:,} bytes) in {seconds:.1f} s")
+        self.output.result(
+            {
+                "schema": "edgeconv/convert/1",
+                "model": self.model,
+                "edge": self.target if is_written else None,
+                "conversion": conversion_json(model.conversion),
+                "accuracy": None if report is None else accuracy_json(report),
+                "report": self.report_folder,
+            }
+        )

@@ -1,0 +1,126 @@
+"""Options that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from edgeconv.errors import UsageError
+from edgeconv_cli.output import Output
+
+if TYPE_CHECKING:
+    from edgeconv.data import Preprocessing
+
+__all__ = [
+    "EXISTING",
+    "METRIC",
+    "PATH",
+    "common",
+    "force",
+    "input_shape",
+    "parse_input_shapes",
+    "preprocessing",
+    "report_options",
+]
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=str)
+EXISTING = click.Path(exists=True, dir_okay=False, path_type=str)
+METRIC = click.Choice(["top1", "top5", "mse", "sqnr"])
+
+_PREPROCESSING = {
+    "mean": ("NUMBERS", "Images: subtracted after --scale; one number, or one per channel: 0.485,0.456,0.406."),
+    "std": ("NUMBERS", "Images: divided by, after --mean; as --mean."),
+    "scale": ("NUMBER", "Images: multiplies pixels of 0..255 first, such as 1/255."),
+    "layout": ("LAYOUT", "Images: auto, NCHW or NHWC."),
+    "channels": ("CHANNELS", "Images: auto, RGB, BGR or GRAY."),
+    "resize": ("HOW", "Images of another size: stretch, center-crop, or exact (refuse)."),
+}
+
+
+def common(function: Function) -> Function:
+    """--json, --quiet and --debug; the function gets an `output` instead."""
+
+    @click.option("--json", "as_json", is_flag=True, help="Machine output on stdout, everything else on stderr.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say nothing but errors.")
+    @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an error.")
+    @wraps(function)
+    def wrapped(*args: Any, as_json: bool, quiet: bool, **kwargs: Any) -> Any:
+        return function(*args, output=Output(as_json, quiet), **kwargs)
+
+    return wrapped  # type: ignore[return-value]  # the signature is click's business
+
+
+def force(function: Function) -> Function:
+    """--force."""
+    return click.option("-f", "--force", is_flag=True, help="Replace files that exist.")(function)
+
+
+def input_shape(function: Function) -> Function:
+    """--input-shape, repeatable."""
+    return click.option(
+        "--input-shape",
+        "input_shapes",
+        multiple=True,
+        metavar="NAME:D,D,...",
+        help="Fix the dimensions of an input, such as x:1,3,224,224; a name keeps one open: x:N,3,224,224. Repeatable.",
+    )(function)
+
+
+def parse_input_shapes(texts: tuple[str, ...]) -> dict[str, list[int | str]]:
+    """Input name -> dimensions."""
+    shapes: dict[str, list[int | str]] = {}
+    for text in texts:
+        name, colon, dims = text.rpartition(":")
+        parts = [part.strip() for part in dims.split(",")]
+        if not colon or not name or not all(_is_dimension(part) for part in parts):
+            raise UsageError(f"--input-shape {text!r} is not understood; expected NAME:D,D,... as in x:1,3,224,224")
+        if name in shapes:
+            raise UsageError(f"--input-shape gives {name!r} twice")
+        shapes[name] = [int(part) if part.isdecimal() else part for part in parts]
+    return shapes
+
+
+def _is_dimension(text: str) -> bool:
+    return text.isidentifier() or (text.isascii() and text.isdecimal() and int(text) > 0)
+
+
+def preprocessing(function: Function) -> Function:
+    """--mean, --std, --scale, --layout, --channels, --resize; the function gets `images`, a Preprocessing."""
+
+    @wraps(function)
+    def wrapped(*args: Any, **kwargs: Any) -> Any:
+        given = {name: kwargs.pop(name) for name in _PREPROCESSING}
+        return function(*args, images=_parse_preprocessing(given), **kwargs)
+
+    decorated: Any = wrapped
+    for name, (metavar, text) in reversed(_PREPROCESSING.items()):
+        decorated = click.option(f"--{name}", metavar=metavar, help=text)(decorated)
+    return decorated  # type: ignore[no-any-return]  # the signature is click's business
+
+
+def _parse_preprocessing(given: dict[str, str | None]) -> Preprocessing:
+    from edgeconv.data import Preprocessing
+
+    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
+    return Preprocessing.parse(**values)
+
+
+def report_options(function: Function) -> Function:
+    """--metric, --max-drop and --report."""
+    decorated = click.option(
+        "--report", "report_folder", type=PATH, metavar="DIR", help="Write report.json and report.md into this folder."
+    )(function)
+    decorated = click.option(
+        "--max-drop",
+        type=click.FloatRange(min=0),
+        metavar="SHARE",
+        help="Accuracy gate: exit 3 when the drop is larger. 0.01 is one point.",
+    )(decorated)
+    return click.option(
+        "--metric", type=METRIC, help="What to measure; by default top1 where the data has labels, else sqnr."
+    )(decorated)

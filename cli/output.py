@@ -1,0 +1,50 @@
+"""Where a command's words go: text or JSON on stdout, remarks on stderr."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from edgeconv.report.document import Document
+
+__all__ = ["Output", "style"]
+
+
+@dataclass(frozen=True)
+class Output:
+    """What the user asked to see."""
+
+    as_json: bool = False
+    quiet: bool = False
+
+    def say(self, line: str = "") -> None:
+        """A line for people on stdout; nothing when quiet or when stdout is for machines."""
+        if not self.quiet and not self.as_json:
+            click.echo(line)
+
+    def show(self, document: Document) -> None:
+        """A document for people; bold titles on a terminal."""
+        from edgeconv.report.text import render_text
+
+        self.say(render_text(document, style).rstrip("\n"))
+
+    def result(self, value: dict[str, Any]) -> None:
+        """The machine's form of the result, with --json."""
+        if self.as_json:
+            click.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
+
+    def remark(self, line: str) -> None:
+        """A remark on stderr, unless quiet."""
+        if not self.quiet:
+            click.echo(line, err=True)
+
+
+def style(text: str, role: str) -> str:
+    """Weights and colours for a terminal; `click.echo` removes them elsewhere."""
+    if role == "title":
+        return click.style(text, bold=True)
+    return click.style(text, fg="yellow") if role == "strong" else click.style(text, dim=True)
