@@ -122,34 +122,29 @@ def _accuracy_section(report: AccuracyReport) -> Section:
     if report.is_random:
         blocks.append(Note(RANDOM_STAMP, strong=True))
     blocks.extend(Note(text, strong=True) for text in report.warnings)
-    blocks.append(_scores(report))
+    blocks.extend(_scores(report))
     blocks.extend(_outputs(report))
     return Section(counted + (f" of {report.data}" if report.data else ""), tuple(blocks))
 
 
-def _scores(report: AccuracyReport) -> Block:
+def _scores(report: AccuracyReport) -> Iterable[Block]:
+    """Candidate beside reference, or alone."""
     candidate, reference = report.candidate, report.reference
     rows = []
     if report.metric in CLASSIFICATION:
-        row = ["" if report.fp32 is None else metric_value(report.metric, report.fp32)]
         drop = "" if report.drop_points is None else f"{report.drop_points:.2f} points"
-        rows.append((_METRIC_NAMES[report.metric], *row, metric_value(report.metric, report.int8), drop))
-    if report.agreement is not None:
-        rows.append(("agreement", "", metric_value("top1", report.agreement), ""))
+        values = ["" if value is None else metric_value(report.metric, value) for value in (report.fp32, report.int8)]
+        rows.append((_METRIC_NAMES[report.metric], *values, drop))
     if report.conversion is None:
         fewer = "" if reference is None else f"{reference.operators - candidate.operators:,}"
         rows.append(("operators", _operators(reference), _operators(candidate), fewer))
         rows.append(("bytes", _bytes(reference), _bytes(candidate), _saving(reference, candidate)))
-    header = (
-        "",
-        "" if reference is None else _column(reference),
-        _column(candidate),
-        "" if report.drop is None else "drop",
-    )
-    keep = [0, 2] if reference is None else [0, 1, 2, 3]
-    return Table(
-        tuple(header[i] for i in keep), tuple(tuple(row[i] for i in keep) for row in rows), "lrrr"[: len(keep)]
-    )
+    if reference is None:
+        yield Facts((("precision", candidate.precision), *((row[0], row[2]) for row in rows)))
+    elif rows:
+        yield Table(("", reference.precision, candidate.precision, "drop"), tuple(rows), "lrrr")
+    if report.agreement is not None:
+        yield Note(f"{metric_value('top1', report.agreement)} of samples have the same class first in both")
 
 
 def _outputs(report: AccuracyReport) -> Iterable[Block]:
@@ -162,10 +157,6 @@ def _outputs(report: AccuracyReport) -> Iterable[Block]:
     yield Table(("output", "SQNR", "mean squared error", "largest error"), rows, "lrrr")
     if report.worst is not None and len(report.outputs) > 1:
         yield Note(f"worst output: {report.worst.name}, {decibels(report.worst.sqnr)}")
-
-
-def _column(model: ModelFacts) -> str:
-    return model.precision
 
 
 def _operators(model: ModelFacts | None) -> str:

@@ -62,8 +62,10 @@ class OperatorFacts:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A model. `activation_bytes`, `working_bytes`: peak memory of the interpreter at batch 1. `inexact`: float operators whose last bits may
-    differ between devices; without any, the file is bit-exact everywhere. `passes`: for a model not converted yet.
+    """A model. `activation_bytes`, `working_bytes`: the interpreter's memory at batch 1.
+
+    `inexact`: float operators whose last bits may differ between devices; without any, the file is bit-exact
+    everywhere. `operators_before`, `passes`: for a model that is not converted yet.
     """
 
     name: str
