@@ -1,0 +1,392 @@
+"""Files made to hurt, by code: each is a sound file with one lie in it, and its structure digest right again.
+
+`FILES` maps a name to a function that makes the file, and to a pattern of the message it must be refused with.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+import flatbuffers
+import numpy as np
+
+from edgeconv.core import TensorType
+from edgeconv.dims import symbol
+from edgeconv.export.edge import to_bytes
+from edgeconv.ops.base import Operator
+from edgeconv.runtime.program import Program, Step, Tensor
+from tests.format.digests import with_digest
+from tests.format.programs import Build, Q, operator, per_channel, values
+from tests.format.schema import Walker
+
+__all__ = ["BOMBS", "FILES"]
+
+NAN, INF = float("nan"), float("inf")
+Path = tuple[str | int, ...]
+Make = Callable[[], bytes]
+
+
+def victim() -> Program:
+    """Tensors: 0 x, 1 weight (per axis), 2 bias, 3 y, 4 z, 5 flags (bool), 6 unused in steps. Steps: conv, reshape."""
+    build = Build()
+    x = build.input("x", "N", 2, 4, dtype="int8", q=Q(0.5, 3))
+    weight = build.constant("weight", values(6, 2, 3, dtype="int8", low=-9, high=9), per_channel(2, 1))
+    bias = build.constant("bias", values(6, dtype="int32", low=-9, high=9))
+    conv = operator("Conv", strides=(1,), pads=(1, 1), dilations=(1,), groups=1, low=-1.5)
+    y = build.step(conv, x, weight, bias, name="y", node="conv", q=Q(0.25, -2))
+    z = build.step(operator("Reshape", shape=(-1, 24), allow_zero=True), y, name="z", node="reshape", q=Q(0.25, -2))
+    flags = build.constant("flags", np.array([True, False]))
+    return build.program(z, flags, metadata={"a": "1", "b": "2"})
+
+
+def _edit(change: Callable[[bytearray, Walker], None]) -> Make:
+    def make() -> bytes:
+        data = to_bytes(victim())
+        edited = bytearray(data)
+        change(edited, Walker(data))
+        return with_digest(bytes(edited))
+
+    return make
+
+
+def _set(path: Path, code: str, value: Any) -> Make:
+    """The field at `path` (or the vector item, where it ends with a number) gets another value."""
+    return _edit(lambda data, walker: struct.pack_into("<" + code, data, walker.place(*path), value))
+
+
+def _put(path: Path, skip: int, code: str, value: Any) -> Make:
+    """A value `skip` bytes behind what the offset at `path` points to (0: a vector's length, a table's vtable)."""
+    return _edit(lambda data, walker: struct.pack_into("<" + code, data, walker.target(*path) + skip, value))
+
+
+def _vtable(path: Path, skip: int, value: int) -> Make:
+    """A value in the list of fields of the table at `path`: 0 its size, 2 the table's, 4 and on the fields."""
+
+    def change(data: bytearray, walker: Walker) -> None:
+        table = walker.target(*path) if path else walker.root.Pos
+        vtable = table - struct.unpack_from("<i", data, table)[0]
+        struct.pack_into("<H", data, vtable + skip, value)
+
+    return _edit(change)
+
+
+def _program(**changes: Any) -> Make:
+    """The whole program, changed; the writer does not look at its laws."""
+    return lambda: to_bytes(replace(victim(), **changes))
+
+
+def _step(number: int, **changes: Any) -> Make:
+    def make() -> bytes:
+        program = victim()
+        steps = list(program.steps)
+        steps[number] = replace(steps[number], **changes)
+        return to_bytes(replace(program, steps=tuple(steps)))
+
+    return make
+
+
+def _tensor(number: int, known: TensorType) -> Make:
+    def make() -> bytes:
+        program = victim()
+        tensors = list(program.tensors)
+        tensors[number] = Tensor(tensors[number].name, known)
+        return to_bytes(replace(program, tensors=tuple(tensors)))
+
+    return make
+
+
+def _swap(path: Path, old: bytes, new: bytes) -> Make:
+    """The string at `path` gets other characters, as many as it had."""
+
+    def change(data: bytearray, walker: Walker) -> None:
+        start = walker.target(*path) + 4
+        assert data[start : start + len(old)] == old and len(old) == len(new)
+        data[start : start + len(old)] = new
+
+    return _edit(change)
+
+
+def _misaligned(data: bytearray, walker: Walker) -> None:
+    place, target = walker.place("data"), walker.target("data")
+    (count,) = struct.unpack_from("<I", data, target)
+    struct.pack_into("<I", data, place, target + 4 - place)
+    struct.pack_into("<I", data, target + 4, count - 4)
+
+
+def _overlap(data: bytearray, walker: Walker) -> None:
+    struct.pack_into("<I", data, walker.place("buffers", 1, "offset"), 0)
+
+
+def _same_table(data: bytearray, walker: Walker) -> None:
+    first, second = walker.place("tensors", 0), walker.target("tensors", 1)
+    struct.pack_into("<I", data, first, second - first)
+
+
+def _same_attribute(data: bytearray, walker: Walker) -> None:
+    place = walker.place(*_CONV, "attributes", 2)
+    struct.pack_into("<I", data, place, walker.target(*_CONV, "attributes", 1) - place)
+
+
+def _type(*shape: Any, dtype: str = "int8") -> TensorType:
+    return TensorType(dtype, shape, Q(0.25, -2))
+
+
+_CONV, _RESHAPE = ("operators", 0), ("operators", 1)
+_LOW = (*_CONV, "attributes", 3)
+
+_CONTAINER: Mapping[str, tuple[Make, str]] = {
+    "nothing": (lambda: b"", "only 0 bytes"),
+    "eight bytes": (lambda: to_bytes(victim())[:8], "only 8 bytes"),
+    "another format": (lambda: b"\x08\x07\x12\x07pytorch" + bytes(99), "not a .edge file.*edgeconv convert"),
+    "root beyond the end": (lambda: struct.pack("<I4s", 2**31, b"EDG1") + bytes(99), "the model has the offset"),
+    "root at zero": (lambda: struct.pack("<I4s", 0, b"EDG1") + bytes(99), "the model has the offset 0"),
+    "root not aligned": (lambda: struct.pack("<I4s", 13, b"EDG1") + bytes(99), "the model is not aligned"),
+    "version of tomorrow": (_set(("version",), "H", 2), "format version 2.*newer edgeconv"),
+    "version zero": (_set(("version",), "H", 0), "format version 0"),
+    "no digest": (_vtable((), 6, 0), "has no digest"),
+    "vtable before the file": (_put(("tensors", 0), 0, "i", 2**31 - 1), "tensor 0 (would end|is not aligned)"),
+    "vtable behind the file": (_put(("tensors", 0), 0, "i", -(2**31)), "tensor 0 would end"),
+    "vtable of odd size": (_vtable(("tensors", 0), 0, 7), "field list of 7 bytes"),
+    "vtable of no size": (_vtable(("tensors", 0), 0, 0), "field list of 0 bytes"),
+    "vtable beyond the end": (_vtable(("tensors", 0), 0, 65534), "tensor 0 would end"),
+    "table beyond the end": (_vtable(("tensors", 0), 2, 65535), "tensor 0 would end"),
+    "table of no size": (_vtable(("tensors", 0), 2, 0), "body of 0"),
+    "field outside its table": (_vtable(("tensors", 0), 4, 999), "tensor 0 has a field at 999"),
+    "field on the vtable offset": (_vtable(("tensors", 0), 4, 2), "tensor 0 has a field at 2"),
+    "field not aligned": (_vtable(("tensors", 0), 4, 5), "tensor 0 has a field at 5"),
+    "offset to itself": (_set(("tensors", 0), "I", 0), "tensor 0 has the offset 0"),
+    "offset beyond the end": (_set(("tensors", 0), "I", 2**32 - 1), "tensor 0 has the offset 4294967295"),
+    "offset not aligned": (_set(("tensors", 0), "I", 13), "tensor 0 is not aligned"),
+    "vector offset not aligned": (_set(("tensors",), "I", 13), "list of tensors .* is not aligned"),
+    "two tensors in one table": (_edit(_same_table), "the model's input .* is a constant"),
+    "tensors without end": (_put(("tensors",), 0, "I", 2**32 - 1), "4294967295 items, which do not fit"),
+    "steps without end": (_put(("steps",), 0, "I", 2**30), "1073741824 items, which do not fit"),
+    "buffers without end": (_put(("buffers",), 0, "I", 2**31), "2147483648 items, which do not fit"),
+    "data without end": (_put(("data",), 0, "I", 2**31), "2147483648 items, which do not fit"),
+    "a name without end": (_put(("tensors", 0, "name"), 0, "I", 2**31), "name of tensor 0 declares"),
+    "a name without zero byte": (_put(("tensors", 1, "name"), 0, "I", 3), "does not end with a zero byte"),
+    "a name that is not UTF-8": (_swap(("tensors", 0, "name"), b"x", b"\xff"), "name of tensor 0 is not UTF-8"),
+    "data not aligned": (_edit(_misaligned), "data of the model is not aligned"),
+    "buffer not aligned": (_set(("buffers", 1, "offset"), "I", 32), "buffer 1 is not aligned to 64 bytes"),
+    "buffer beyond the data": (_set(("buffers", 1, "offset"), "I", 2**32 - 64), "buffer 1 would end"),
+    "buffer longer than the data": (_set(("buffers", 2, "length"), "I", 2**32 - 1), "buffer 2 would end"),
+    "buffers that overlap": (_edit(_overlap), "two buffers overlap"),
+    "a key twice": (_swap(("metadata", 1, "key"), b"b", b"a"), "has the key 'a' twice"),
+}
+
+_TENSORS: Mapping[str, tuple[Make, str]] = {
+    "dtype 255": (_set(("tensors", 2, "dtype"), "B", 255), "'bias'.* unknown dtype 255"),
+    "dtype 12": (_set(("tensors", 2, "dtype"), "B", 12), "unknown dtype 12"),
+    "dimension -5": (_put(("tensors", 1, "shape"), 4, "i", -5), r"shape \[-5, 2, 3\]"),
+    "a product that overflows": (_tensor(3, _type(*[2**31 - 1] * 5)), "more elements than any memory"),
+    "an empty product that overflows": (_tensor(3, _type(0, *[2**31 - 1] * 5)), "more elements than any memory"),
+    "33 dimensions": (_tensor(3, _type(*[1] * 33)), "33 items, at most 32"),
+    "shape without end": (_put(("tensors", 1, "shape"), 0, "I", 2**30), "shape of tensor 1 declares"),
+    "a constant of unknown size": (_put(("tensors", 1, "shape"), 12, "i", -1), "constant with a symbolic dimension"),
+    "a constant larger than its buffer": (_put(("tensors", 1, "shape"), 12, "i", 4), "needs 48 bytes, buffer 0 has 36"),
+    "a buffer that is not there": (_set(("tensors", 1, "buffer"), "i", 99), "stored in buffer 99 of 3"),
+    "buffer -2": (_set(("tensors", 1, "buffer"), "i", -2), "stored in buffer -2"),
+    "a truth value of 2": (
+        _edit(lambda data, walker: data.__setitem__(walker.target("data") + 4 + 128, 2)),
+        "truth values other than 0 and 1",
+    ),
+    "more dimensions than symbols": (_put(("tensors", 0, "shape"), 8, "i", -1), "names 1 of its 2 symbolic"),
+    "a symbol without name": (_put(("tensors", 0, "symbols", 0), 0, "H", 0), "does not end|name of 0"),
+    "scale NaN": (_set(("tensors", 0, "quantization", "scale"), "f", NAN), "not a positive number"),
+    "scale inf": (_set(("tensors", 0, "quantization", "scale"), "f", INF), "not a positive number"),
+    "scale zero": (_set(("tensors", 0, "quantization", "scale"), "f", 0), "not a positive number"),
+    "scale below zero": (_put(("tensors", 1, "axis_quantization", "scales"), 8, "f", -1), "not a positive number"),
+    "zero point 200": (_set(("tensors", 0, "quantization", "zero_point"), "i", 200), "zero point outside of its range"),
+    "quantized float": (_tensor(3, _type(symbol("N"), 6, 4, dtype="float32")), "float32, yet has a scale"),
+    "axis out of range": (_set(("tensors", 1, "axis_quantization", "axis"), "H", 3), "2 scales along axis 3"),
+    "axis of another length": (_set(("tensors", 1, "axis_quantization", "axis"), "H", 0), "2 scales along axis 0"),
+    "no scales": (_put(("tensors", 1, "axis_quantization", "scales"), 0, "I", 0), "not a positive number"),
+    "a tensor that nothing computes": (
+        _program(tensors=(*victim().tensors, Tensor("ghost", _type(1)))),
+        "nothing computes the tensor 'ghost'",
+    ),
+}
+
+_OPERATORS: Mapping[str, tuple[Make, str]] = {
+    "unknown operator": (_swap((*_CONV, "name"), b"Conv", b"Corn"), "'Corn', which this edgeconv does not know.*newer"),
+    "an operator called ../x": (_swap((*_RESHAPE, "name"), b"Reshape", b"../x/os"), "'../x/os', which this edgeconv"),
+    "unknown attribute": (_swap((*_LOW, "name"), b"low", b"lol"), "'lol', which this edgeconv.*it knows: strides"),
+    "the same attribute twice": (_edit(_same_attribute), "has the attribute 'pads' twice"),
+    "attribute of another kind": (_set((*_LOW, "kind"), "B", 3), "'low' of kind string where float is needed"),
+    "attribute of no kind": (_set((*_LOW, "kind"), "B", 7), "unknown kind 7"),
+    "attribute NaN": (_set((*_LOW, "real"), "d", NAN), "'low' with NaN"),
+    "attribute without end": (
+        _put((*_CONV, "attributes", 1, "integers"), 0, "I", 2**29),
+        "536870912 items, which do not fit",
+    ),
+    "truth value 2": (_set((*_RESHAPE, "attributes", 1, "integer"), "q", 2), "truth value of 2"),
+    "a missing attribute": (_put((*_CONV, "attributes"), 0, "I", 2), "lacks the attribute 'dilations'"),
+    "strides of zero": (_put((*_CONV, "attributes", 0, "integers"), 4, "q", 0), "step 0, Conv 'conv', is not possible"),
+    "two dimensions to be guessed": (
+        _put((*_RESHAPE, "attributes", 0, "integers"), 12, "q", -1),
+        "Reshape 'reshape', is not possible",
+    ),
+}
+
+_STEPS: Mapping[str, tuple[Make, str]] = {
+    "operator 7 of 2": (_set(("steps", 1, "operator_index"), "I", 7), "step 1 names operator 7 of 2"),
+    "reads tensor 99": (_step(0, inputs=(99, 1, 2)), "reads tensor 99 of 6"),
+    "reads tensor -2": (_step(0, inputs=(-2, 1, 2)), "reads tensor -2 of 6"),
+    "writes tensor 99": (_step(0, outputs=(99,)), "writes tensor 99 of 6"),
+    "writes tensor -2": (_step(0, outputs=(-2,)), "writes tensor -2 of 6"),
+    "uses its own output": (_step(0, inputs=(3, 1, 2)), "reads 'y' before it is computed"),
+    "uses a later output": (_program(steps=victim().steps[::-1]), "reads 'y' before it is computed"),
+    "writes an input": (_step(0, outputs=(0,)), "writes 'x', which is an input"),
+    "writes a constant": (_step(0, outputs=(2,)), "writes 'bias', which is an input, a constant"),
+    "written twice": (_step(1, outputs=(3,)), "writes 'y', which is an input, a constant, or computed already"),
+    "no output": (_step(0, outputs=()), "has no output"),
+    "only absent outputs": (_step(0, outputs=(-1,)), "has no output"),
+    "too many outputs": (_step(0, outputs=(3, -1)), "has 2 outputs, the operator gives 1"),
+    "too many inputs": (_step(0, inputs=(0, 1, 2, 2)), "needs 2 to 3 inputs, found 4"),
+    "too few inputs": (_step(0, inputs=(0, -1, 2)), "needs 2 to 3 inputs, found 2"),
+    "inputs that do not fit": (_step(0, inputs=(1, 0, 2)), "step 0, Conv 'conv', is not possible"),
+    "another dtype than declared": (_tensor(3, _type(symbol("N"), 6, 4, dtype="int16")), "file declares int16"),
+    "another shape than declared": (
+        _tensor(3, _type(symbol("N"), 5, 4)),
+        r"gives int8\[N,6,4\] as 'y', the file declares",
+    ),
+    "another rank than declared": (
+        _tensor(3, _type(symbol("N"), 24)),
+        r"gives int8\[N,6,4\] as 'y', the file declares",
+    ),
+    "a shape where a symbol is": (_tensor(3, _type(7, 6, 4)), r"the file declares int8\[7,6,4\]"),
+    "input 99": (_program(inputs=(99,)), "input of the model is tensor 99 of 6"),
+    "input -1": (_program(inputs=(-1,)), "input of the model is tensor -1 of 6"),
+    "output 99": (_program(outputs=(99,)), "output of the model is tensor 99 of 6"),
+    "output -1": (_program(outputs=(-1,)), "output of the model is tensor -1 of 6"),
+    "no outputs": (_program(outputs=()), "has no outputs"),
+    "a constant as input": (_program(inputs=(0, 1)), "input 'weight' is a constant"),
+    "the same input twice": (_program(inputs=(0, 0)), "two inputs of the model are called 'x'"),
+    "the same output twice": (_program(outputs=(4, 4)), "two outputs of the model are called 'z'"),
+    "no inputs": (_program(inputs=()), "reads 'x' before it is computed"),
+}
+
+FILES: Mapping[str, tuple[Make, str]] = {**_CONTAINER, **_TENSORS, **_OPERATORS, **_STEPS}
+
+
+def _raw_model(fill: Callable[[Any], dict[int, int]]) -> bytes:
+    """A model made with the official builder; `fill` returns offsets by slot."""
+    builder = flatbuffers.Builder(1 << 20)
+    offsets = fill(builder)
+    builder.StartObject(10)
+    builder.PrependUint16Slot(0, 1, 0)
+    for slot, offset in offsets.items():
+        builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
+    builder.Prep(1, 16)
+    builder.head -= 16
+    builder.PrependStructSlot(1, builder.Offset(), 0)
+    builder.Finish(builder.EndObject(), b"EDG1")
+    return with_digest(bytes(builder.Output()))
+
+
+def _offsets(builder: Any, offsets: list[int]) -> int:
+    builder.StartVector(4, len(offsets), 4)
+    for offset in offsets:
+        builder.PrependUOffsetTRelative(offset)
+    return int(builder.EndVector())
+
+
+def one_table_many_times() -> bytes:
+    """300,000 tensors, all of them the same 20 bytes."""
+
+    def fill(builder: Any) -> dict[int, int]:
+        name = builder.CreateString("x")
+        builder.StartObject(7)
+        builder.PrependUOffsetTRelativeSlot(0, name, 0)
+        return {3: _offsets(builder, [builder.EndObject()] * 300_000)}
+
+    return _raw_model(fill)
+
+
+def one_long_name_many_times() -> bytes:
+    """20,000 metadata entries whose value is the same megabyte of text."""
+
+    def fill(builder: Any) -> dict[int, int]:
+        value = builder.CreateString("long" * 250_000)
+        entries = []
+        for number in range(20_000):
+            key = builder.CreateString(str(number))
+            builder.StartObject(2)
+            builder.PrependUOffsetTRelativeSlot(0, key, 0)
+            builder.PrependUOffsetTRelativeSlot(1, value, 0)
+            entries.append(builder.EndObject())
+        return {9: _offsets(builder, entries)}
+
+    return _raw_model(fill)
+
+
+def names_inside_names() -> bytes:
+    """Strings of 64 kB that start 4 bytes apart: lengths and text are the same bytes."""
+
+    def fill(builder: Any) -> dict[int, int]:
+        builder.StartVector(4, 100_000, 4)
+        for _ in range(100_000):
+            builder.PrependUint32(65_536)
+        end = builder.EndVector() - 4
+        entries = []
+        for number in range(50_000):
+            key = builder.CreateString(str(number))
+            builder.StartObject(2)
+            builder.PrependUOffsetTRelativeSlot(0, key, 0)
+            builder.PrependUOffsetTRelativeSlot(1, end - 4 * number, 0)
+            entries.append(builder.EndObject())
+        return {9: _offsets(builder, entries)}
+
+    return _raw_model(fill)
+
+
+def _chain(x: TensorType, ops: list[tuple[Operator, int]], rounds: int) -> bytes:
+    """`ops` again and again: each is (operator, how far back its input lies); all dimensions declared as unknown."""
+    tensors, steps = [Tensor("x", x)], []
+    for number in range(rounds):
+        for op, back in ops:
+            last = len(tensors) - 1
+            inputs = (last, last - 1) if type(op).__name__ == "Add" else (last - back,)
+            steps.append(Step(op, inputs, (len(tensors),), ""))
+            rank = 2 if type(op).__name__ != "MaxPool" else x.rank
+            tensors.append(Tensor(f"{number}", TensorType("float32", (symbol("?"),) * rank)))
+    return to_bytes(Program(tuple(tensors), tuple(steps), (0,), (len(tensors) - 1,)))
+
+
+def _outer(x: TensorType) -> bytes:
+    column, row = operator("Reshape", shape=(-1, 1)), operator("Reshape", shape=(1, -1))
+    return _chain(x, [(column, 0), (row, 1), (operator("Add"), 0)], 60)
+
+
+def _deep() -> bytes:
+    pool = operator("MaxPool", kernel=(3,), strides=(2,), pads=(0, 0), dilations=(1,))
+    return _chain(TensorType("float32", (1, 1, symbol("N"))), [(pool, 0)], 3000)
+
+
+def _long_attributes() -> bytes:
+    huge = operator("Reshape", shape=(2**62 + 1,) * 4096)
+    return _chain(TensorType("float32", (symbol("N"), 2)), [(huge, 0)], 3)
+
+
+def _wide() -> bytes:
+    """A dimension of a hundred terms, by padding and flattening many symbols."""
+    x = TensorType("float32", tuple(symbol(f"s{axis}") for axis in range(32)))
+    return _chain(
+        x, [(operator("Reshape", shape=(-1, 1)), 0), (operator("Reshape", shape=(1, -1)), 1), (operator("Add"), 0)], 9
+    )
+
+
+BOMBS: Mapping[str, Make] = {
+    "one table many times": one_table_many_times,
+    "one long name many times": one_long_name_many_times,
+    "names inside names": names_inside_names,
+    "a dimension that squares itself": lambda: _outer(TensorType("float32", (symbol("N"), symbol("T")))),
+    "a number that squares itself": lambda: _outer(TensorType("float32", (3, 3))),
+    "a quotient of a quotient of a quotient": _deep,
+    "attributes with huge products": _long_attributes,
+    "a product of many symbols": _wide,
+}
+"""Small files that would take hours or gigabytes without limits."""
