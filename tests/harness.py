@@ -21,8 +21,9 @@ class Case:
     """One ONNX node with its inputs.
 
     `inputs`: arrays in order, None for an absent optional one. `constants`: positions that are initializers.
-    `dynamic`: axis of input 0 that is symbolic ("N"), or None. `rtol`, `atol`: against ONNX's reference evaluator
-    (sums of a few hundred float32 products of magnitude 4, each off by 2**-24 of its size, differ by up to 3e-5).
+    `dynamic`: axis that is symbolic ("N") in the inputs `batched`, or None.
+    `rtol`, `atol`: against ONNX's reference evaluator (sums of a few hundred float32 products of magnitude 4, each off
+    by 2**-24 of its size, differ by up to 3e-5).
     `int8_sqnr`: SQNR in dB that the int8 form must reach on these inputs; None where the operator stays in float.
     `judge`: "onnx" (the reference evaluator), or "onnxruntime" where that one does not follow the specification.
     """
@@ -36,6 +37,7 @@ class Case:
     opset: int = 17
     domain: str = ""
     dynamic: int | None = 0
+    batched: Sequence[int] = (0,)
     rtol: float = 1e-5
     atol: float = 3e-5
     int8_sqnr: float | None = None
@@ -68,7 +70,7 @@ def model_of(case: Case) -> onnx.ModelProto:
 
 def _value_info(case: Case, index: int, array: Array) -> onnx.ValueInfoProto:
     dims: list[int | str] = list(array.shape)
-    if index == 0 and case.dynamic is not None and case.dynamic < len(dims):
+    if index in case.batched and case.dynamic is not None and case.dynamic < len(dims):
         dims[case.dynamic] = "N"
     return helper.make_tensor_value_info(f"input{index}", helper.np_dtype_to_tensor_dtype(array.dtype), dims)
 

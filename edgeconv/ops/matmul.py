@@ -61,7 +61,7 @@ def _plan_int8(a: Operand, b: Operand, y: Operand, scratch: Scratch) -> Kernel:
     left, load_left = _integers(a, zero_a, dtype, scratch)
     right, load_right = _integers(b, zero_b, dtype, scratch)
     acc = scratch(y.array.shape, dtype)
-    requantize = requantize_into(acc, multiplier([scale_a * scale_b], scalar(q)[0]), q, y.array)
+    requantize = requantize_into(acc, multiplier(np.array(scale_a * scale_b), scalar(q)[0]), q, y.array)
 
     def kernel() -> None:
         load_left()
@@ -98,7 +98,7 @@ def _nothing() -> None:
 def product(a: Expr, b: Expr) -> Expr:
     """a times b: Dense where b is a constant matrix of floats."""
     known = expr_type(b)
-    is_weight = known.value is not None and known.rank == 2 and known.is_float and expr_type(a).rank
+    is_weight = known.value is not None and known.rank == 2 and known.is_float and expr_type(a).rank > 1
     return Dense()(a, b) if is_weight else MatMul()(a, b)
 
 

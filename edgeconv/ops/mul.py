@@ -28,7 +28,7 @@ class Mul(ClampedBinary):
     ufunc: ClassVar[np.ufunc] = np.multiply
 
     def plan_real(self, a: Operand, b: Operand, scale: float, work: Array, scratch: Scratch) -> Kernel:
-        factor = multiplier([scalar(a.q)[0] * scalar(b.q)[0]], scale)
+        factor = multiplier(np.array(scalar(a.q)[0] * scalar(b.q)[0]), scale)
         left, load_left = centred(a, 1, scratch)
         right, load_right = centred(b, 1, scratch)
 
@@ -56,7 +56,7 @@ class Div(ClampedBinary):
         return _quietly(super().plan(inputs, outputs, scratch))
 
     def plan_real(self, a: Operand, b: Operand, scale: float, work: Array, scratch: Scratch) -> Kernel:
-        factor = multiplier(np.array([scalar(a.q)[0]]) / scalar(b.q)[0], scale)
+        factor = multiplier(np.array(scalar(a.q)[0] / scalar(b.q)[0]), scale)
         left, load_left = centred(a, 1, scratch)
         right, load_right = centred(b, 1, scratch)
         nothing = scratch(work.shape, "bool")

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.base import TABLE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch
+from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch
 from edgeconv.ops.binary import Binary, check_kind
 from edgeconv.ops.broadcast import broadcast_shapes
 from edgeconv.ops.onnx_rules import onnx_rule
@@ -21,7 +21,7 @@ __all__ = ["Mod", "Pow"]
 class Pow(Operator):
     """x to the power of the exponent, in the dtype of x; the exponent may have another dtype."""
 
-    quant: ClassVar[QuantRule | None] = TABLE
+    quant: ClassVar[QuantRule | None] = QuantRule(table=True)
     elementwise: ClassVar[bool] = True
 
     def infer(self, x: TensorType, exponent: TensorType) -> tuple[TensorType, ...]:
@@ -56,7 +56,7 @@ class Mod(Binary):
 
     fmod: bool = False
 
-    quant: ClassVar[QuantRule | None] = TABLE
+    quant: ClassVar[QuantRule | None] = QuantRule(table=True)
 
     def run(self, a: Array, b: Array) -> Array:
         with np.errstate(all="ignore"):
@@ -70,6 +70,8 @@ class Mod(Binary):
 @onnx_rule("Pow")
 def import_pow(x: Ref, exponent: Ref) -> Expr:
     """Power with broadcasting (opset 7 and newer)."""
+    if exponent.value is not None and exponent.value.dtype != object and x.type.is_float:
+        return Pow()(x, exponent.value.astype(x.type.dtype))
     return Pow()(x, exponent)
 
 
