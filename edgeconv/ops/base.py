@@ -119,6 +119,7 @@ class Inputs(Generic[T]):
         return len(self._items)
 
 
+@dataclass(frozen=True)
 class Operator:
     """Base of all operators. Subclasses are frozen dataclasses; instances carry only attributes.
 

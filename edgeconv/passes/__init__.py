@@ -10,13 +10,39 @@ from collections.abc import Callable
 
 from edgeconv.errors import EdgeconvError, InternalError
 from edgeconv.graph import Graph
+from edgeconv.passes.cancel_transpose import cancel_transpose
+from edgeconv.passes.fold_affine import fold_affine_after, fold_affine_before
+from edgeconv.passes.fold_constants import fold_constants
+from edgeconv.passes.fold_pad import fold_pad
+from edgeconv.passes.fuse_activation import fuse_activation, fuse_hard_sigmoid
+from edgeconv.passes.fuse_affine import fuse_affine
 from edgeconv.passes.fuse_clamp import fuse_clamp
+from edgeconv.passes.fuse_layer_norm import fuse_layer_norm
+from edgeconv.passes.fuse_softmax import fuse_softmax
+from edgeconv.passes.merge_movement import merge_movement
+from edgeconv.passes.remove_identity import remove_identity
+from edgeconv.passes.share_duplicates import share_duplicates
 
-__all__ = ["SIMPLIFY", "simplify"]
+__all__ = ["SIMPLIFY", "Pass", "simplify"]
 
 Pass = Callable[[Graph], int]
 
-SIMPLIFY: tuple[Pass, ...] = (fuse_clamp,)
+SIMPLIFY: tuple[Pass, ...] = (
+    remove_identity,
+    fold_constants,
+    share_duplicates,
+    merge_movement,
+    cancel_transpose,
+    fuse_softmax,
+    fuse_layer_norm,
+    fuse_activation,
+    fold_pad,
+    fold_affine_after,
+    fold_affine_before,
+    fuse_affine,
+    fuse_hard_sigmoid,
+    fuse_clamp,
+)
 
 _ROUNDS = 8
 

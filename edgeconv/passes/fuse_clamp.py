@@ -1,15 +1,18 @@
-"""Clamp into the operator before it: Conv -> Clamp becomes Conv(low, high), for every operator with such bounds."""
+"""Clamp into the operator before it, for every operator that has bounds of its own.
+
+1. op(x) -> Clamp                    -> op(x, low, high)     nothing else reads the value between
+2. op(low, high) -> Clamp            -> op, with the narrower bounds of the two
+3. Clamp -> Clamp                    -> one Clamp
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 
 from edgeconv.graph import Graph, Node
-from edgeconv.ops.base import Expr
-from edgeconv.ops.binary import ClampedBinary
+from edgeconv.ops.base import Expr, Operator
 from edgeconv.ops.clamp import Clamp
-from edgeconv.ops.conv import Conv
-from edgeconv.ops.dense import Dense
+from edgeconv.passes.match import bounds
 from edgeconv.passes.rewrite import View, rewrite
 
 __all__ = ["fuse_clamp"]
@@ -24,15 +27,23 @@ def _rule(node: Node, view: View) -> Expr | None:
     if not isinstance(node.op, Clamp):
         return None
     source = view.producer(node.inputs[0])
-    if source is None or not isinstance(source.op, (Clamp, ClampedBinary, Conv, Dense)):
+    if source is None or not _can_clamp(source.op) or not view.type_of(node.inputs[0]).is_float:
         return None
     if not view.only_use(node.inputs[0]):
         view.decline(node, "its input is used elsewhere, too")
         return None
-    if not view.type_of(node.inputs[0]).is_float:
-        return None
-    low, high = max(source.op.low, node.op.low), min(source.op.high, node.op.high)
+    known = bounds(source.op)
+    low, high = max(known[0], node.op.low), min(known[1], node.op.high)
     if low > high:
         view.decline(node, "the two ranges do not meet")
         return None
-    return replace(source.op, low=low, high=high)(*view.refs(source))
+    return _bounded(source.op, low, high)(*view.refs(source))
+
+
+def _can_clamp(op: Operator) -> bool:
+    return {"low", "high"} <= {field.name for field in fields(op)}
+
+
+def _bounded(op: Operator, low: float, high: float) -> Operator:
+    bounded: Operator = replace(op, low=low, high=high)  # type: ignore[call-arg]  # checked by _can_clamp
+    return bounded

@@ -13,8 +13,10 @@ from dataclasses import replace
 from typing import TypeAlias, TypeVar
 
 from edgeconv.core import Array, TensorType
+from edgeconv.errors import InternalError
 from edgeconv.graph import Emitter, Graph, Node
-from edgeconv.ops.base import Expr, Operator, Ref
+from edgeconv.ops.base import Call, Expr, Operator, Output, Ref
+from edgeconv.ops.identity import Identity
 
 __all__ = ["Rule", "View", "rewrite"]
 
@@ -23,7 +25,7 @@ _O = TypeVar("_O", bound=Operator)
 
 
 class View:
-    """What a rule may ask of the graph. Producers are those already rewritten in this sweep."""
+    """What a rule may ask of the graph. Producers are those already rewritten in this sweep; uses are kept exact."""
 
     def __init__(self, graph: Graph) -> None:
         self._types = graph.types
@@ -57,6 +59,10 @@ class View:
         """True for an output of the graph."""
         return name in self._outputs
 
+    def is_used(self, name: str) -> bool:
+        """True when a node reads `name`, or it is an output of the graph."""
+        return bool(name) and self._uses[name] > 0
+
     def only_use(self, name: str) -> bool:
         """True when exactly one node reads `name` once, and it is no output of the graph."""
         return self._uses[name] == 1 and name not in self._outputs
@@ -68,8 +74,22 @@ class View:
     def _add(self, node: Node) -> None:
         self._producers.update((name, node) for name in node.outputs if name)
 
-    def _alias(self, name: str, target: str) -> None:
-        self._uses[target] += self._uses[name] - 1
+    def _acquire(self, node: Node) -> None:
+        self._uses.update(name for name in node.inputs if name)
+
+    def _release(self, node: Node) -> None:
+        """Take back the uses of a node that is gone, and of the nodes that are useless without it."""
+        for name in node.inputs:
+            self._uses[name] -= 1
+            source = self._producers.get(name)
+            if source is not None and not any(self.is_used(output) for output in source.outputs):
+                for output in source.outputs:
+                    self._producers.pop(output, None)
+                self._release(source)
+
+    def _rename(self, name: str, target: str) -> None:
+        """From now on the uses of `name` read `target`."""
+        self._uses[target] += self._uses.pop(name, 0)
 
 
 Rule: TypeAlias = Callable[[Node, View], "Expr | tuple[Expr | None, ...] | None"]
@@ -101,21 +121,54 @@ class _Sweep:
             self.view._add(node)
 
     def _replace(self, node: Node, results: Expr | tuple[Expr | None, ...]) -> bool:
-        exprs = results if isinstance(results, tuple) else (results,)
-        for name, expr in zip(node.outputs, exprs, strict=False):
+        exprs: list[Expr | None] = list(results) if isinstance(results, tuple) else [results]
+        self._check_complete(node, exprs)
+        for position, (name, expr) in enumerate(zip(node.outputs, exprs, strict=False)):
             if isinstance(expr, Ref) and self.view.is_output(name) and not self._can_rename(expr.name):
-                return False
+                if isinstance(node.op, Identity):
+                    return False
+                exprs[position] = Identity()(expr)
         start = len(self.emitter.nodes)
         old = {name: self.emitter.types.pop(name) for name in node.outputs if name}
-        found = self.emitter.emit(exprs, node.outputs, node.name)
+        found = self.emitter.emit(exprs, node.outputs, self._label(node, exprs[0]))
+        self._keep_constant_outputs(node)
         for new in self.emitter.nodes[start:]:
             self.view._add(new)
+            self.view._acquire(new)
         for name, ref in found.items():
             if ref.name != name:
                 self._redirect(name, ref.name)
+        self.view._release(node)
         self.emitter.types.update((name, known) for name, known in old.items() if name not in self.emitter.types)
         self.changed += 1
         return True
+
+    def _check_complete(self, node: Node, exprs: list[Expr | None]) -> None:
+        given = [expr is not None for expr in exprs] + [False] * (len(node.outputs) - len(exprs))
+        lost = [name for name, has in zip(node.outputs, given, strict=False) if not has and self.view.is_used(name)]
+        if lost:
+            raise InternalError(f"the replacement of {node.label} does not compute its output {lost[0]!r}")
+
+    def _label(self, node: Node, expr: Expr | None) -> str:
+        """The name of the new nodes: that of the absorbed node which they continue, so that users know it."""
+        call = expr.call if isinstance(expr, Output) else expr
+        if isinstance(call, Call) and type(call.op) is not type(node.op):
+            for name in node.inputs:
+                source = self.view.producer(name, type(call.op))
+                if source is not None and source.name and self.view.only_use(name):
+                    return source.name
+        return node.name
+
+    def _keep_constant_outputs(self, node: Node) -> None:
+        """An output of the graph that has become a constant stays the output of a node."""
+        made = {name for new in self.emitter.nodes for name in new.outputs}
+        for name in node.outputs:
+            known = self.emitter.types.get(name)
+            if self.view.is_output(name) and known is not None and name not in made:
+                constant = self.emitter.fresh(f"{name}.const")
+                self.emitter.types[constant] = known
+                self.emitter.types[name] = known.with_shape(known.shape)
+                self.emitter.nodes.append(Node(Identity(), (constant,), (name,), node.name))
 
     def _can_rename(self, name: str) -> bool:
         return self.view.producer(name) is not None and not self.view.is_output(name)
@@ -123,11 +176,15 @@ class _Sweep:
     def _redirect(self, name: str, target: str) -> None:
         if not self.view.is_output(name):
             self.alias[name] = target
-            self.view._alias(name, target)
+            self.alias.update((old, target) for old, new in list(self.alias.items()) if new == name)
+            self.view._rename(name, target)
             return
         # An output keeps its name: the value that it now is takes that name everywhere.
         self.alias[target] = name
+        self.alias.update((old, name) for old, new in list(self.alias.items()) if new == target)
         self.emitter.types[name] = self.emitter.types[target]
+        self.view._rename(target, name)
+        self.view._producers.pop(target, None)
         for position, node in enumerate(self.emitter.nodes):
             if target in node.inputs or target in node.outputs:
                 renamed = replace(
@@ -137,4 +194,3 @@ class _Sweep:
                 )
                 self.emitter.nodes[position] = renamed
                 self.view._add(renamed)
-        self.alias.update((old, name) for old, new in list(self.alias.items()) if new == target)
