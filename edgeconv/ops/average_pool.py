@@ -59,7 +59,7 @@ class AveragePool(Operator):
         for axis in range(2, x.ndim):
             y = np.zeros((*sums.shape[:axis], out[axis], *shape[axis + 1 :]), x.dtype)
             moved, source = np.moveaxis(y, axis, 0), np.moveaxis(sums, axis, 0)
-            for target, into in axis_taps(self.window, axis - 2, shape[axis], out[axis]).pairs:
+            for _, target, into in axis_taps(self.window, axis - 2, shape[axis], out[axis]).parts:
                 moved[target] += source[into]
             sums = y
         return (sums / self._divisors(shape, out)).astype(x.dtype)

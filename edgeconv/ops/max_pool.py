@@ -49,7 +49,7 @@ class MaxPool(Operator):
         for axis, out in enumerate(self.infer(TensorType(x.dtype.name, x.shape))[0].ints[2:], 2):
             y = np.full((*x.shape[:axis], out, *x.shape[axis + 1 :]), lowest(x.dtype), x.dtype)
             moved, source = np.moveaxis(y, axis, 0), np.moveaxis(x, axis, 0)
-            for target, into in axis_taps(self.window, axis - 2, x.shape[axis], out).pairs:
+            for _, target, into in axis_taps(self.window, axis - 2, x.shape[axis], out).parts:
                 moved[target] = np.maximum(moved[target], source[into])
             x = y
         return x

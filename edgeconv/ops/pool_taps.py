@@ -23,21 +23,21 @@ _LONGEST = 1 << 16
 
 @dataclass(frozen=True)
 class AxisTaps:
-    """Along one axis: which outputs (slice) each tap of the kernel gives an input (slice) to; `out` outputs in all."""
+    """Along one axis: (tap of the kernel, outputs that it serves, the inputs that it reads); `out` outputs in all."""
 
-    pairs: tuple[tuple[slice, slice], ...]
+    parts: tuple[tuple[int, slice, slice], ...]
     out: int
 
     @property
     def covering(self) -> list[int]:
-        """The taps that give every output an input."""
-        return [i for i, (target, _) in enumerate(self.pairs) if target == slice(0, self.out)]
+        """Positions of the parts that serve every output."""
+        return [i for i, (_, target, _) in enumerate(self.parts) if target == slice(0, self.out)]
 
 
 def axis_taps(window: Window, axis: int, size: int, out: int) -> AxisTaps:
     """The taps of spatial `axis` for an input of `size` and `out` outputs; taps that only see padding are left out."""
     stride, dilation, begin = window.strides[axis], window.dilations[axis], window.pads[axis]
-    pairs = []
+    parts = []
     for tap in range(window.kernel[axis]):
         shift = tap * dilation - begin
         first = max(0, -(shift // stride))
@@ -45,8 +45,8 @@ def axis_taps(window: Window, axis: int, size: int, out: int) -> AxisTaps:
         if first < last:
             start = first * stride + shift
             stop = start + (last - first - 1) * stride + 1
-            pairs.append((slice(first, last), slice(start, stop, stride)))
-    return AxisTaps(tuple(pairs), out)
+            parts.append((tap, slice(first, last), slice(start, stop, stride)))
+    return AxisTaps(tuple(parts), out)
 
 
 def check_reach(window: Window) -> None:
@@ -68,7 +68,7 @@ def window_counts(window: Window, spatial: Sequence[int], out: Sequence[int], in
         window = replace(window, pads=(0,) * (2 * rank))
     for axis, (size, outputs) in enumerate(zip(spatial, out, strict=True)):
         along = np.zeros(outputs, np.float64)
-        for target, _ in axis_taps(window, axis, size, outputs).pairs:
+        for _, target, _ in axis_taps(window, axis, size, outputs).parts:
             along[target] += 1
         counts = np.multiply.outer(counts, along)
     return counts
@@ -98,10 +98,10 @@ def plan_separable(ufunc: np.ufunc, fill: float, window: Window, x: Array, y: Ar
 
 def _combine(ufunc: np.ufunc, fill: float, taps: AxisTaps, axis: int, source: Array, target: Array) -> Kernel:
     lead = (slice(None),) * axis
-    pairs = [(target[(*lead, out)], source[(*lead, into)]) for out, into in taps.pairs]
+    pairs = [(target[(*lead, out)], source[(*lead, into)]) for _, out, into in taps.parts]
     covering = taps.covering
-    first = [source[(*lead, taps.pairs[tap][1])] for tap in covering[:2]]
-    rest = [pair for tap, pair in enumerate(pairs) if tap not in covering[:2]]
+    first = [pairs[position][1] for position in covering[:2]]
+    rest = [pair for position, pair in enumerate(pairs) if position not in covering[:2]]
 
     def kernel() -> None:
         if len(first) == 2:
