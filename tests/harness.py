@@ -56,7 +56,11 @@ def model_of(case: Case) -> onnx.ModelProto:
     """The one-node ONNX model of a case."""
     names = ["" if array is None else f"input{i}" for i, array in enumerate(case.inputs)]
     outputs = [f"output{i}" for i in range(case.outputs)]
-    node = helper.make_node(case.op_type, names, outputs, name="node", domain=case.domain, **case.attributes)
+    attributes = {
+        key: numpy_helper.from_array(value) if isinstance(value, np.ndarray) else value
+        for key, value in case.attributes.items()
+    }
+    node = helper.make_node(case.op_type, names, outputs, name="node", domain=case.domain, **attributes)
     given = {i: array for i, array in enumerate(case.inputs) if array is not None}
     infos = [_value_info(case, i, array) for i, array in given.items() if i not in case.constants]
     initializers = [numpy_helper.from_array(given[i], names[i]) for i in case.constants]

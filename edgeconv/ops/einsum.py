@@ -54,6 +54,8 @@ class Einsum(Operator):
         hidden = [
             rank - len(term.replace("...", "")) if "..." in term else 0 for rank, term in zip(ranks, terms, strict=True)
         ]
+        if max(hidden) and "..." not in right:
+            raise ShapeError(f"{self.equation!r} must keep the dimensions under the ellipsis")
         names = [_names(term, count) for term, count in zip(terms, hidden, strict=True)]
         return names, _names(right, max(hidden))
 

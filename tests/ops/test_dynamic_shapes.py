@@ -1,0 +1,168 @@
+"""Shape-computing subgraphs: folded while converting; what depends on the batch becomes one Dims."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from edgeconv.core import Array
+from edgeconv.errors import EdgeconvError
+from edgeconv.export.program import to_program
+from edgeconv.importer import load_onnx
+from edgeconv.runtime import Interpreter
+from tests.harness import data, reference_outputs
+
+X = data(3, 4, 5)
+Nodes = Sequence[tuple[str, str, str] | tuple[str, str, str, dict[str, object]]]
+
+
+def model_with(nodes: Nodes, shape: Sequence[int | str], **constants: Array) -> onnx.ModelProto:
+    """A model of x (float32, `shape`) to y; a node is (operator, inputs, output, attributes), names split by spaces."""
+    made = [
+        helper.make_node(op, inputs.split(), outputs.split(), **(rest[0] if rest else {}))
+        for op, inputs, outputs, *rest in nodes
+    ]
+    graph = helper.make_graph(
+        made,
+        "shapes",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, list(shape))],
+        [onnx.ValueInfoProto(name="y")],
+        [numpy_helper.from_array(np.asarray(value), name) for name, value in constants.items()],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+
+
+INTS = {"zero": np.int64(0), "one": np.int64(1), "two": np.int64(2), "none": np.int64([0]), "first": np.int64([1])}
+BATCH: Nodes = [("Shape", "x", "shape"), ("Gather", "shape zero", "n")]
+BATCH_VECTOR: Nodes = [*BATCH, ("Unsqueeze", "n none", "batch")]
+
+SUBGRAPHS: dict[str, tuple[Nodes, dict[str, Array]]] = {
+    "expand a token": (
+        [
+            *BATCH_VECTOR,
+            ("Concat", "batch minus", "target", {"axis": 0}),
+            ("Equal", "target minus2", "free"),
+            ("Where", "free ones target", "settled"),
+            ("Expand", "token settled", "tokens"),
+            ("Concat", "tokens x", "y", {"axis": 1}),
+        ],
+        {"minus": np.int64([-1, -1]), "minus2": np.int64([-1]), "ones": np.int64([1, 1, 1]), "token": X[:1, :1]},
+    ),
+    "state of zeros": (
+        [
+            *BATCH_VECTOR,
+            ("Concat", "batch sizes", "target", {"axis": 0}),
+            ("ConstantOfShape", "target", "state"),
+            ("Add", "x state", "y"),
+        ],
+        {"sizes": np.int64([4, 5])},
+    ),
+    "tile": (
+        [
+            *BATCH_VECTOR,
+            ("Concat", "batch ones", "times", {"axis": 0}),
+            ("Tile", "token times", "tokens"),
+            ("Add", "x tokens", "y"),
+        ],
+        {"ones": np.int64([1, 1]), "token": X[:1]},
+    ),
+    "range": (
+        [
+            *BATCH,
+            ("Range", "zero n one", "numbers"),
+            ("Cast", "numbers", "real", {"to": TensorProto.FLOAT}),
+            ("Reshape", "real column", "rows"),
+            ("Add", "x rows", "y"),
+        ],
+        {"column": np.int64([-1, 1, 1])},
+    ),
+    "arithmetic": (
+        [
+            ("Shape", "x", "shape"),
+            ("Split", "shape", "n c l", {"axis": 0}),
+            ("Mul", "n c", "rows"),
+            ("Sub", "rows n", "fewer"),
+            ("Add", "fewer n", "again"),
+            ("Div", "again c", "batch"),
+            ("Mod", "batch first", "nothing"),
+            ("Add", "nothing rows", "product"),
+            ("Cast", "product", "as_int32", {"to": TensorProto.INT32}),
+            ("Cast", "as_int32", "as_int64", {"to": TensorProto.INT64}),
+            ("Concat", "as_int64 l", "target", {"axis": 0}),
+            ("Reshape", "x target", "y"),
+        ],
+        {},
+    ),
+    "slices": (
+        [
+            ("Shape", "x", "shape"),
+            ("Slice", "shape none first", "batch"),
+            ("Slice", "x none batch none", "same"),
+            ("Slice", "shape first three", "rest"),
+            ("Concat", "batch rest", "target", {"axis": 0}),
+            ("Reshape", "same target", "y"),
+        ],
+        {"three": np.int64([3])},
+    ),
+    "size": ([("Size", "x", "size"), ("Reshape", "size first", "vector"), ("Reshape", "x vector", "y")], {}),
+    "conditions": (
+        [
+            *BATCH_VECTOR,
+            ("GreaterOrEqual", "batch first2", "positive"),
+            ("Less", "batch none", "negative"),
+            ("Not", "negative", "is_not"),
+            ("And", "positive is_not", "both"),
+            ("Where", "both batch first", "chosen"),
+            ("Concat", "chosen rest", "target", {"axis": 0}),
+            ("Reshape", "x target", "y"),
+        ],
+        {"rest": np.int64([-1]), "first2": np.int64([0])},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SUBGRAPHS)
+def test_shapes_fold_for_every_batch(name: str) -> None:
+    nodes, constants = SUBGRAPHS[name]
+    model = model_with(nodes, ("N", 4, 5), **INTS, **constants)
+    graph = load_onnx(model)
+    assert not {node.op_name for node in graph.nodes} & {"Shape", "Gather", "Equal", "Where", "Mul", "Div", "Cast"} - (
+        {"Cast"} if name == "range" else set()
+    )
+    interpreter = Interpreter(to_program(graph))
+    for batch in (1, 3):
+        feeds = {"x": X[:batch]}
+        (want,), (have,) = reference_outputs(model, feeds), interpreter.run(None, feeds)
+        np.testing.assert_allclose(have, want, rtol=1e-6)
+
+
+UNKNOWN: dict[str, tuple[Nodes, dict[str, Array]]] = {
+    "cut a dynamic dimension": ([("Slice", "x none three none", "y")], {"three": np.int64([3])}),
+    "cut at a dynamic place": ([*BATCH_VECTOR, ("Slice", "x none batch first", "y")], {}),
+    "start at a dynamic place": ([*BATCH_VECTOR, ("Slice", "x batch three none", "y")], {"three": np.int64([3])}),
+    "bounds from data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("Slice", "x k k", "y")], {}),
+    "split a dynamic dimension": ([("Split", "x", "y z")], {}),
+    "shape from data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("ConstantOfShape", "k", "y")], {}),
+    "expand by data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("Expand", "x k", "y")], {}),
+    "tile beyond ones": ([*BATCH_VECTOR, ("Concat", "batch two2", "t", {"axis": 0}), ("Tile", "x t", "y")],
+                         {"two2": np.int64([2, 2])}),
+    "range from data": ([("ReduceSum", "x", "k", {"keepdims": 0}), ("Range", "k k k", "y")], {}),
+    "range from the middle": ([*BATCH, ("Range", "one n one", "y")], {}),
+    "relation unknown": ([*BATCH, ("Less", "n two", "c"), ("Where", "c n two", "m"), ("Range", "zero m one", "y")], {}),
+    "eye of unknown shape": ([("Reshape", "x flat", "f"), ("EyeLike", "f", "y")], {"flat": np.int64([-1, 20])}),
+    "places of what is not zero": ([("NonZero", "x", "y")], {}),
+    "pads from data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("Pad", "x k", "y")], {}),
+    "border from data": ([("Pad", "x pads value", "y")], {"pads": np.int64([0, 1, 0] * 2)}),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", UNKNOWN)
+def test_what_is_only_known_at_run_time_is_refused(name: str) -> None:
+    nodes, constants = UNKNOWN[name]
+    nodes = [("ReduceMax", "x", "value", {"keepdims": 0}), *nodes] if name == "border from data" else nodes
+    with pytest.raises(EdgeconvError):
+        load_onnx(model_with(nodes, ("N", 4, 5), **INTS, **constants))
