@@ -12,8 +12,8 @@ import onnx
 from edgeconv.core import Array, Shape, TensorType, type_of
 from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError
 from edgeconv.graph import Emitter, Graph
+from edgeconv.graph.shapes import shape_expression
 from edgeconv.importer.decode import attribute_value
-from edgeconv.importer.dims import shape_expression
 from edgeconv.ops.base import Expr, Ref, ShapeError
 from edgeconv.ops.identity import Identity
 from edgeconv.ops.onnx_rules import RULES, ImportRule, Unsupported, find_rule

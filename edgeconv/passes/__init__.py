@@ -11,6 +11,7 @@ from collections.abc import Callable
 from edgeconv.errors import EdgeconvError, InternalError
 from edgeconv.graph import Graph
 from edgeconv.passes.cancel_transpose import cancel_transpose
+from edgeconv.passes.drop_expand import drop_expand
 from edgeconv.passes.fold_affine import fold_affine_after, fold_affine_before
 from edgeconv.passes.fold_constants import fold_constants
 from edgeconv.passes.fold_pad import fold_pad
@@ -20,6 +21,7 @@ from edgeconv.passes.fuse_clamp import fuse_clamp
 from edgeconv.passes.fuse_layer_norm import fuse_layer_norm
 from edgeconv.passes.fuse_softmax import fuse_softmax
 from edgeconv.passes.merge_movement import merge_movement
+from edgeconv.passes.propagate_fill import propagate_fill
 from edgeconv.passes.remove_identity import remove_identity
 from edgeconv.passes.share_duplicates import share_duplicates
 
@@ -31,6 +33,8 @@ SIMPLIFY: tuple[Pass, ...] = (
     remove_identity,
     fold_constants,
     share_duplicates,
+    propagate_fill,
+    drop_expand,
     merge_movement,
     cancel_transpose,
     fuse_softmax,

@@ -1,4 +1,4 @@
-"""Conv and Dense seen alike, as a linear map with a bias, and operators that scale and shift channels.
+"""Conv, ConvTranspose and Dense seen alike, as a linear map with a bias, and operators that scale and shift channels.
 
 All arithmetic is float64; results are rounded once, to the dtype of the weight.
 """
@@ -16,6 +16,7 @@ from edgeconv.ops.add import Add, Sub
 from edgeconv.ops.base import Expr, Operator, Ref
 from edgeconv.ops.batch_norm import BatchNorm
 from edgeconv.ops.conv import Conv
+from edgeconv.ops.conv_transpose import ConvTranspose
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.elementwise import Neg
 from edgeconv.ops.mul import Div, Mul
@@ -24,7 +25,7 @@ from edgeconv.passes.rewrite import View
 
 __all__ = ["Affine", "Linear", "affine", "linear"]
 
-_Op = Conv | Dense
+_Op = Conv | ConvTranspose | Dense
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,12 @@ class Linear:
             return None
         weight = self.weight * self._by_output(outer.factor)
         bias = outer.offset if self.bias is None else self.bias * outer.factor + outer.offset
-        op = replace(self.op, low=max(moved[0], low), high=min(moved[1], high))
+        low, high = max(moved[0], low), min(moved[1], high)
+        op = self.op
+        if not isinstance(op, ConvTranspose):
+            op = replace(op, low=low, high=high)
+        elif (low, high) != (-inf, inf):
+            return None
         return Linear(op, self.x, weight, None if self.bias is None and not outer.offset.any() else bias)
 
     def _by_output(self, factor: Array) -> Array:
@@ -96,7 +102,7 @@ class Linear:
 
     def _by_input(self, factor: Array) -> Array:
         """A vector over the input channels so that it broadcasts against the weight."""
-        if isinstance(self.op, Conv):
+        if not isinstance(self.op, Dense):
             per_output = np.repeat(factor.reshape(self.op.groups, -1), self.outputs // self.op.groups, axis=0)
             return per_output.reshape(*per_output.shape, *(1,) * (self.weight.ndim - 2))
         return factor.reshape(-1, *(1,) * (self.weight.ndim - 1))
@@ -106,7 +112,7 @@ class Linear:
         weight = self.weight * self._by_input(inner.factor)
         if not inner.offset.any():
             return Linear(self.op, x, weight, self.bias)
-        if isinstance(self.op, Conv) and any(self.op.pads):
+        if isinstance(self.op, ConvTranspose) or (isinstance(self.op, Conv) and any(self.op.pads)):
             return None
         shifted = self.weight * self._by_input(inner.offset)
         axes = (0,) if isinstance(self.op, Dense) else tuple(range(1, self.weight.ndim))
@@ -121,7 +127,7 @@ class Linear:
 
 def linear(node: Node | None, view: View) -> Linear | None:
     """`node` as a linear operator, if it is one with real constants."""
-    if node is None or not isinstance(node.op, (Conv, Dense)):
+    if node is None or not isinstance(node.op, (Conv, ConvTranspose, Dense)):
         return None
     weight = view.constant(node.inputs[1])
     has_bias = len(node.inputs) > 2 and node.inputs[2]
