@@ -36,16 +36,22 @@ class _Bars:
         self._done = 0
 
     def step(self, stage: str, done: int, total: int | None) -> None:
-        """Draw `done` of `total` samples in `stage`; a new stage closes the bar before."""
+        """Draw `done` of `total` samples in `stage`, or name it alone; a new stage closes the bar before."""
         if stage != self._stage:
             self.close()
             self._stage, self._done = stage, 0
-            self._bar = click.progressbar(
-                length=total or 0, label=f"{stage:<12}", file=sys.stderr, show_pos=True, show_percent=total is not None
-            )
-            self._bar.__enter__()
-        self._bar.update(done - self._done)
-        self._done = done
+            self._open(total)
+        if self._bar is not None:
+            self._bar.update(done - self._done)
+            self._done = done
+
+    def _open(self, total: int | None) -> None:
+        label = f"{self._stage:<12}"
+        if total is None:
+            click.echo(f"{label}  ...", err=True)
+            return
+        self._bar = click.progressbar(length=total, label=label, file=sys.stderr, show_pos=True)
+        self._bar.__enter__()
 
     def close(self) -> None:
         """End the bar's line."""

@@ -189,6 +189,8 @@ class _Feeds:
 
     def __iter__(self) -> Iterator[dict[str, Array]]:
         is_first, self._is_first = self._is_first, False
+        if not is_first and self._progress is not None:
+            self._progress("refining", 0, None)
         running, done = ContentDigest(), 0
         for batch in self._data.batches(self._size):
             if is_first:

@@ -10,7 +10,7 @@ from typing import IO
 
 from edgeconv.errors import EdgeconvError, UsageError
 
-__all__ = ["check_target", "replacing"]
+__all__ = ["check_folder", "check_target", "replacing"]
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -23,9 +23,22 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
     if os.path.lexists(target) and not overwrite:
         raise UsageError(f"{target} exists already; pass --force to replace it")
     with _naming(target):
-        handle, temporary = _create_beside(target)
-        os.close(handle)
-        os.unlink(temporary)
+        _try_beside(target)
+
+
+def check_folder(path: str | os.PathLike[str]) -> None:
+    """EdgeconvError where no file could be made in the folder `path`, or the folder itself could not be made."""
+    target = os.path.abspath(path)
+    with _naming(os.fspath(path)):
+        while not os.path.lexists(target):
+            target = os.path.dirname(target)
+        _try_beside(os.path.join(target, "edgeconv"))
+
+
+def _try_beside(target: str) -> None:
+    handle, temporary = _create_beside(target)
+    os.close(handle)
+    os.unlink(temporary)
 
 
 @contextlib.contextmanager

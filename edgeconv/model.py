@@ -182,7 +182,7 @@ def pass_effects(graph: Graph) -> tuple[PassEffect, ...]:
     effects = [PassEffect(*entry) for entry in graph.log if entry[1] or entry[2]]
     left = operators_before(graph) - sum(effect.removed for effect in effects) - len(graph.nodes)
     if left:
-        effects.append(PassEffect("quantize", abs(left), left))
+        effects.append(PassEffect("quantize", 0, left))
     return tuple(effects)
 
 

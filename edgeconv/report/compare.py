@@ -97,7 +97,9 @@ class _Tally:
             )
         for fidelity, expected, output in zip(self._fidelity, wanted, found, strict=True):
             fidelity.add(expected, output)
-        self._agrees = self._agrees and (self._metric in CLASSIFICATION or has_classes(wanted[0]))
+        self._agrees = self._agrees and (
+            self._metric in CLASSIFICATION or (len(wanted) == 1 and has_classes(wanted[0]))
+        )
         if self._agrees:
             self._agreement.add(wanted[0], found[0])
 

@@ -91,7 +91,7 @@ def _change(effect: PassEffect) -> str:
 
 def _rewritten(effect: PassEffect) -> str:
     """How many nodes a pass replaced, where that is not how many it removed."""
-    return "" if effect.changed == effect.removed or effect.name == "import" else f"{effect.changed:,} rewritten"
+    return "" if effect.changed in (0, effect.removed) or effect.name == "import" else f"{effect.changed:,} rewritten"
 
 
 def decibels(value: float) -> str:

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from edgeconv.errors import EdgeconvError, UsageError
-from edgeconv.files import check_target, replacing
+from edgeconv.files import check_folder, check_target, replacing
 
 __all__ = ["check_report_folder", "save_report"]
 
@@ -22,8 +22,7 @@ def check_report_folder(folder: str | os.PathLike[str], *, overwrite: bool = Fal
         return
     if os.path.lexists(path):
         raise UsageError(f"--report {path} is a file; name a folder")
-    parent = next((each for each in path.absolute().parents if os.path.lexists(each)), path)
-    check_target(parent / f".{path.name}.edgeconv", overwrite=True)
+    check_folder(path)
 
 
 def save_report(folder: str | os.PathLike[str], json: str, markdown: str, *, overwrite: bool = False) -> list[Path]:

@@ -87,8 +87,8 @@ class Fidelity:
 
 
 def has_classes(scores: Array) -> bool:
-    """True for outputs that look like one score per class: (samples, classes), perhaps with dimensions of one."""
-    return scores.ndim >= 2 and scores.size == scores.shape[0] * scores.shape[1] and scores.shape[1] > 1
+    """True for outputs that look like one score per class: (samples, classes), or (samples, classes, 1, 1)."""
+    return scores.ndim in (2, 4) and scores.shape[1] > 1 and scores.size == scores.shape[0] * scores.shape[1]
 
 
 def _decibels(signal: float, noise: float) -> float:

@@ -277,7 +277,7 @@ def _wait_until_busy(pid: int) -> None:
     ticks = os.sysconf("SC_CLK_TCK")
     for _ in range(300):
         fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        if (int(fields[11]) + int(fields[12])) / ticks > 2.5:
+        if (int(fields[11]) + int(fields[12])) / ticks > 1.5:
             return
         time.sleep(0.1)
     raise AssertionError("the conversion did not get going")
