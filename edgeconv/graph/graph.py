@@ -108,7 +108,7 @@ class Graph:
 
     def check(self, after: str = "import") -> None:
         """The law of the IR: defined once and before use, declared type == inferred type. InternalError if broken."""
-        defined = set(self.inputs) | {name for name, _ in self.constants()}
+        defined = set(self.inputs) | {name for name, known in self.constants() if known.value is not None}
         for node in self.nodes:
             missing = [name for name in node.inputs if name and name not in defined]
             if missing:
