@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, scalar
+from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable, window_counts
 from edgeconv.ops.reduce import ReduceMean
@@ -79,12 +79,11 @@ class AveragePool(Operator):
         return kernel
 
     def _plan_int8(self, x: Operand, y: Operand, divisors: Array, scratch: Scratch) -> Kernel:
-        assert x.q is not None and y.q is not None
         scale_x, zero_x = scalar(x.q)
         dtype = exact_dtype(prod(self.kernel) * 255.0)
         values, acc = scratch(x.array.shape, dtype), scratch(y.array.shape, dtype)
         total = plan_separable(np.add, 0, self.window, values, acc, scratch)
-        requantize = requantize_into(acc, multiplier(scale_x / divisors, scalar(y.q)[0]), y.q, y.array)
+        requantize = requantize_into(acc, multiplier(scale_x / divisors, scalar(y.q)[0]), required(y.q), y.array)
         source, zero_point = x.array, np.asarray(zero_x, dtype)
 
         def kernel() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import clamp_bounds, scalar
+from edgeconv.ops.integer import clamp_bounds, required, scalar
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 
 __all__ = ["BatchNorm"]
@@ -75,7 +75,7 @@ def _per_channel(values: Array, x: Array) -> Array:
 
 def _scaled(factors: tuple[Array, Array], x: Operand, y: Operand) -> tuple[Array, Array]:
     """The factors of integers instead of real values, in units of the output's scale."""
-    if x.q is None or y.q is None:
+    if x.q is None:
         return factors
     (scale_x, zero_x), (scale_y, _) = scalar(x.q), scalar(y.q)
     factor = factors[0] * scale_x / scale_y
@@ -94,10 +94,9 @@ def _plan_float(factor: Array, offset: Array, x: Operand, y: Operand) -> Kernel:
 
 
 def _plan_int8(factor: Array, offset: Array, x: Operand, y: Operand, scratch: Scratch) -> Kernel:
-    assert y.q is not None
     source, out, work = x.array, y.array, scratch(x.array.shape)
-    zero_y = y.q.zero_point[0]
-    zero_point, (lo, hi) = np.float32(zero_y), (np.float32(bound - zero_y) for bound in clamp_bounds(y.q))
+    _, zero_y = scalar(y.q)
+    zero_point, (lo, hi) = np.float32(zero_y), (np.float32(bound - zero_y) for bound in clamp_bounds(required(y.q)))
 
     def kernel() -> None:
         np.multiply(source, factor, out=work)

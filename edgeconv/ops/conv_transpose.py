@@ -16,7 +16,7 @@ import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, Shape, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, scalar, weight_bound
+from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, weight_bound
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.pool_taps import axis_taps
 from edgeconv.ops.reshape import Reshape
@@ -111,7 +111,7 @@ def _as_matrix(weight: Array, groups: int) -> Array:
 
 
 def _plan_product(op: ConvTranspose, matrix: Array, window: Window, terms: Array, x: Array, acc: Array) -> Kernel:
-    """A kernel that adds the transposed convolution of a sample x (C, *S) to acc (O, *S'); `terms` is working memory."""
+    """A kernel that adds the transposed convolution of a sample x (C, *S) to acc (O, *S'); `terms` is scratch."""
     dims = x.shape[1:]
     source = x.reshape(op.groups, -1, prod(dims))
     by_tap = terms.reshape(acc.shape[0], *window.kernel, *dims)
@@ -151,7 +151,6 @@ def _plan_float(
 def _plan_int8(
     op: ConvTranspose, x: Operand, weight: Operand, bias: Array | None, y: Operand, scratch: Scratch
 ) -> Kernel:
-    assert x.q is not None and weight.q is not None and y.q is not None
     scale_x, zero_x = scalar(x.q)
     rows = weight.array.shape[0]
     dtype = exact_dtype(2.0 * weight_bound(weight.array, bias))  # x - zero_point needs one bit more than x
@@ -161,9 +160,11 @@ def _plan_int8(
     add_products = _plan_product(op, matrix, op.window(weight.type), terms, values, acc)
     channels = (-1, *(1,) * (x.array.ndim - 2))
     start = np.zeros((), dtype) if bias is None else bias.astype(dtype).reshape(channels)
-    scales = np.broadcast_to(np.array(weight.q.scale, np.float64), (rows,)) * scale_x
+    scales = np.broadcast_to(np.array(required(weight.q).scale, np.float64), (rows,)) * scale_x
     factor = multiplier(scales, scalar(y.q)[0]).reshape(channels)
-    steps = [(sample, requantize_into(acc, factor, y.q, out)) for sample, out in zip(x.array, y.array, strict=True)]
+    steps = [
+        (sample, requantize_into(acc, factor, required(y.q), out)) for sample, out in zip(x.array, y.array, strict=True)
+    ]
     zero_point = np.asarray(zero_x, dtype)
 
     def kernel() -> None:

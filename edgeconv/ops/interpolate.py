@@ -13,7 +13,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, QuantRule, Scratch, ShapeError
-from edgeconv.ops.integer import multiplier, requantize_into, scalar
+from edgeconv.ops.integer import multiplier, requantize_into, required, scalar
 from edgeconv.ops.resize_base import ResizeBase
 from edgeconv.ops.resize_tables import Axis, weighted_taps
 
@@ -52,7 +52,7 @@ class Interpolate(ResizeBase):
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0], outputs[0]
-        if x.q is None or y.q is None:
+        if x.q is None:
             return (
                 self._plan_real(x.array, y.array, scratch)
                 if y.array.dtype == np.float32
@@ -61,7 +61,7 @@ class Interpolate(ResizeBase):
         (scale_x, zero_x), (scale_y, _) = scalar(x.q), scalar(y.q)
         values, result = scratch(x.array.shape), scratch(y.array.shape)
         interpolate = self._plan_real(values, result, scratch)
-        requantize = requantize_into(result, multiplier([scale_x], scale_y), y.q, y.array)
+        requantize = requantize_into(result, multiplier(np.asarray(scale_x), scale_y), required(y.q), y.array)
         source, zero_point = x.array, np.float32(zero_x)
 
         def kernel() -> None:

@@ -9,7 +9,7 @@ import numpy as np
 
 from edgeconv.core import Array, TensorType
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
-from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window
 from edgeconv.ops.windows import Window, resolve_auto_pad
 
@@ -64,8 +64,6 @@ def import_lp_pool(
     strides: Sequence[int] = (),
 ) -> Expr:
     """ONNX LpPool."""
-    if p < 1:
-        raise Unsupported(f"its norm p={p} is below 1")
     window = import_window(kernel_shape, strides, dilations, pads)
     padding = resolve_auto_pad(auto_pad, window, x.type.shape[2:])
     is_ceil = bool(ceil_mode) and auto_pad == "NOTSET"

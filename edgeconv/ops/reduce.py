@@ -15,7 +15,7 @@ import numpy as np
 from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.ops.axes import constant_ints, normal_axes
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, scalar
+from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.sums import plan_sum
 
@@ -65,13 +65,12 @@ class _Total(Reduction):
         return kernel
 
     def _plan_int8(self, x: Operand, y: Operand, count: int, scratch: Scratch) -> Kernel:
-        assert x.q is not None and y.q is not None
         scale_x, zero_x = scalar(x.q)
         dtype = exact_dtype(count * 256.0)
         values, acc = scratch(x.array.shape, dtype), scratch(y.array.shape, dtype)
         total = plan_sum(values, self.axes, acc)
-        factor = multiplier([scale_x / count if self.is_mean else scale_x], scalar(y.q)[0])
-        requantize = requantize_into(acc, factor, y.q, y.array)
+        factor = multiplier(np.asarray(scale_x / count if self.is_mean else scale_x), scalar(y.q)[0])
+        requantize = requantize_into(acc, factor, required(y.q), y.array)
         source, offset = x.array, np.asarray(count * zero_x, dtype)
 
         def kernel() -> None:

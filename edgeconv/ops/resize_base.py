@@ -59,7 +59,9 @@ class ResizeBase(Operator):
         """Scales that are given beside sizes must lead there, within rounding."""
         for axis, scale in zip(self.axes, self.scales, strict=False):
             before, after = x.shape[axis], dims[axis]
-            if isinstance(before, int) and isinstance(after, int) and abs(before * scale - after) > 1:
+            if not (isinstance(before, int) and isinstance(after, int)):
+                continue
+            if abs(before * scale - after) > 1 or before * scale < after / 2:
                 raise ShapeError(f"axis {axis} of {x} has {after} elements after resizing by {scale}")
 
     def resized(self, before: Sequence[int], after: Sequence[int]) -> dict[int, Axis]:

@@ -79,7 +79,8 @@ def weighted_taps(
     if exclude_outside:
         weights = np.where((places >= 0) & (places < axis.before), weights, 0)
     if exclude_outside or antialias:
-        weights = weights / weights.sum(axis=0)
+        total = weights.sum(axis=0)
+        weights = weights / np.where(total == 0, 1, total)
     return np.clip(places, 0, axis.before - 1).astype(np.intp), weights
 
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, QParams
 from edgeconv.ops.base import Operand, Scratch
-from edgeconv.ops.integer import clamp_bounds, exact_dtype, scalar
+from edgeconv.ops.integer import clamp_bounds, exact_dtype, required, scalar
 from edgeconv.ops.sums import plan_sum
 
 __all__ = ["LONGEST_ROW", "Affine", "Rows", "plan_standardise", "standardise"]
@@ -98,14 +98,13 @@ def plan_standardise(
 def _plan_int8(
     rows: Rows, epsilon: float, centre: bool, affine: Affine, x: Operand, y: Operand, scratch: Scratch
 ) -> Kernel:
-    assert x.q is not None and y.q is not None
     scale_y, zero_y = scalar(y.q)
     work, source, out = scratch(rows.shape), x.array.reshape(rows.shape), y.array.reshape(rows.shape)
     mean, inverse = scratch(rows.kept), scratch(rows.kept)
-    load = _plan_statistics(rows, epsilon, centre, x.q, source, (mean, inverse), scratch)
+    load = _plan_statistics(rows, epsilon, centre, required(x.q), source, (mean, inverse), scratch)
     scale, load_scale = _divided(affine.scale, scale_y, scratch)
     bias, load_bias = (None, _nothing) if affine.bias is None else _divided(affine.bias, scale_y, scratch)
-    lo, hi = (np.float32(bound - zero_y) for bound in clamp_bounds(y.q))
+    lo, hi = (np.float32(bound - zero_y) for bound in clamp_bounds(required(y.q)))
     zero_point = np.float32(zero_y)
 
     def kernel() -> None:
