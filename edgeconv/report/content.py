@@ -144,7 +144,8 @@ def _scores(report: AccuracyReport) -> Iterable[Block]:
     elif rows:
         yield Table(("", reference.precision, candidate.precision, "drop"), tuple(rows), "lrrr")
     if report.agreement is not None:
-        yield Note(f"{metric_value('top1', report.agreement)} of samples have the same class first in both")
+        other = "reference" if reference is None else reference.precision
+        yield Facts(((f"agreement with {other}", f"{metric_value('top1', report.agreement)} of samples"),))
 
 
 def _outputs(report: AccuracyReport) -> Iterable[Block]:

@@ -46,9 +46,10 @@ def _lines(block: object, style: Style) -> Iterator[str]:
 
 @_lines.register
 def _(block: Facts, style: Style) -> Iterator[str]:
-    width = max((len(label) for label, _ in block.rows), default=0)
-    for label, value in block.rows:
-        yield f"{label:<{width}}{_GAP}{printable(value)}"
+    rows = [(printable(label), printable(value)) for label, value in block.rows]
+    width = max((len(label) for label, _ in rows), default=0)
+    for label, value in rows:
+        yield f"{label:<{width}}{_GAP}{value}"
 
 
 @_lines.register
