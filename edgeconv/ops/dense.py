@@ -1,4 +1,4 @@
-"""Dense: x (..., M, K) times weight (K, O), plus bias (O,): Gemm, and MatMul by a constant.
+"""Dense: x (..., K) times weight (K, O), plus bias (O,): Gemm, and MatMul by a constant.
 
 int8: one exact product; zero points are folded into the bias.
 """
@@ -33,7 +33,7 @@ class Dense(Operator):
     def infer(self, x: TensorType, weight: TensorType, bias: TensorType | None = None) -> tuple[TensorType, ...]:
         if not self.low <= self.high:
             raise ShapeError(f"bounds {self.low} and {self.high} leave nothing between them")
-        if x.rank < 2 or weight.rank != 2 or x.shape[-1] != weight.shape[0]:
+        if x.rank < 1 or weight.rank != 2 or x.shape[-1] != weight.shape[0]:
             raise ShapeError(f"input {x} does not fit weight {weight}: the last dimension must be the weight's first")
         if bias is not None and bias.shape != weight.shape[1:]:
             raise ShapeError(f"bias {bias} must have shape [{weight.shape[1]}]")

@@ -69,6 +69,7 @@ def import_constant(
     value_floats: Sequence[float] | None = None,
     value_int: int | None = None,
     value_ints: Sequence[int] | None = None,
+    **strings: object,
 ) -> Expr:
     """A constant given by whichever attribute is there."""
     if value is not None:
