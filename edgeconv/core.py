@@ -1,6 +1,6 @@
 """Floor 0: the words that every other module speaks.
 
-real = scale * (q - zero_point). Activations: int8, asymmetric, per tensor. Weights: int8, symmetric, per output channel.
+real = scale * (q - zero_point). Activations: int8, asymmetric, per tensor. Weights: int8, symmetric, per channel.
 Layout is NCHW everywhere.
 """
 
@@ -157,7 +157,8 @@ def quantize(x: Array, q: QParams, dtype: str = "int8") -> Array:
     """float -> integer: saturate(rint(x / scale) + zero_point), ties to even; per tensor or per channel."""
     scale, zero_point = q.arrays(x.ndim)
     limits = np.iinfo(dtype)
-    values = np.rint(np.asarray(x, np.float32) / scale) + zero_point
+    with np.errstate(over="ignore"):  # infinity saturates like any other large value
+        values = np.rint(np.asarray(x, np.float32) / scale) + zero_point
     return np.clip(values, limits.min, limits.max).astype(dtype)
 
 

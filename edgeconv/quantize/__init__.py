@@ -1,6 +1,7 @@
 """Floor 2: int8 post-training quantization of a simplified graph.
 
-select (which nodes) -> calibrate (statistics) -> assign (scales and zero points) -> lower (the int8 graph) -> refine.
+equalize -> select (which nodes) -> calibrate (statistics) -> assign (scales and zero points) -> lower (the int8 graph)
+-> refine (weights and biases, layer by layer).
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from edgeconv.quantize.calibrate import Progress, collect
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.lower import lower
 from edgeconv.quantize.observers import OBSERVERS
+from edgeconv.quantize.refine.equalize import equalize
 from edgeconv.quantize.refine.stepper import few_batches
-from edgeconv.quantize.refine.walk import refine
+from edgeconv.quantize.refine.walk import refine_layers
 from edgeconv.quantize.select import select
 
 __all__ = ["OBSERVERS", "Progress", "QuantConfig", "float_nodes", "quantize"]
@@ -32,12 +34,15 @@ def quantize(
     Raises UsageError for exclude patterns that match nothing, DataError for samples that cannot be used.
     """
     config = config or QuantConfig()
+    few = few_batches(graph, samples) if config.refinements else []
+    if "equalize" in config.refinements:
+        graph = equalize(graph, few)
     selection = select(graph, config)
     wanted = [name for name in observed_values(graph, selection) if graph.constant(name) is None]
     statistics = collect(graph, samples, wanted, progress)
     lowered = lower(graph, selection, assign(graph, selection, statistics, OBSERVERS[config.method]))
     if config.refinements:
-        refine(graph, lowered, few_batches(graph, samples), config.refinements)
+        refine_layers(graph, lowered, few, config.refinements)
     return lowered
 
 

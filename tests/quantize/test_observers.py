@@ -13,7 +13,7 @@ from edgeconv.quantize.statistics import Statistics
 
 UNIFORM = np.random.default_rng(3).uniform(-1, 3, (64, 512)).astype(np.float32)
 NORMAL = np.random.default_rng(4).normal(size=(64, 512)).astype(np.float32)
-# One value of 300 among n is worth clipping once rounding, n * (304 / 255)**2 / 12, costs more than 300**2: n > 760,000.
+# One value of 300 among n is worth clipping once rounding costs more: n * (304 / 255)**2 / 12 > 300**2, n > 760,000.
 OUTLIER = np.tile(NORMAL.reshape(1, -1), (40, 1))
 OUTLIER[0, 0] = 300.0
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import ceil, inf
 
 import numpy as np
@@ -13,7 +13,7 @@ from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import Operator
 from edgeconv.quantize.refine.stepper import Stepper
 
-__all__ = ["Moments", "columns_of", "moments", "without_clamp"]
+__all__ = ["Moments", "clamp_of", "columns_of", "moments"]
 
 _COLUMNS = 1 << 14
 _ELEMENTS = 1 << 24
@@ -56,9 +56,6 @@ def moments(x: Array, quantized: Array) -> Moments:
     return Moments(mean, mean_quantized, hessian, np.matmul(off, turned).astype(np.float64) / count)
 
 
-def without_clamp(op: Operator) -> tuple[Operator, float, float]:
-    """(the operator without its clamp, low, high)."""
-    low, high = getattr(op, "low", -inf), getattr(op, "high", inf)
-    if (low, high) == (-inf, inf):
-        return op, low, high
-    return replace(op, low=-inf, high=inf), low, high  # type: ignore[type-var]
+def clamp_of(op: Operator) -> tuple[float, float]:
+    """(low, high) that the operator clamps its output to, infinite where it does not."""
+    return getattr(op, "low", -inf), getattr(op, "high", inf)

@@ -13,13 +13,13 @@ import numpy as np
 
 from edgeconv.core import Array, QParams, TensorType, type_of
 from edgeconv.graph import Graph, Node
-from edgeconv.quantize.refine.columns import columns_of, moments, without_clamp
+from edgeconv.quantize.refine.columns import clamp_of, columns_of, moments
 from edgeconv.quantize.refine.layer import Candidate, LayerData, candidates, error_of
 from edgeconv.quantize.refine.stepper import Stepper
 from edgeconv.quantize.refine.weight_only import round_weights
 from edgeconv.quantize.select import WEIGHT_ONLY
 
-__all__ = ["LayerChoice", "refine"]
+__all__ = ["LayerChoice", "refine_layers"]
 
 
 @dataclass(frozen=True)
@@ -31,7 +31,7 @@ class LayerChoice:
     errors: Mapping[str, float]
 
 
-def refine(
+def refine_layers(
     graph: Graph, lowered: Graph, batches: Sequence[Mapping[str, Array]], refinements: tuple[str, ...]
 ) -> list[LayerChoice]:
     """Refine the int8 layers of `lowered` in place; `graph` is the float graph that it came from.
@@ -111,8 +111,7 @@ class _Walk:
         real = np.zeros(shape) if bias is None else bias.astype(np.float64).reshape(shape)
         q = self.lowered.types[node.inputs[0]].q
         assert q is not None
-        _, low, high = without_clamp(original.op)
-        return LayerData(matrix, real, q.scale[0], low, high, moments(x, xq))
+        return LayerData(matrix, real, q.scale[0], *clamp_of(original.op), moments(x, xq))
 
     def _plain(self, node: Node, layer: LayerData) -> Candidate:
         rule = node.op.quant

@@ -1,0 +1,117 @@
+"""Refinements: each does what it claims, on layers made so that it matters."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from edgeconv.core import Array, TensorType
+from edgeconv.export.program import to_program
+from edgeconv.graph import Emitter, Graph
+from edgeconv.ops.base import Ref
+from edgeconv.ops.conv import Conv
+from edgeconv.quantize import QuantConfig, quantize
+from edgeconv.quantize.refine.equalize import equalize
+from edgeconv.quantize.refine.gptq import round_with_compensation
+from edgeconv.quantize.refine.least_squares import fit_weights
+from edgeconv.quantize.refine.stepper import Stepper
+from edgeconv.runtime import Interpreter
+from tests.harness import data, sqnr
+
+
+def correlated(groups: int, size: int, count: int = 4000) -> Array:
+    """Columns (groups, size, count) whose rows are strongly correlated."""
+    rng = np.random.default_rng(5)
+    return rng.normal(size=(groups, size, 3)) @ rng.normal(size=(groups, 3, count)) + 0.05 * rng.normal(
+        size=(groups, size, count)
+    )
+
+
+@pytest.mark.parametrize("size", [9, 150])
+def test_gptq_beats_nearest_rounding_on_correlated_inputs(size: int) -> None:
+    x, weight = correlated(2, size), data(2, 5, size)
+    hessian = x @ x.transpose(0, 2, 1) / x.shape[2]
+    scales = np.abs(weight).max(axis=2) / 7  # coarse, so that rounding is what matters
+
+    def error(integers: Array) -> float:
+        return float(np.square((integers * scales[:, :, None] - weight) @ x).mean())
+
+    compensated = round_with_compensation(weight, scales, hessian)
+    assert compensated.dtype == np.int8
+    assert error(compensated) < 0.3 * error(np.rint(weight / scales[:, :, None]))
+
+
+def test_gptq_with_independent_inputs_is_nearest_rounding() -> None:
+    weight = data(1, 4, 12)
+    scales = np.abs(weight).max(axis=2) / 127
+    found = round_with_compensation(weight, scales, np.eye(12)[None])
+    np.testing.assert_array_equal(found, np.rint(weight / scales[:, :, None]))
+
+
+def test_least_squares_undoes_a_systematic_error_of_the_input() -> None:
+    x, weight = correlated(1, 8), data(1, 3, 8)
+    wrong = 0.9 * x
+    hessian = wrong @ wrong.transpose(0, 2, 1) / x.shape[2]
+    difference = (x - wrong) @ wrong.transpose(0, 2, 1) / x.shape[2]
+    fitted = fit_weights(weight, difference, hessian)
+    assert np.square(fitted @ wrong - weight @ x).mean() < 0.2 * np.square(weight @ wrong - weight @ x).mean()
+
+
+def two_convs(depthwise: bool) -> Graph:
+    """Conv -> Relu -> Conv, the channels between them a thousand times apart."""
+    emitter = Emitter({"x": TensorType("float32", (6, 3, 8, 8))})
+    spread = np.logspace(0, 3, 4, dtype=np.float32)
+    first = Conv((1, 1), (1, 1, 1, 1), (1, 1), low=0.0)(
+        Ref("x", emitter.types["x"]), data(4, 3, 3, 3) * spread.reshape(-1, 1, 1, 1), spread / 2
+    )
+    groups = 4 if depthwise else 1
+    weight = data(4, 4 // groups, 3, 3, seed=1)
+    weight = weight / (spread.reshape(-1, 1, 1, 1) if depthwise else spread.reshape(1, -1, 1, 1))
+    emitter.emit([first], ["h"], "first")
+    second = Conv((1, 1), (0, 0, 0, 0), (1, 1), groups)(Ref("h", first.type), weight, data(4))
+    emitter.emit([second], ["y"], "second")
+    return Graph(emitter.nodes, emitter.types, ["x"], ["y"])
+
+
+@pytest.mark.parametrize("depthwise", [False, True])
+def test_equalization_keeps_the_function_and_helps_int8(depthwise: bool) -> None:
+    graph, x = two_convs(depthwise), data(6, 3, 8, 8)
+    reference = Interpreter(to_program(graph))(x)
+    equal = equalize(graph, [{"x": x}])
+    assert sqnr(reference, Interpreter(to_program(equal))(x)) > 110
+    plain, better = (
+        sqnr(reference, Interpreter(to_program(quantize(g, [{"x": x}], QuantConfig(refinements=()))))(x))
+        for g in (graph, equal)
+    )
+    assert better > plain + 10
+
+
+def test_equalization_leaves_an_output_alone() -> None:
+    graph = two_convs(depthwise=True)
+    graph.outputs = ["h", "y"]
+    x = data(6, 3, 8, 8)
+    for want, have in zip(
+        Interpreter(to_program(graph))(x), Interpreter(to_program(equalize(graph, [{"x": x}])))(x), strict=True
+    ):
+        np.testing.assert_array_equal(want, have)
+
+
+def test_a_refinement_is_taken_only_where_it_helps() -> None:
+    graph, batches = two_convs(depthwise=False), [{"x": data(6, 3, 8, 8, seed=s)} for s in range(5)]
+    held = data(6, 3, 8, 8, seed=9)
+    reference = Interpreter(to_program(graph))(held)
+    found = [
+        sqnr(reference, Interpreter(to_program(quantize(graph, batches, QuantConfig(refinements=refinements))))(held))
+        for refinements in ((), ("bias",), ("bias", "gptq"), ("bias", "gptq", "fit"))
+    ]
+    assert found == sorted(found)
+
+
+def test_stepper_frees_what_nobody_reads_any_more() -> None:
+    stepper = Stepper(two_convs(depthwise=False), {"x": data(6, 3, 8, 8)})
+    stepper.advance_to("y")
+    np.testing.assert_array_equal(stepper.value("h") >= 0, True)
+    stepper.advance()
+    with pytest.raises(KeyError):
+        stepper.value("h")
+    assert stepper.pending is None
