@@ -13,9 +13,9 @@ from edgeconv.runtime.decode import element_count
 from edgeconv.runtime.layout import MAX_DIM, MAX_ELEMENTS, MAX_RANK, MAX_SYMBOL_TEXT
 from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
 
-__all__ = ["settle"]
+__all__ = ["INFER_FAILURES", "settle"]
 
-_INFER_FAILURES = (ShapeError, AttributeError, AssertionError, OverflowError, MemoryError, RuntimeError)
+INFER_FAILURES = (ShapeError, AttributeError, AssertionError, OverflowError, MemoryError, RuntimeError)
 """What a shape rule may raise on nonsense; infer_types makes a ShapeError of everything else."""
 
 
@@ -34,6 +34,7 @@ def settle(declared: Program) -> Program:
         what = f"step {number}, {type(step.op).__name__} {step.name!r},"
         _check_order(step, declared.tensors, ready, what)
         _check_types(step, declared.tensors, types, what)
+        _check_quantized(step, declared.tensors, what)
     _check_complete(declared, ready)
     tensors = tuple(
         tensor if tensor.type.value is not None else Tensor(tensor.name, TensorType(known.dtype, known.shape, known.q))
@@ -43,7 +44,7 @@ def settle(declared: Program) -> Program:
 
 
 def _check_ends(program: Program) -> None:
-    """Inputs and outputs exist, have names of their own, and inputs are not constants."""
+    """Inputs and outputs exist, have names of their own, and inputs are not constants; activations are int8 or real."""
     for kind, indices in (("input", program.inputs), ("output", program.outputs)):
         names: set[str] = set()
         for index in indices:
@@ -57,6 +58,10 @@ def _check_ends(program: Program) -> None:
                 _refuse(f"the model's input {name!r} is a constant")
     if not program.outputs:
         _refuse("the model has no outputs")
+    for tensor in program.tensors:
+        q = tensor.type.q
+        if q is not None and tensor.type.value is None and (tensor.type.dtype != "int8" or q.axis is not None):
+            _refuse(f"{tensor.name!r} is a quantized {tensor.type}; what is computed is int8 with one scale, or real")
 
 
 def _check_order(step: Step, tensors: Sequence[Tensor], ready: list[bool], what: str) -> None:
@@ -82,7 +87,7 @@ def _check_types(step: Step, tensors: Sequence[Tensor], types: list[TensorType],
     inputs = [None if index == ABSENT else types[index] for index in step.inputs]
     try:
         inferred = infer_types(step.op, inputs)
-    except _INFER_FAILURES as error:
+    except INFER_FAILURES as error:
         reason = str(error)[:_LONGEST_REASON]
         raise InvalidModelError(f"{what} is not possible: {reason}; convert the model again") from error
     if len(inferred) != len(step.outputs):
@@ -95,6 +100,29 @@ def _check_types(step: Step, tensors: Sequence[Tensor], types: list[TensorType],
         if found.dtype != declared.dtype or not _matches(declared.shape, shape):
             _refuse(f"{what} gives {found} as {tensors[index].name!r}, the file declares {declared}")
         types[index] = TensorType(found.dtype, shape, declared.q, found.value)
+
+
+def _check_quantized(step: Step, tensors: Sequence[Tensor], what: str) -> None:
+    """A step on quantized values is so throughout: int8 activations and the weight have scales, no output is float."""
+    indices = [index for index in (*step.inputs, *step.outputs) if index != ABSENT]
+    activations = [tensors[index] for index in indices if tensors[index].type.value is None]
+    if all(tensor.type.q is None for tensor in activations):
+        return
+    for tensor in activations:
+        if tensor.type.dtype == "int8" and tensor.type.q is None:
+            _refuse(f"{what} computes with scales, yet {tensor.name!r} has none")
+    rule = step.op.quant
+    if rule is None:
+        return
+    for index in step.outputs:
+        if index != ABSENT and tensors[index].type.is_float:
+            _refuse(f"{what} reads int8, yet gives {tensors[index].name!r} in float")
+    if rule.weight is not None:
+        q = tensors[step.inputs[rule.weight]].type.q
+        if q is None:
+            _refuse(f"{what} computes with scales, yet its weight has none")
+        if q.axis not in (None, rule.weight_axis):
+            _refuse(f"{what} has a weight with scales along axis {q.axis}, not {rule.weight_axis}")
 
 
 def _sound_shape(found: TensorType, what: str) -> Shape:

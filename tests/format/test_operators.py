@@ -1,0 +1,106 @@
+"""Every operator faces attributes from hell: its shape rule answers or refuses, at once and without taking memory.
+
+The reader runs shape rules on attributes and types that a file declares, so they stand in the first line.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+import tracemalloc
+from dataclasses import fields, is_dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+
+from edgeconv.core import TensorType, type_of
+from edgeconv.dims import symbol
+from edgeconv.errors import InvalidModelError
+from edgeconv.ops import MODULES, operator_class
+from edgeconv.ops.base import ShapeError, infer_types
+from edgeconv.runtime.attributes import attribute_kinds, build_operator
+from edgeconv.runtime.check import INFER_FAILURES
+from edgeconv.runtime.layout import AttributeKind
+
+INTS = (0, 1, 2, 3, -1, -2, 32, 1000, 2**31, 2**62, -(2**63))
+FLOATS = (0.0, 1.0, -1.0, 0.5, float("inf"), -float("inf"), 1e308, 5e-324)
+TEXTS = ("", "constant", "linear", "nearest", "float32", "int8", "object", "../../etc", "reflect", "O8", "x" * 1000)
+N = symbol("N")
+TYPES = (
+    TensorType("float32", ()),
+    TensorType("float32", (4,)),
+    TensorType("float32", (N, 4)),
+    TensorType("float32", (2, 3, 8)),
+    TensorType("float32", (N, 3, 8, 8)),
+    TensorType("float32", (N, 3, N, 8)),
+    TensorType("float32", (0, 3, 8, 8)),
+    TensorType("int8", (N, 3, 8, 8)),
+    TensorType("int64", (4,)),
+    TensorType("bool", (2, 2)),
+    type_of(np.array([2, -1], np.int64)),
+    type_of(np.array([2**62, 2**62, 2**62, -5], np.int64)),
+    type_of(np.zeros(0, np.int64)),
+    type_of(np.ones((3, 3, 3, 3), np.float32)),
+    type_of(np.array(2**40)),
+    TensorType("float32", (1,) * 32),
+    TensorType("float32", (2**31 - 1, 1, 1, 1)),
+)
+
+
+def value(kind: AttributeKind, dice: random.Random) -> Any:
+    """An attribute that the reader lets through."""
+    length = dice.choice((0, 1, 1, 2, 2, 2, 3, 4, 4, 8, 4096))
+    if kind is AttributeKind.INTS:
+        pool = dice.choice((INTS, INTS, (1,), (0, 1), (1, 2, 3)))
+        return tuple(dice.choice(pool) for _ in range(length))
+    if kind is AttributeKind.FLOATS:
+        return tuple(dice.choice(FLOATS) for _ in range(length))
+    if kind is AttributeKind.STRINGS:
+        return tuple(dice.choice(TEXTS) for _ in range(length))
+    choices = {
+        AttributeKind.INT: INTS,
+        AttributeKind.FLOAT: FLOATS,
+        AttributeKind.BOOL: (False, True),
+        AttributeKind.STRING: TEXTS,
+    }
+    return dice.choice(choices[kind])
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_shape_rule(name: str) -> None:
+    dice, op = random.Random(name), operator_class(name)
+    tracemalloc.start()
+    try:
+        for _ in range(150):
+            _challenge(op, dice)
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak < 16 << 20
+
+
+def _challenge(op: Any, dice: random.Random) -> None:
+    found = {}
+    for name, kind in attribute_kinds(op).items():
+        if dice.random() < 0.7:
+            found[name] = (kind, value(kind, dice))
+    inputs = [dice.choice(TYPES) for _ in range(dice.choice((1, 1, 2, 2, 3, 4, 6)))]
+    start = time.process_time()
+    try:
+        infer_types(build_operator(op, found, op.__name__), inputs)
+    except (InvalidModelError, *INFER_FAILURES):
+        pass
+    elapsed = time.process_time() - start
+    assert elapsed < 0.5, f"{op.__name__} took {elapsed:.1f} s for {found} and {inputs}"
+
+
+@pytest.mark.parametrize("name", MODULES)
+def test_attributes_fit_into_a_file(name: str) -> None:
+    op = operator_class(name)
+    assert set(attribute_kinds(op)) == {item.name for item in fields(op)} if is_dataclass(op) else True
+
+
+def test_too_many_inputs_are_refused() -> None:
+    with pytest.raises(ShapeError, match="needs 1 to 1 inputs, found 2"):
+        infer_types(operator_class("Clamp")(), TYPES[:2])
