@@ -101,7 +101,7 @@ def _contraction(equation: str, a: Ref, b: Ref) -> Expr | None:
     if set(rows + columns) - set(result) or len(set(left)) < len(left) or len(set(right)) < len(right):
         return None
     dims = dict(zip(left + right, (*a.type.shape, *b.type.shape), strict=True))
-    x = _grouped(a, left, [batch, rows, inner], dims)
+    x = _grouped(a, left, [batch, rows, inner] if batch else [rows, inner], dims)
     y = _grouped(b, right, [batch, inner, columns], dims)
     z = product(x, y)
     order = [*batch, *rows, *columns]
@@ -111,7 +111,7 @@ def _contraction(equation: str, a: Ref, b: Ref) -> Expr | None:
 
 
 def _grouped(x: Expr, term: str, groups: list[list[str]], dims: dict[str, Dim]) -> Expr:
-    """x with its dimensions in the order of the groups: those of the first apart, those of each other as one."""
+    """x with its dimensions in the order of the groups: those of the first apart, those of every other one as one."""
     order = [name for group in groups for name in group]
     perm = tuple(term.index(name) for name in order)
     moved = x if perm == tuple(range(len(perm))) else Transpose(perm)(x)

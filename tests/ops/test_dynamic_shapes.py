@@ -140,6 +140,43 @@ def test_shapes_fold_for_every_batch(name: str) -> None:
         np.testing.assert_allclose(have, want, rtol=1e-6)
 
 
+def test_a_shape_in_float_is_computed_at_run_time() -> None:
+    nodes: Nodes = [("Shape", "x", "shape"), ("Cast", "shape", "y", {"to": TensorProto.FLOAT})]
+    interpreter = Interpreter(to_program(load_onnx(model_with(nodes, ("N", 4, 5)))))
+    assert interpreter(X).tolist() == [3, 4, 5]
+
+
+@pytest.mark.parametrize(("equation", "operator"), [("nmj,jk->nmk", "Dense"), ("nmj,njk->nkm", "Einsum")])
+def test_einsum_with_two_dynamic_dimensions(equation: str, operator: str) -> None:
+    nodes: Nodes = [("Einsum", "x w", "y", {"equation": equation})]
+    weight = data(5, 2) if operator == "Dense" else data(3, 5, 2)
+    model = model_with(nodes, ("N", "M", 5) if operator == "Dense" else (3, "M", 5), w=weight)
+    graph = load_onnx(model)
+    (want,) = reference_outputs(model, {"x": X})
+    np.testing.assert_allclose(Interpreter(to_program(graph))(X), want, rtol=1e-5, atol=1e-5)
+
+
+def test_einsum_that_would_merge_two_dynamic_dimensions() -> None:
+    nodes: Nodes = [("Einsum", "x x", "y", {"equation": "abj,abj->jab"})]
+    model = model_with(nodes, ("N", "M", 5))
+    (want,) = reference_outputs(model, {"x": X})
+    np.testing.assert_allclose(Interpreter(to_program(load_onnx(model)))(X), want, rtol=1e-5, atol=1e-5)
+    nodes = [("Transpose", "x", "t", {"perm": [2, 1, 0]}), ("Einsum", "x t", "y", {"equation": "nmj,jlo->nmlo"})]
+    model = model_with(nodes, ("N", "M", 5))
+    graph = load_onnx(model)
+    assert [node.op_name for node in graph.nodes] == ["Transpose", "Einsum"]
+    (want,) = reference_outputs(model, {"x": X})
+    np.testing.assert_allclose(Interpreter(to_program(graph))(X), want, rtol=1e-5, atol=1e-5)
+
+
+def test_a_large_tensor_of_one_value_lives_in_the_arena() -> None:
+    nodes: Nodes = [*BATCH_VECTOR, ("Concat", "batch sizes", "target", {"axis": 0}), ("ConstantOfShape", "target", "y")]
+    graph = load_onnx(model_with(nodes, ("N", 4, 5), **INTS, sizes=np.int64([1 << 21])))
+    found = Interpreter(to_program(graph))(X)
+    assert found.shape == (3, 1 << 21)
+    assert not found.any()
+
+
 UNKNOWN: dict[str, tuple[Nodes, dict[str, Array]]] = {
     "cut a dynamic dimension": ([("Slice", "x none three none", "y")], {"three": np.int64([3])}),
     "cut at a dynamic place": ([*BATCH_VECTOR, ("Slice", "x none batch first", "y")], {}),

@@ -1,0 +1,69 @@
+"""`run`, `plan` and `macs` in forms that no single ONNX node has: fused bounds, shapes, costs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+
+from edgeconv.core import Array, TensorType, type_of
+from edgeconv.ops.add import Add, Sub
+from edgeconv.ops.base import Inputs, Operator, infer_types
+from edgeconv.ops.dense import Dense
+from edgeconv.ops.einsum import Einsum
+from edgeconv.ops.matmul import MatMul
+from edgeconv.ops.mul import Div, Mul
+from edgeconv.ops.pad import Pad
+from edgeconv.ops.shape import Shape, Size
+from edgeconv.runtime import Interpreter
+from edgeconv.runtime.program import Program, Step, Tensor
+from tests.harness import data
+
+A, B = data(2, 3, 4, low=-3, high=3), data(3, 4, low=1, high=3, seed=1)
+
+
+def run(op: Operator, arrays: Sequence[Array], constants: Sequence[int] = ()) -> Array:
+    """The output of `op` as the interpreter computes it."""
+    types = [type_of(x) if i in constants else TensorType(x.dtype.name, x.shape) for i, x in enumerate(arrays)]
+    names = [Tensor(f"x{index}", known) for index, known in enumerate([*types, *infer_types(op, types)])]
+    step = Step(op, tuple(range(len(arrays))), (len(arrays),))
+    variable = [index for index in range(len(arrays)) if index not in constants]
+    interpreter = Interpreter(Program(tuple(names), (step,), tuple(variable), (len(arrays),)))
+    found: Array = interpreter(*(arrays[index] for index in variable))
+    return found
+
+
+@pytest.mark.parametrize("bounds", [{"low": 0.0}, {"high": 1.0}, {"low": -0.5, "high": 0.5}], ids=str)
+@pytest.mark.parametrize("op", [Add, Sub, Mul, Div])
+def test_bounds_hold_in_float(op: type[Operator], bounds: dict[str, float]) -> None:
+    want = op(**bounds).run(A, B)
+    np.testing.assert_allclose(run(op(**bounds), [A, B]), want, rtol=1e-6)
+    np.testing.assert_array_equal(want, np.clip(op().run(A, B), bounds.get("low"), bounds.get("high")))
+
+
+def test_bounds_of_a_linear_layer() -> None:
+    weight, bias = data(4, 5), data(5)
+    for inputs in ([A, weight], [A, weight, bias]):
+        found = run(Dense(low=0.0, high=1.0), inputs, constants=(1, 2))
+        np.testing.assert_allclose(found, np.clip(Dense().run(*inputs), 0, 1), rtol=1e-5, atol=1e-6)
+
+
+def test_costs_in_multiplications() -> None:
+    known = [TensorType("float32", shape) for shape in ((2, 3, 4), (4, 5), (2, 3, 5))]
+    for op in (Dense(), MatMul()):
+        assert op.macs(Inputs(known[:2]), known[2:]) == 2 * 3 * 4 * 5
+
+
+def test_shapes_of_arrays() -> None:
+    assert Shape(-2).run(A).tolist() == [3, 4]
+    assert Size().run(A) == 24
+
+
+def test_an_ellipsis_broadcasts() -> None:
+    for a, b in ((A[:, :1], A), (A, A[:, :1]), (A, A[0])):
+        np.testing.assert_allclose(run(Einsum("...i,...i->..."), [a, b]), (a * b).sum(-1), rtol=1e-5, atol=1e-6)
+
+
+def test_an_empty_dimension_may_stay_without_a_border() -> None:
+    assert run(Pad((0, 1, 0, 1), "edge"), [np.zeros((0, 2), np.float32)]).shape == (0, 4)
