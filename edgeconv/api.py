@@ -166,7 +166,7 @@ def evaluate(
 
 def _quantized(graph: Graph, data: DataSource, config: QuantConfig, progress: Progress | None) -> Model:
     feeds = _Feeds(graph, data, progress)
-    result = quantize(graph, feeds, config)
+    result = quantize(graph, feeds, config, feeds.calibrated)
     result.metadata.update(
         _provenance("int8", method=config.method, exclude=config.exclude, exclude_op=config.exclude_op)
     )
@@ -178,29 +178,33 @@ def _quantized(graph: Graph, data: DataSource, config: QuantConfig, progress: Pr
 
 
 class _Feeds:
-    """Calibration batches that fit the model's batch size; re-iterable, with progress the first time."""
+    """Calibration batches that fit the model's batch size, re-iterable. `samples`, `digest`: of the first full pass."""
 
     def __init__(self, graph: Graph, data: DataSource, progress: Progress | None) -> None:
         interpreter = Interpreter(to_program(graph))
         self._data, self._progress = data, progress
         self._fixed, self._size = fixed_batch(interpreter), samples_at_once([interpreter], data)
-        self._is_first = True
         self.samples, self.digest = 0, ""
 
     def __iter__(self) -> Iterator[dict[str, Array]]:
-        is_first, self._is_first = self._is_first, False
-        if not is_first and self._progress is not None:
-            self._progress("refining", 0, None)
+        if self.digest:
+            self._tell("refining", 0, None)
+            yield from map(self._fitted, self._data.batches(self._size))
+            return
         running, done = ContentDigest(), 0
         for batch in self._data.batches(self._size):
-            if is_first:
-                running.update(batch)
+            running.update(batch)
             yield self._fitted(batch)
             done += batch.count
-            if is_first and self._progress is not None:
-                self._progress("calibrating", done, self._data.count)
-        if is_first:
-            self.samples, self.digest = done, running.hexdigest()
+        self.samples, self.digest = done, running.hexdigest()
+
+    def calibrated(self, done: int) -> None:
+        """Show that statistics cover `done` samples."""
+        self._tell("calibrating", done if self._data.count is None else min(done, self._data.count), self._data.count)
+
+    def _tell(self, stage: str, done: int, total: int | None) -> None:
+        if self._progress is not None:
+            self._progress(stage, done, total)
 
     def _fitted(self, batch: Batch) -> dict[str, Array]:
         if self._fixed is None or batch.is_whole or batch.count == self._fixed:
