@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
+from edgeconv.ops.integer import exact_dtype, is_real, multiplier, requantize_into, required, scalar
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable, window_counts
 from edgeconv.ops.reduce import ReduceMean
@@ -42,7 +42,7 @@ class AveragePool(Operator):
         return Window(self.kernel, self.strides, self.dilations, self.pads)
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
-        if x.rank < 3 or not (x.is_float or x.dtype == "int8"):
+        if x.rank < 3 or not is_real(x):
             raise ShapeError(f"needs a batch, channels and spatial dimensions of real numbers, found {x}")
         spatial = self.window.output_dims(x.shape[2:], self.ceil_mode)
         check_reach(self.window)

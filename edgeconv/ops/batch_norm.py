@@ -13,7 +13,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import clamp_bounds, required, scalar
+from edgeconv.ops.integer import clamp_bounds, is_real, required, scalar
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 
 __all__ = ["BatchNorm"]
@@ -30,7 +30,7 @@ class BatchNorm(Operator):
     def infer(
         self, x: TensorType, scale: TensorType, bias: TensorType, mean: TensorType, variance: TensorType
     ) -> tuple[TensorType, ...]:
-        if x.rank < 2 or not (x.is_float or x.dtype == "int8"):
+        if x.rank < 2 or not is_real(x):
             raise ShapeError(f"needs real numbers with a batch and channels, found {x}")
         for known in (scale, bias, mean, variance):
             if not known.is_float or known.shape != x.shape[1:2]:
@@ -49,7 +49,8 @@ class BatchNorm(Operator):
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0], outputs[0]
         given = [inputs[index] for index in range(1, 5)]
-        factor, offset = (np.empty_like(_per_channel(given[0].array, x.array), np.float32) for _ in range(2))
+        dtype = x.array.dtype if x.q is None else np.float32
+        factor, offset = (np.empty_like(_per_channel(given[0].array, x.array), dtype) for _ in range(2))
 
         def prepare() -> None:
             wanted = self.factors(*(operand.array for operand in given))

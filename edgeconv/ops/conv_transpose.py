@@ -16,7 +16,7 @@ import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, Shape, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, weight_bound
+from edgeconv.ops.integer import exact_dtype, is_real, multiplier, requantize_into, required, scalar, weight_bound
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.pool_taps import axis_taps
 from edgeconv.ops.reshape import Reshape
@@ -43,8 +43,8 @@ class ConvTranspose(Operator):
         return Window(weight.ints[2:], self.strides, self.dilations, self.pads)
 
     def infer(self, x: TensorType, weight: TensorType, bias: TensorType | None = None) -> tuple[TensorType, ...]:
-        if x.rank < 3 or weight.rank != x.rank or 0 in weight.ints:
-            raise ShapeError(f"input {x} and weight {weight} must have the same rank, 3 or more")
+        if not is_real(x) or x.rank < 3 or weight.rank != x.rank or 0 in weight.ints:
+            raise ShapeError(f"input {x} and weight {weight} must be real and have the same rank, 3 or more")
         outputs = weight.ints[0]
         if self.groups < 1 or x.shape[1] != weight.ints[1] * self.groups or outputs % self.groups:
             raise ShapeError(f"input {x} does not fit weight {weight} in {self.groups} groups")

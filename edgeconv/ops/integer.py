@@ -12,13 +12,14 @@ from math import ceil, floor, inf, isinf
 
 import numpy as np
 
-from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams
+from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
 from edgeconv.ops.base import ShapeError
 
 __all__ = [
     "EXACT_FLOAT32",
     "clamp_bounds",
     "exact_dtype",
+    "is_real",
     "multiplier",
     "required",
     "requantize_into",
@@ -45,6 +46,11 @@ def weight_bound(weight: Array, bias: Array | None) -> int:
 def multiplier(scales_in: Sequence[float] | Array, scale_out: float) -> Array:
     """float32(s_in / s_out), divided in float64 and rounded once."""
     return (np.asarray(scales_in, np.float64) / np.float64(scale_out)).astype(np.float32)
+
+
+def is_real(x: TensorType) -> bool:
+    """True for floats, and for int8 values that stand for real ones."""
+    return x.is_float or (x.dtype == "int8" and x.q is not None)
 
 
 def required(q: QParams | None) -> QParams:

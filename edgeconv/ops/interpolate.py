@@ -13,7 +13,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, QuantRule, Scratch, ShapeError
-from edgeconv.ops.integer import multiplier, requantize_into, required, scalar
+from edgeconv.ops.integer import is_real, multiplier, requantize_into, required, scalar
 from edgeconv.ops.resize_base import ResizeBase
 from edgeconv.ops.resize_tables import Axis, weighted_taps
 
@@ -33,7 +33,7 @@ class Interpolate(ResizeBase):
 
     def _check(self, x: TensorType) -> None:
         super()._check(x)
-        if not (x.is_float or x.dtype == "int8"):
+        if not is_real(x):
             raise ShapeError(f"needs real numbers to interpolate, found {x}")
 
     def _taps(self, axis: Axis, place: int, rank: int) -> list[tuple[Array, Array]]:

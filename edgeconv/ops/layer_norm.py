@@ -12,6 +12,7 @@ from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.broadcast import broadcast_shapes
+from edgeconv.ops.integer import is_real
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.reduce import ReduceMean, Reduction
 from edgeconv.ops.standardise import LONGEST_ROW, Affine, Rows, plan_standardise, standardise
@@ -84,7 +85,7 @@ class ReduceInverseDeviation(Reduction):
 
 def check_rows(x: TensorType, axes: Sequence[int], epsilon: float) -> None:
     """Raise ShapeError unless x is real, its rows over `axes` have elements, in int8 not too many, and epsilon >= 0."""
-    if not (x.is_float or x.dtype == "int8") or not epsilon >= 0:
+    if not is_real(x) or not epsilon >= 0:
         raise ShapeError(f"needs a tensor of real numbers and an epsilon of at least 0, found {x} and {epsilon}")
     known = [dim for dim in (x.shape[axis] for axis in axes) if isinstance(dim, int)]
     count = int(np.prod(known, dtype=object))

@@ -79,6 +79,8 @@ class Recurrent(Operator):
             raise ShapeError(f"needs {count * len(self.defaults)} activations, found {self.activations}")
         find_activations(self.activations, self.alphas, self.betas)
         for name, (known, wanted) in parameters.items():
+            if known is not None and name != "sequence_lens" and not (known.is_float or known.dtype == "int8"):
+                raise ShapeError(f"{name} {known} must hold real numbers")
             if known is not None and not _fits(known.shape, wanted):
                 raise ShapeError(f"{name} {known} must have the shape {list(wanted)} for input {x}")
         steps, batch = (x.shape[1], x.shape[0]) if self.batch_first else x.shape[:2]
@@ -203,7 +205,7 @@ class Recurrent(Operator):
         return state[:, direction] if self.batch_first else state[direction]
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
-        return inputs[0].size // inputs[0].ints[2] * (inputs[1].size + inputs[2].size)
+        return inputs[0].ints[0] * inputs[0].ints[1] * (inputs[1].size + inputs[2].size)
 
 
 def _fits(found: Shape, wanted: Shape) -> bool:

@@ -53,8 +53,8 @@ class Softmax(_AlongAxis):
             return super().infer(x)
         check_axis(self.axis, x.rank)
         dim = x.shape[self.axis]
-        if x.dtype != "int8" or (isinstance(dim, int) and not 1 <= dim <= 1 << (53 - _TABLE_BITS)):
-            raise ShapeError(f"needs an int8 input of 1 to 2**23 elements along axis {self.axis}, found {x}")
+        if x.dtype != "int8" or x.q is None or (isinstance(dim, int) and not 1 <= dim <= 1 << (53 - _TABLE_BITS)):
+            raise ShapeError(f"needs a quantized input of 1 to 2**23 elements along axis {self.axis}, found {x}")
         if table.dtype != "int32" or table.shape != (256,) or not _is_exp_table(table.value):
             raise ShapeError(f"needs a table int32[256] of exponentials, falling from at most 2**30, found {table}")
         return (x.with_shape(x.shape),)
