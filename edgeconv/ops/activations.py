@@ -65,7 +65,8 @@ class Softplus(Elementwise):
     """log(exp(x) + 1)."""
 
     def run(self, x: Array) -> Array:
-        return np.logaddexp(x, x.dtype.type(0))
+        result: Array = np.logaddexp(x, x.dtype.type(0))
+        return result
 
 
 class Softsign(Elementwise):

@@ -10,6 +10,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
+from math import inf
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, Union
 
 import numpy as np
@@ -255,7 +256,8 @@ def expr_type(expr: Expr) -> TensorType:
 def infer_types(op: Operator, inputs: Sequence[TensorType | None]) -> tuple[TensorType, ...]:
     """`op.infer` after a check of the number of inputs; raises ShapeError, never anything else, on a bad node."""
     required, most = _arity(type(op))
-    if not required <= len(inputs) <= most or any(x is None for x in inputs[:required]):
+    needed = inputs if most == inf else inputs[:required]
+    if not required <= len(inputs) <= most or any(x is None for x in needed):
         found = sum(x is not None for x in inputs)
         raise ShapeError(f"needs {required} to {most} inputs, found {found}")
     try:
@@ -272,5 +274,5 @@ def _arity(op: type[Operator]) -> tuple[int, float]:
     """(required, most) inputs, read off the signature of `infer`."""
     parameters = list(inspect.signature(op.infer).parameters.values())[1:]
     if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
-        return sum(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters), float("inf")
+        return sum(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters), inf
     return sum(p.default is inspect.Parameter.empty for p in parameters), len(parameters)

@@ -83,7 +83,8 @@ class OneHot(Operator):
         places = np.where(indices < 0, indices + self.depth, indices)
         steps = np.arange(self.depth).reshape(-1, *(1,) * (indices.ndim - self.axis))
         is_hot: Array = np.expand_dims(places, self.axis) == steps
-        return np.where(is_hot, values[1], values[0])
+        result: Array = np.where(is_hot, values[1], values[0])
+        return result
 
 
 @onnx_rule("Range", since=11)

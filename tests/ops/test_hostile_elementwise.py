@@ -188,6 +188,11 @@ def test_infer_refuses(op: Operator, types: list[TensorType]) -> None:
         infer_types(op, types)
 
 
+def test_no_input_of_a_variadic_operator_may_be_absent() -> None:
+    with pytest.raises(ShapeError, match="found 2"):
+        infer_types(Concat(0), [X, None, X])
+
+
 def test_a_border_in_int8_may_be_any_real_value() -> None:
     known_q = TensorType("int8", (2,), QParams.per_tensor(0.1, 0))
     assert Pad((1, 1), value=-inf).infer(known_q)[0].shape == (4,)
