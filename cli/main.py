@@ -6,6 +6,7 @@ import os
 import sys
 import traceback
 from collections.abc import Sequence
+from typing import Any
 
 import click
 
@@ -24,7 +25,19 @@ _FAILURE = 1
 _ISSUES = "please report it, with the output of the same command and --debug"
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+class _InterruptedError(Exception):
+    """Ctrl-C; click itself would print an empty line for it."""
+
+
+class _Commands(click.Group):
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise _InterruptedError from None
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(edgeconv.__version__, prog_name="edgeconv", message="%(prog)s %(version)s")
 def commands() -> None:
     """ONNX in, a small int8 .edge file out, and what it cost in accuracy.
@@ -54,7 +67,7 @@ def run_commands(arguments: Sequence[str]) -> int:
     """Run a command line; returns the exit code. Every failure is one line on stderr, never a traceback."""
     wants_traceback = "--debug" in arguments or bool(os.environ.get("EDGECONV_DEBUG"))
     try:
-        result = commands.main(list(arguments), prog_name="edgeconv", standalone_mode=False)
+        result = commands.main(list(arguments) or ["--help"], prog_name="edgeconv", standalone_mode=False)
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except BrokenPipeError:
@@ -71,8 +84,8 @@ def run_commands(arguments: Sequence[str]) -> int:
 
 def _explain(error: BaseException) -> tuple[str, int]:
     """(line for stderr, exit code)."""
-    if isinstance(error, (click.Abort, KeyboardInterrupt)):
-        return "interrupted", _FAILURE
+    if isinstance(error, (_InterruptedError, click.Abort, KeyboardInterrupt)):
+        return ("\n" if sys.stderr.isatty() else "") + "interrupted", _FAILURE
     if isinstance(error, click.ClickException):
         return f"error: {_line(error.format_message())}{_where(error)}", error.exit_code
     if isinstance(error, EdgeconvError) and not isinstance(error, InternalError):

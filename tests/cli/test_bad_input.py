@@ -269,7 +269,7 @@ def test_interrupt_during_calibration(tmp_path: Path, folder: Path) -> None:
     finally:
         process.kill()
         process.wait()
-    assert (process.returncode, out, err.strip()) == (1, "", "interrupted")
+    assert (process.returncode, out, err) == (1, "", "interrupted\n")
 
 
 def _wait_until_busy(pid: int) -> None:
