@@ -121,13 +121,16 @@ def test_transposes_that_do_not_cancel_become_one() -> None:
     assert [n.op_name for n in proved(graph_of(IMAGE, body), cancel_transpose).nodes] == ["Transpose", "Sigmoid"]
 
 
+TO = "a = Transpose <perm = [0, 2, 3, 1]> (x)\n"
+BACK = "y = Transpose <perm = [0, 3, 1, 2]> (b)\n"
+
 UNCANCELLED = {
-    "used": "a = Transpose <perm = [0, 2, 3, 1]> (x)\nb = Sigmoid(a)\ny = Transpose <perm = [0, 3, 1, 2]> (b)\nz = Neg(b)",
-    "used_first": "a = Transpose <perm = [0, 2, 3, 1]> (x)\nb = Sigmoid(a)\ny = Transpose <perm = [0, 3, 1, 2]> (b)\nz = Neg(a)",
-    "no_transpose": "b = Sigmoid(x)\ny = Transpose <perm = [0, 3, 1, 2]> (b)\nz = Neg(x)",
-    "reduction": "a = Transpose <perm = [0, 2, 3, 1]> (x)\nb = ReduceMean <axes = [1]> (a)\ny = Transpose <perm = [0, 3, 1, 2]> (b)\nz = Neg(x)",
-    "one_side": "a = Transpose <perm = [0, 2, 3, 1]> (x)\nc = Add(a, t)\ny = Transpose <perm = [0, 3, 1, 2]> (c)\nz = Neg(t)",
-}  # fmt: skip
+    "used": TO + "b = Sigmoid(a)\n" + BACK + "z = Neg(b)",
+    "used_first": TO + "b = Sigmoid(a)\n" + BACK + "z = Neg(a)",
+    "no_transpose": "b = Sigmoid(x)\n" + BACK + "z = Neg(x)",
+    "reduction": TO + "b = ReduceMean <axes = [1]> (a)\n" + BACK + "z = Neg(x)",
+    "one_side": TO + "b = Add(a, t)\n" + BACK + "z = Neg(t)",
+}
 
 
 @pytest.mark.parametrize("body", UNCANCELLED.values(), ids=UNCANCELLED)
@@ -171,10 +174,12 @@ UNPADDED = {
     "reflected": 'a = Pad <mode = "reflect"> (x, pads)\ny = Conv(a, w)\nz = Neg(x)',
     "channels": "a = Pad(x, channels)\ny = Conv(a, w6)\nz = Neg(x)",
     "cut": "a = Pad(x, cut)\ny = Conv(a, w)\nz = Neg(x)",
-    "average_not_counting": "a = Pad(x, pads)\ny = AveragePool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (a)\nz = Neg(x)",
+    "average_not_counting": "a = Pad(x, pads)\n"
+    "y = AveragePool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (a)\nz = Neg(x)",
     "maximum_of_negative": "a = Pad(x, pads)\ny = MaxPool <kernel_shape = [3, 3]> (a)\nz = Neg(x)",
     "small_window": "a = Pad(x, pads, lowest)\ny = MaxPool <kernel_shape = [1, 1], strides = [2, 2]> (a)\nz = Neg(x)",
-    "ceil": "a = Pad(x, pads)\ny = AveragePool <kernel_shape = [3, 3], strides = [2, 2], ceil_mode = 1> (a)\nz = Neg(x)",
+    "ceil": "a = Pad(x, pads)\n"
+    "y = AveragePool <kernel_shape = [3, 3], strides = [2, 2], ceil_mode = 1> (a)\nz = Neg(x)",
 }  # fmt: skip
 
 
@@ -211,7 +216,8 @@ def test_expand_that_gives_the_shape_stays() -> None:
 
 FILLED = {
     "reshape": "b = Reshape(a, flat)\ny = Add(b, f)",
-    "chain": "b = Transpose <perm = [1, 0, 2]> (a)\nc = Slice(b, zero, one, zero)\nd = Reshape(c, flat4)\ny = Add(d, g)",
+    "chain": "b = Transpose <perm = [1, 0, 2]> (a)\n"
+    "c = Slice(b, zero, one, zero)\nd = Reshape(c, flat4)\ny = Add(d, g)",
     "split": "b, c = Split <axis = 1> (a, halves)\ny = Add(b, h)",
     "unary": "b = Exp(a)\nc = Reshape(b, flat)\ny = Add(c, f)",
     "cast": "b = Cast <to = 7> (a)\nc = Cast <to = 1> (b)\nd = Reshape(c, flat)\ny = Add(d, f)",
