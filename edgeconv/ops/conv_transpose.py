@@ -85,7 +85,7 @@ class ConvTranspose(Operator):
         return prepare(self, x, weight, None if bias is None else bias.array, y, scratch)
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
-        return inputs[0].size * prod(inputs[1].ints) // inputs[1].ints[1]
+        return inputs[0].size * inputs[1].size // inputs[0].ints[1]
 
 
 def _scatter(

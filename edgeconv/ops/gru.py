@@ -15,7 +15,8 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Ref, Scratch
 from edgeconv.ops.onnx_rules import onnx_rule
-from edgeconv.ops.recurrent import Direction, Recurrent, State, plan_projection, recurrent_attributes, start_state
+from edgeconv.ops.recurrent import Recurrent, State, recurrent_attributes
+from edgeconv.ops.recurrent_kernels import Direction, plan_projection, plan_recurrence, start_state
 
 __all__ = ["GRU"]
 
@@ -95,31 +96,35 @@ def _plan_direction(part: Direction, hidden: int, linear_before_reset: bool, scr
         np.where(np.arange(3 * hidden) < 2 * hidden, np.float32(0), of_state) if linear_before_reset else 0 * of_state
     )
     projected, project = plan_projection(part, part.weight * halves[:, None], of_input + (of_state - late), scratch)
-    recurrence = np.ascontiguousarray((part.recurrence * halves[:, None]).T)
+    recurrence = part.recurrence * halves[:, None]
     initial, last = part.states[0]
     start, gates = start_state(initial, last), scratch((last.shape[0], 3 * hidden))
     pair, z, r, n = gates[:, : 2 * hidden], gates[:, :hidden], gates[:, hidden : 2 * hidden], gates[:, 2 * hidden :]
-    hidden_part, hidden_bias = np.ascontiguousarray(recurrence[:, 2 * hidden :]), late[2 * hidden :]
-    both_part, product = np.ascontiguousarray(recurrence[:, : 2 * hidden]), scratch((last.shape[0], hidden))
+    multiply_pair, multiply_n = (
+        plan_recurrence(recurrence[: 2 * hidden], pair),
+        plan_recurrence(recurrence[2 * hidden :], n),
+    )
+    hidden_bias, product = late[2 * hidden :], scratch((last.shape[0], hidden))
+    half = np.array(0.5, np.float32)
     order = list(part.order())
     states = [last, *(part.y[t] for t in order)]
     steps = [(h, projected[t], out) for h, t, out in zip(states, order, states[1:], strict=False)]
 
     def open_gates(h: Array, inputs: Array) -> None:
-        np.matmul(h, both_part, out=pair)
+        multiply_pair(h)
         np.add(pair, inputs[:, : 2 * hidden], out=pair)
         np.tanh(pair, out=pair)
-        np.multiply(pair, 0.5, out=pair)
-        np.add(pair, 0.5, out=pair)
+        np.multiply(pair, half, out=pair)
+        np.add(pair, half, out=pair)
 
     def candidate(h: Array) -> None:
         if linear_before_reset:
-            np.matmul(h, hidden_part, out=n)
+            multiply_n(h)
             np.add(n, hidden_bias, out=n)
             np.multiply(n, r, out=n)
         else:
             np.multiply(r, h, out=product)
-            np.matmul(product, hidden_part, out=n)
+            multiply_n(product)
 
     def kernel() -> None:
         project()

@@ -14,7 +14,8 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Ref, Scratch
 from edgeconv.ops.onnx_rules import onnx_rule
-from edgeconv.ops.recurrent import Direction, Recurrent, State, plan_projection, recurrent_attributes, start_state
+from edgeconv.ops.recurrent import Recurrent, State, recurrent_attributes
+from edgeconv.ops.recurrent_kernels import Direction, plan_projection, plan_recurrence, start_state
 
 __all__ = ["LSTM"]
 
@@ -93,10 +94,11 @@ def _plan_direction(part: Direction, hidden: int, scratch: Scratch) -> Kernel:
     halves = np.repeat(np.array([0.5, 0.5, 0.5, 1], np.float32), hidden)
     both = part.bias.reshape(2, -1)
     projected, project = plan_projection(part, part.weight * halves[:, None], (both[0] + both[1]) * halves, scratch)
-    recurrence = np.ascontiguousarray((part.recurrence * halves[:, None]).T)
     (initial_h, last_h), (initial_c, c) = part.states
     gates, product = scratch(projected.shape[1:]), scratch(c.shape)
+    multiply_state = plan_recurrence(part.recurrence * halves[:, None], gates)
     starts = (start_state(initial_h, last_h), start_state(initial_c, c))
+    half = np.array(0.5, np.float32)  # an array costs less than a Python number in every call
     sigmoids = gates[:, : 3 * hidden]
     i, o, f, g = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))
     order = list(part.order())
@@ -108,11 +110,11 @@ def _plan_direction(part: Direction, hidden: int, scratch: Scratch) -> Kernel:
         for start in starts:
             start()
         for h, inputs, out in steps:
-            np.matmul(h, recurrence, out=gates)
+            multiply_state(h)
             np.add(gates, inputs, out=gates)
             np.tanh(gates, out=gates)
-            np.multiply(sigmoids, 0.5, out=sigmoids)
-            np.add(sigmoids, 0.5, out=sigmoids)
+            np.multiply(sigmoids, half, out=sigmoids)
+            np.add(sigmoids, half, out=sigmoids)
             np.multiply(f, c, out=c)
             np.multiply(i, g, out=product)
             np.add(c, product, out=c)

@@ -7,41 +7,24 @@ first the input's, then the recurrence's; states (D, N, H). D is 2 where both di
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import inf
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel, Shape, TensorType
-from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.core import Array, Shape, TensorType
+from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Ref, ShapeError
 from edgeconv.ops.recurrent_activations import find_activations, resolve_activations
+from edgeconv.ops.recurrent_kernels import Direction
 
-__all__ = ["Direction", "Recurrent", "State", "plan_projection", "recurrent_attributes", "start_state"]
+__all__ = ["Recurrent", "State", "recurrent_attributes"]
 
 State: TypeAlias = tuple[Array, ...]
 """What is carried from step to step: h, and an LSTM's c; each (N, H)."""
 
 _DIRECTIONS = {"forward": (False,), "reverse": (True,), "bidirectional": (False, True)}
-
-
-@dataclass(frozen=True)
-class Direction:
-    """One direction's part of a planned operator: views, time first; `states` are (initial or None, final)."""
-
-    x: Array
-    y: Array
-    weight: Array
-    recurrence: Array
-    bias: Array
-    states: tuple[tuple[Array | None, Array], ...]
-    is_reverse: bool
-
-    def order(self) -> Iterator[int]:
-        """The time steps as they are walked."""
-        steps = range(self.x.shape[0])
-        return iter(reversed(steps) if self.is_reverse else steps)
 
 
 @dataclass(frozen=True)
@@ -214,24 +197,6 @@ def _fits(found: Shape, wanted: Shape) -> bool:
     return len(found) == len(wanted) and all(
         a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in pairs
     )
-
-
-def plan_projection(part: Direction, weight: Array, bias: Array, scratch: Scratch) -> tuple[Array, Kernel]:
-    """(values, kernel): the kernel leaves x @ weight.T + bias for all steps at once in the values (T, N, rows)."""
-    matrix = np.ascontiguousarray(weight.T)
-    values = scratch((*part.x.shape[:2], matrix.shape[1]))
-    x = part.x
-
-    def kernel() -> None:
-        np.matmul(x, matrix, out=values)
-        np.add(values, bias, out=values)
-
-    return values, kernel
-
-
-def start_state(initial: Array | None, target: Array) -> Kernel:
-    """A kernel that brings the initial state (zeros where there is none) into `target`."""
-    return (lambda: target.fill(0)) if initial is None else (lambda: np.copyto(target, initial))
 
 
 def recurrent_attributes(

@@ -11,7 +11,8 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Ref, Scratch
 from edgeconv.ops.onnx_rules import onnx_rule
-from edgeconv.ops.recurrent import Direction, Recurrent, State, plan_projection, recurrent_attributes, start_state
+from edgeconv.ops.recurrent import Recurrent, State, recurrent_attributes
+from edgeconv.ops.recurrent_kernels import Direction, plan_projection, plan_recurrence, start_state
 
 __all__ = ["RNN"]
 
@@ -67,9 +68,9 @@ class RNN(Recurrent):
 def _plan_direction(part: Direction, scratch: Scratch) -> Kernel:
     both = part.bias.reshape(2, -1)
     projected, project = plan_projection(part, part.weight, both[0] + both[1], scratch)
-    recurrence = np.ascontiguousarray(part.recurrence.T)
     initial, last = part.states[0]
     start, gate = start_state(initial, last), scratch(last.shape)
+    multiply_state = plan_recurrence(part.recurrence, gate)
     order = list(part.order())
     states = [last, *(part.y[t] for t in order)]
     steps = [(h, projected[t], out) for h, t, out in zip(states, order, states[1:], strict=False)]
@@ -78,7 +79,7 @@ def _plan_direction(part: Direction, scratch: Scratch) -> Kernel:
         project()
         start()
         for h, inputs, out in steps:
-            np.matmul(h, recurrence, out=gate)
+            multiply_state(h)
             np.add(gate, inputs, out=gate)
             np.tanh(gate, out=out)
         np.copyto(last, states[-1])

@@ -28,19 +28,20 @@ def _case(
     outputs: int = 2,
     judge: str = "onnxruntime",
     opset: int = 17,
+    batch: int = N,
 ) -> Case:
     rows, attributes = _GATES[op] * H, {"hidden_size": H, **(attributes or {})}
     is_batch_first = bool(attributes.get("layout", 0))
-    state = (N, directions, H) if is_batch_first else (directions, N, H)
+    state = (batch, directions, H) if is_batch_first else (directions, batch, H)
     given = {
         "bias": data(directions, 2 * rows, seed=3, low=-1, high=1),
-        "lengths": _LENGTHS,
+        "lengths": _LENGTHS[:batch],
         "h": data(*state, seed=4, low=-1, high=1),
         "c": data(*state, seed=5, low=-1, high=1),
         "peephole": data(directions, 3 * H, seed=6, low=-1, high=1),
     }
     inputs: list[np.ndarray | None] = [
-        data(*((N, T, FEATURES) if is_batch_first else (T, N, FEATURES))),
+        data(*((batch, T, FEATURES) if is_batch_first else (T, batch, FEATURES))),
         data(directions, rows, FEATURES, seed=1, low=-1, high=1),
         data(directions, rows, H, seed=2, low=-1, high=1),
     ]
@@ -76,6 +77,8 @@ def _common(op: str) -> list[Case]:
         _case("layout_1", op, ("bias", "h"), {"layout": 1}, judge="onnx"),
         _case("clip", op, ("bias",), {"clip": 0.5}),
         _case("weights_at_run_time", op, ("bias", "h"), constant=False, judge="onnx"),
+        _case("one_sequence", op, ("bias", "h"), batch=1, judge="onnx"),
+        _case("one_sequence_both_ways", op, ("bias", "h"), {"direction": "bidirectional"}, 2, batch=1),
         _case("opset_7", op, ("bias", "h"), opset=7),
         _case("opset_22", op, ("bias", "h"), opset=22, judge="onnx"),
     ]
@@ -96,6 +99,8 @@ CASES += [
     _case("layout_1_states", "LSTM", ("bias", "h", "c"), {"layout": 1}, outputs=3, judge="onnx"),
     _case("bidirectional_states", "LSTM", ("bias", "h", "c"), {"direction": "bidirectional"}, 2, outputs=3),
     _case("linear_before_reset", "GRU", ("bias", "h"), {"linear_before_reset": 1}, judge="onnx"),
+    _case("linear_before_reset_one", "GRU", ("bias", "h"), {"linear_before_reset": 1}, batch=1, judge="onnx"),
+    _case("layout_1_one", "LSTM", ("bias", "h", "c"), {"layout": 1}, outputs=3, judge="onnx", batch=1),
     _case("linear_before_reset_lengths", "GRU", ("bias", "h", "lengths"), {"linear_before_reset": 1}),
     _case("linear_before_reset_two", "GRU", (), {"linear_before_reset": 1, "direction": "bidirectional"}, 2),
     _activated("RNN", "Relu"),

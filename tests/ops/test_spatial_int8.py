@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeconv.core import Array, QParams
+from edgeconv.core import Array, QParams, TensorType
+from edgeconv.ops.base import Inputs
 from edgeconv.ops.block_moves import DepthToSpace, SpaceToDepth
 from edgeconv.ops.conv_transpose import ConvTranspose
 from edgeconv.ops.interpolate import Interpolate
 from edgeconv.ops.resize import ResizeNearest
+from edgeconv.ops.rnn import RNN
 from tests.ops.one_step import integers, run_step
 
 X_Q, Y_Q = QParams.per_tensor(0.031, -7), QParams.per_tensor(0.47, 11)
@@ -93,3 +95,16 @@ def test_blocks_there_and_back_are_the_same_bytes() -> None:
     x = integers(2, 8, 3, 5)
     deep = run_step(DepthToSpace(2), x, X_Q, X_Q)
     np.testing.assert_array_equal(run_step(SpaceToDepth(2), deep, X_Q, X_Q), x)
+
+
+def test_multiply_accumulates() -> None:
+    """Each of 2 * 6 * 3 * 4 input elements meets the 3 * 2 taps of the 4 outputs of its group."""
+    types = Inputs([TensorType("float32", (2, 6, 3, 4)), TensorType("float32", (8, 3, 3, 2))])
+    op = ConvTranspose((1, 1), (0, 0, 0, 0), (1, 1), (0, 0), 2)
+    assert op.macs(types, []) == 2 * 6 * 3 * 4 * 4 * 3 * 2
+
+
+def test_multiply_accumulates_of_recurrence() -> None:
+    types = Inputs([TensorType("float32", s) for s in ((7, 2, 5), (1, 3, 5), (1, 3, 3))])
+    op = RNN(3, "forward", ("tanh",), (0.0,), (0.0,), 1.0, False)
+    assert op.macs(types, []) == 7 * 2 * (3 * 5 + 3 * 3)
