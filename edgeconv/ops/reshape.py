@@ -78,12 +78,6 @@ def reshape_to(x: Expr, source: Shape, target: Shape) -> Expr:
 
 
 @onnx_rule("Reshape")
-def import_reshape_attribute(x: Ref, *, shape: Sequence[int] = ()) -> Expr:
-    """Reshape before opset 5: the shape is an attribute."""
-    return Reshape(tuple(shape))(x)
-
-
-@onnx_rule("Reshape", since=5)
 def import_reshape(x: Ref, shape: Ref, *, allowzero: int = 0) -> Expr:
     """Reshape to a constant shape, or to one computed from input shapes."""
     if shape.value is None:

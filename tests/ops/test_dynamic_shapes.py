@@ -191,6 +191,8 @@ UNKNOWN: dict[str, tuple[Nodes, dict[str, Array]]] = {
     "range from the middle": ([*BATCH, ("Range", "one n one", "y")], {}),
     "relation unknown": ([*BATCH, ("Less", "n two", "c"), ("Where", "c n two", "m"), ("Range", "zero m one", "y")], {}),
     "eye of unknown shape": ([("Reshape", "x flat", "f"), ("EyeLike", "f", "y")], {"flat": np.int64([-1, 20])}),
+    "empty and unknown": ([*BATCH_VECTOR, ("Concat", "batch none", "target", {"axis": 0}),
+                           ("Reshape", "x target", "y", {"allowzero": 1})], {}),
     "places of what is not zero": ([("NonZero", "x", "y")], {}),
     "pads from data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("Pad", "x k", "y")], {}),
     "border from data": ([("Pad", "x pads value", "y")], {"pads": np.int64([0, 1, 0] * 2)}),
@@ -203,3 +205,9 @@ def test_what_is_only_known_at_run_time_is_refused(name: str) -> None:
     nodes = [("ReduceMax", "x", "value", {"keepdims": 0}), *nodes] if name == "border from data" else nodes
     with pytest.raises(EdgeconvError):
         load_onnx(model_with(nodes, ("N", 4, 5), **INTS, **constants))
+
+
+def test_two_dynamic_dimensions_cannot_change_places_in_a_reshape() -> None:
+    order: Nodes = [("Shape", "x", "shape"), ("Gather", "shape turned", "target"), ("Reshape", "x target", "y")]
+    with pytest.raises(EdgeconvError, match="several dimensions"):
+        load_onnx(model_with(order, ("N", "M", 5), turned=np.int64([1, 0, 2])))

@@ -51,6 +51,12 @@ def test_bytes_are_moved(op: Operator, others: list[Array], meaning: Callable[[A
     np.testing.assert_array_equal(found, meaning(x))
 
 
+def test_a_constant_is_reshaped_by_a_copy() -> None:
+    x = integers(2, 6)
+    (found,) = run_int8(Reshape((3, -1)), [(x, Q)], Q, constants=(0,))
+    np.testing.assert_array_equal(found, x.reshape(3, 4))
+
+
 def test_split_gives_every_part() -> None:
     x = integers(3, 6, 5)
     found = run_int8(Split(1, (1, 0, 5)), [(x, Q)], Q)
