@@ -17,9 +17,13 @@ __all__ = ["DepthToSpace", "SpaceToDepth"]
 
 @dataclass(frozen=True)
 class _BlockMove(Operator):
-    """x (N, C, H, W), blocks of `block` by `block` elements."""
+    """x (N, C, H, W), blocks of `block` by `block` elements.
+
+    A block's elements are the outermost part of the channels (ONNX's DCR), or the innermost (CRD).
+    """
 
     block: int
+    innermost: bool = False
 
     quant: ClassVar[QuantRule | None] = MOVE
 
@@ -41,11 +45,8 @@ class _BlockMove(Operator):
         return kernel
 
 
-@dataclass(frozen=True)
 class DepthToSpace(_BlockMove):
-    """Channels become blocks; a block's elements are the outermost part of the channels, or the innermost (CRD)."""
-
-    innermost: bool = False
+    """Channels become blocks."""
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         square = self.block * self.block
@@ -63,7 +64,7 @@ class DepthToSpace(_BlockMove):
 
 
 class SpaceToDepth(_BlockMove):
-    """Blocks become channels; a block's elements are their outermost part."""
+    """Blocks become channels."""
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         known = [dim for dim in x.shape[2:] if isinstance(dim, int)]
@@ -77,18 +78,22 @@ class SpaceToDepth(_BlockMove):
         batch, channels, height, width = x.shape
         block = self.block
         rows = x.reshape(batch, channels, height // block, block, width // block, block)
-        return rows.transpose(0, 3, 5, 1, 2, 4)
+        return rows.transpose(0, 1, 3, 5, 2, 4) if self.innermost else rows.transpose(0, 3, 5, 1, 2, 4)
 
 
 @onnx_rule("DepthToSpace")
 def import_depth_to_space(x: Ref, *, blocksize: int, mode: str = "DCR") -> Expr:
     """Channels into blocks; CRD is PyTorch's PixelShuffle."""
-    if mode not in ("DCR", "CRD"):
-        raise Unsupported(f"its mode {mode!r} is none of DCR, CRD")
-    return DepthToSpace(blocksize, mode == "CRD")(x)
+    return DepthToSpace(blocksize, _is_innermost(mode))(x)
 
 
 @onnx_rule("SpaceToDepth")
-def import_space_to_depth(x: Ref, *, blocksize: int) -> Expr:
-    """Blocks into channels."""
-    return SpaceToDepth(blocksize)(x)
+def import_space_to_depth(x: Ref, *, blocksize: int, mode: str = "DCR") -> Expr:
+    """Blocks into channels; older opsets only know DCR."""
+    return SpaceToDepth(blocksize, _is_innermost(mode))(x)
+
+
+def _is_innermost(mode: str) -> bool:
+    if mode not in ("DCR", "CRD"):
+        raise Unsupported(f"its mode {mode!r} is none of DCR, CRD")
+    return mode == "CRD"

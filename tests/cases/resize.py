@@ -113,6 +113,7 @@ CASES = [
     Case("dcr", "DepthToSpace", (data(2, 12, 3, 4),), {"blocksize": 2}, int8_sqnr=40),
     Case("crd", "DepthToSpace", (data(2, 12, 3, 4),), {"blocksize": 2, "mode": "CRD"}, int8_sqnr=40),
     Case("dynamic_plane", "DepthToSpace", (data(2, 12, 3, 4),), {"blocksize": 2}, dynamic=2, int8_sqnr=40),
+    Case("crd", "SpaceToDepth", (data(2, 3, 4, 6),), {"blocksize": 2, "mode": "CRD"}, opset=28, int8_sqnr=40),
     Case("plain", "SpaceToDepth", (data(2, 3, 4, 6),), {"blocksize": 2}, int8_sqnr=40),
     Case("dynamic_plane", "SpaceToDepth", (data(2, 3, 4, 6),), {"blocksize": 2}, dynamic=3, int8_sqnr=40),
 ]
