@@ -5,7 +5,6 @@ Every renderer draws the same document, so that text, Markdown (and HTML) cannot
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TypeAlias, Union
 
@@ -26,10 +25,6 @@ class Table:
     header: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
     align: str
-
-    def column(self, index: int) -> Sequence[str]:
-        """Header and cells of one column."""
-        return [self.header[index], *(row[index] for row in self.rows)]
 
 
 @dataclass(frozen=True)

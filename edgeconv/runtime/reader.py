@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import mmap
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeAlias
 
 from edgeconv.errors import InvalidModelError, UsageError
@@ -17,7 +19,7 @@ from edgeconv.runtime.decode import decode_metadata, decode_operators, decode_st
 from edgeconv.runtime.layout import ModelSlot
 from edgeconv.runtime.program import Program
 
-__all__ = ["Source", "decode_program", "open_source", "read_program"]
+__all__ = ["Source", "decode_program", "naming", "open_source", "read_program"]
 
 Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str]
 """A path, or the bytes of a file."""
@@ -31,7 +33,19 @@ def read_program(source: Source) -> Program:
     that takes `verify_file`. Raises InvalidModelError for anything but a sound file, UsageError for a path that
     cannot be read.
     """
-    return decode_program(open_container(open_source(source)))
+    with naming(source):
+        return decode_program(open_container(open_source(source)))
+
+
+@contextmanager
+def naming(source: Source) -> Iterator[None]:
+    """Puts the path in front of what is wrong with the file."""
+    try:
+        yield
+    except InvalidModelError as error:
+        if not isinstance(source, (str, os.PathLike)):
+            raise
+        raise InvalidModelError(f"{os.fspath(source)}: {error}") from error
 
 
 def decode_program(container: Container) -> Program:
@@ -58,7 +72,7 @@ def _map(path: str | os.PathLike[str]) -> memoryview:
     try:
         with open(path, "rb") as file:
             if os.fstat(file.fileno()).st_size == 0:
-                raise InvalidModelError(f"{os.fspath(path)} is empty; copy or convert the model again")
+                raise InvalidModelError("the file is empty; copy or convert the model again")
             return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
     except (OSError, ValueError) as error:
         raise UsageError(f"cannot read {os.fspath(path)}: {getattr(error, 'strerror', None) or error}") from error

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from edgeconv.runtime.container import Container, open_container, payload_digest
 from edgeconv.runtime.decode import buffer_users
 from edgeconv.runtime.flat import damaged
-from edgeconv.runtime.reader import Source, decode_program, open_source
+from edgeconv.runtime.reader import Source, decode_program, naming, open_source
 
 __all__ = ["VerifyResult", "verify_file"]
 
@@ -38,9 +38,10 @@ def verify_file(source: Source) -> VerifyResult:
     Raises InvalidModelError that names the first buffer, with a tensor that uses it, whose data is not what was
     written; UsageError for a path that cannot be read.
     """
-    container = open_container(open_source(source))
-    program = decode_program(container)
-    _check_buffers(container)
+    with naming(source):
+        container = open_container(open_source(source))
+        program = decode_program(container)
+        _check_buffers(container)
     return VerifyResult(
         version=container.version,
         producer=program.metadata.get("producer", ""),

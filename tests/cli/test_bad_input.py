@@ -159,8 +159,8 @@ def test_truncated_edge(edgeconv: Command, edge_file: Path, tmp_path: Path) -> N
     whole, cut = edge_file.read_bytes(), tmp_path / "cut.edge"
     for size in [*range(0, 64, 7), *range(64, len(whole), len(whole) // 20), len(whole) - 1]:
         cut.write_bytes(whole[:size])
-        refused(edgeconv("verify", cut), 4)
-        refused(edgeconv("run", cut, "-i", "random:1"), 4)
+        refused(edgeconv("verify", cut), 4, "cut.edge")
+        refused(edgeconv("run", cut, "-i", "random:1"), 4, "cut.edge")
 
 
 def test_flipped_byte(edgeconv: Command, edge_file: Path, tmp_path: Path) -> None:

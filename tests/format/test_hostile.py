@@ -59,5 +59,5 @@ def test_paths(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"cannot read .*: Is a directory"):
         read_program(tmp_path)
     (tmp_path / "empty.edge").write_bytes(b"")
-    with pytest.raises(InvalidModelError, match=r"empty.edge is empty"):
+    with pytest.raises(InvalidModelError, match=r"empty.edge: the file is empty"):
         read_program(tmp_path / "empty.edge")
