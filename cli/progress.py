@@ -26,7 +26,7 @@ def progress_bars(output: Output) -> Iterator[Progress | None]:
     try:
         yield bars.step
     finally:
-        bars.close()
+        bars.end()
 
 
 class _Bars:
@@ -52,6 +52,12 @@ class _Bars:
             return
         self._bar = click.progressbar(length=total, label=label, file=sys.stderr, show_pos=True)
         self._bar.__enter__()
+
+    def end(self) -> None:
+        """Close the last bar, and set what follows apart."""
+        self.close()
+        if self._stage:
+            click.echo(err=True)
 
     def close(self) -> None:
         """End the bar's line."""

@@ -188,7 +188,6 @@ class _Feeds:
 
     def __iter__(self) -> Iterator[dict[str, Array]]:
         if self.digest:
-            self._tell("refining", 0, None)
             yield from map(self._fitted, self._data.batches(self._size))
             return
         running, done = ContentDigest(), 0
@@ -199,8 +198,11 @@ class _Feeds:
         self.samples, self.digest = done, running.hexdigest()
 
     def calibrated(self, done: int) -> None:
-        """Show that statistics cover `done` samples."""
-        self._tell("calibrating", done if self._data.count is None else min(done, self._data.count), self._data.count)
+        """Show that statistics cover `done` samples (padding included); what follows is refining layers."""
+        count = self._data.count
+        self._tell("calibrating", done if count is None else min(done, count), count)
+        if count is not None and done >= count:
+            self._tell("refining", 0, None)
 
     def _tell(self, stage: str, done: int, total: int | None) -> None:
         if self._progress is not None:
