@@ -80,11 +80,11 @@ docs: $(VENV)/.convert ## write the generated parts of README.md and docs/ anew
 cards: $(VENV)/.convert ## measure the sample models and write their cards anew
 	$(BIN)/python sample_models/cards.py
 
-bench: $(VENV)/.test ## measure beside ONNX Runtime on $EDGECONV_ASSETS, and write docs/benchmarks.md anew
+bench: $(VENV)/.bench ## measure beside ONNX Runtime on $EDGECONV_ASSETS, and write docs/benchmarks.md anew
 	@test -d "$(EDGECONV_ASSETS)" || { echo "set EDGECONV_ASSETS to the folder of models"; exit 2; }
-	$(BIN)/python benchmarks/accuracy.py --write
-	$(BIN)/python benchmarks/latency.py --write
-	$(BIN)/python benchmarks/convert.py --write
+	for each in accuracy latency convert; do \
+	  EDGECONV_ASSETS="$(abspath $(EDGECONV_ASSETS))" $(BIN)/python -m benchmarks.$$each --write || exit 1; done
+	$(BIN)/python docs/generate.py
 
 size: ## lines of Python per package
 	@for d in edgeconv $$(find edgeconv cli tests -type d ! -name '__pycache__' ! -path edgeconv | sort); do \
@@ -109,6 +109,10 @@ $(VENV)/.convert: pyproject.toml | $(BIN)/python
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install $(PIP_FLAGS) -e ".[test]"
 	@touch $@ $(VENV)/.convert
+
+$(VENV)/.bench: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install $(PIP_FLAGS) -e ".[bench]"
+	@touch $@ $(VENV)/.test $(VENV)/.convert
 
 $(VENV)/.dev: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install $(PIP_FLAGS) -e ".[dev]"

@@ -1,0 +1,71 @@
+"""ONNX Runtime's side of every comparison: sessions, its quantizer, and what its outputs score."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import logging
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, QuantFormat, QuantType, quantize_static
+from onnxruntime.quantization.shape_inference import quant_pre_process
+
+from benchmarks.assets import Asset
+from edgeconv.core import Array
+
+__all__ = ["METHODS", "outputs", "quantize_onnx", "session", "top1"]
+
+METHODS = {"MinMax": CalibrationMethod.MinMax, "Percentile": CalibrationMethod.Percentile}
+_AT_ONCE = 50
+logging.getLogger().setLevel(logging.ERROR)  # the quantizer's advice to do what was done already
+
+
+def session(model: Path, threads: int = 1) -> Any:
+    """An InferenceSession on the processor."""
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
+    options.log_severity_level = 3
+    return onnxruntime.InferenceSession(str(model), options, providers=["CPUExecutionProvider"])
+
+
+def outputs(run: Any, asset: Asset, samples: Array) -> Array:
+    """The first output for all samples; `run` maps a batch to it. Batches are as large as the model takes."""
+    size = asset.batch or _AT_ONCE
+    parts = [np.asarray(run(samples[start : start + size])) for start in range(0, len(samples), size)]
+    return np.concatenate([part.copy() for part in parts])
+
+
+def quantize_onnx(asset: Asset, method: str, folder: Path, calibration: Array) -> Path:
+    """What `quant_pre_process` and `quantize_static` make of a model: QDQ, weights per channel, uint8 activations."""
+    prepared, target = folder / f"{asset.name}.prepared.onnx", folder / f"{asset.name}.{method}.onnx"
+    with contextlib.redirect_stdout(io.StringIO()):
+        quant_pre_process(str(asset.path), str(prepared))
+        quantize_static(
+            str(prepared),
+            str(target),
+            _Samples(asset, calibration),
+            quant_format=QuantFormat.QDQ,
+            per_channel=True,
+            weight_type=QuantType.QInt8,
+            activation_type=QuantType.QUInt8,
+            calibrate_method=METHODS[method],
+        )
+    return target
+
+
+class _Samples(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
+    """Calibration samples one by one, as ONNX Runtime asks for them."""
+
+    def __init__(self, asset: Asset, samples: Array) -> None:
+        self._feeds = ({asset.input: samples[index : index + 1]} for index in range(len(samples)))
+
+    def get_next(self) -> dict[str, Array] | None:
+        return next(self._feeds, None)
+
+
+def top1(logits: Array, labels: Array) -> float:
+    """Share of samples whose largest output is the label's."""
+    return float(np.mean(logits.reshape(len(labels), -1).argmax(axis=1) == labels))
