@@ -11,19 +11,23 @@ from collections.abc import Callable
 from edgeconv.errors import EdgeconvError, InternalError
 from edgeconv.graph import Graph
 from edgeconv.passes.cancel_transpose import cancel_transpose
+from edgeconv.passes.commute_dense import commute_dense
 from edgeconv.passes.drop_expand import drop_expand
 from edgeconv.passes.fold_affine import fold_affine_after, fold_affine_before
 from edgeconv.passes.fold_constants import fold_constants
 from edgeconv.passes.fold_pad import fold_pad
+from edgeconv.passes.fold_scale import fold_scale
 from edgeconv.passes.fuse_activation import fuse_activation, fuse_hard_sigmoid
 from edgeconv.passes.fuse_affine import fuse_affine
 from edgeconv.passes.fuse_clamp import fuse_clamp
 from edgeconv.passes.fuse_layer_norm import fuse_layer_norm
 from edgeconv.passes.fuse_softmax import fuse_softmax
 from edgeconv.passes.merge_movement import merge_movement
+from edgeconv.passes.merge_views import merge_views
 from edgeconv.passes.propagate_fill import propagate_fill
 from edgeconv.passes.remove_identity import remove_identity
 from edgeconv.passes.share_duplicates import share_duplicates
+from edgeconv.passes.split_dense import split_dense
 
 __all__ = ["SIMPLIFY", "Pass", "simplify"]
 
@@ -36,6 +40,9 @@ SIMPLIFY: tuple[Pass, ...] = (
     propagate_fill,
     drop_expand,
     merge_movement,
+    commute_dense,
+    merge_views,
+    split_dense,
     cancel_transpose,
     fuse_softmax,
     fuse_layer_norm,
@@ -43,6 +50,7 @@ SIMPLIFY: tuple[Pass, ...] = (
     fold_pad,
     fold_affine_after,
     fold_affine_before,
+    fold_scale,
     fuse_affine,
     fuse_hard_sigmoid,
     fuse_clamp,

@@ -15,7 +15,7 @@ from typing import TypeAlias, TypeVar
 from edgeconv.core import Array, TensorType
 from edgeconv.errors import InternalError
 from edgeconv.graph import Emitter, Graph, Node
-from edgeconv.ops.base import Call, Expr, Operator, Output, Ref
+from edgeconv.ops.base import Expr, Operator, Ref
 from edgeconv.ops.identity import Identity
 
 __all__ = ["Rule", "View", "rewrite"]
@@ -77,15 +77,17 @@ class View:
     def _acquire(self, node: Node) -> None:
         self._uses.update(name for name in node.inputs if name)
 
-    def _release(self, node: Node) -> None:
-        """Take back the uses of a node that is gone, and of the nodes that are useless without it."""
+    def _release(self, node: Node) -> list[Node]:
+        """Take back the uses of a node that is gone, and of the nodes that are useless without it: these nodes."""
+        gone = [node]
         for name in node.inputs:
             self._uses[name] -= 1
             source = self._producers.get(name)
             if source is not None and not any(self.is_used(output) for output in source.outputs):
                 for output in source.outputs:
                     self._producers.pop(output, None)
-                self._release(source)
+                gone.extend(self._release(source))
+        return gone
 
     def _rename(self, name: str, target: str) -> None:
         """From now on the uses of `name` read `target`."""
@@ -130,7 +132,7 @@ class _Sweep:
                 exprs[position] = Identity()(expr)
         start = len(self.emitter.nodes)
         old = {name: self.emitter.types.pop(name) for name in node.outputs if name}
-        found = self.emitter.emit(exprs, node.outputs, self._label(node, exprs[0]))
+        found = self.emitter.emit(exprs, node.outputs, node.name)
         self._keep_constant_outputs(node)
         for new in self.emitter.nodes[start:]:
             self.view._add(new)
@@ -138,7 +140,8 @@ class _Sweep:
         for name, ref in found.items():
             if ref.name != name:
                 self._redirect(name, ref.name)
-        self.view._release(node)
+        sources = [self.view.producer(name) for name in node.inputs]
+        self._name(start, [*self.view._release(node), *(source for source in sources if source is not None)])
         self.emitter.types.update((name, known) for name, known in old.items() if name not in self.emitter.types)
         self.changed += 1
         return True
@@ -149,15 +152,13 @@ class _Sweep:
         if lost:
             raise InternalError(f"the replacement of {node.label} does not compute its output {lost[0]!r}")
 
-    def _label(self, node: Node, expr: Expr | None) -> str:
-        """The name of the new nodes: that of the absorbed node which they continue, so that users know it."""
-        call = expr.call if isinstance(expr, Output) else expr
-        if isinstance(call, Call) and type(call.op) is not type(node.op):
-            for name in node.inputs:
-                source = self.view.producer(name, type(call.op))
-                if source is not None and source.name and self.view.only_use(name):
-                    return source.name
-        return node.name
+    def _name(self, start: int, replaced: list[Node]) -> None:
+        """Call new nodes like the replaced ones of their type, by the names that users know."""
+        for position, node in enumerate(self.emitter.nodes[start:], start):
+            known = next((old for old in replaced if type(old.op) is type(node.op) and old.name), None)
+            if known is not None and known.name != node.name:
+                self.emitter.nodes[position] = replace(node, name=known.name)
+                self.view._add(self.emitter.nodes[position])
 
     def _keep_constant_outputs(self, node: Node) -> None:
         """An output of the graph that has become a constant stays the output of a node."""
