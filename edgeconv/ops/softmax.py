@@ -92,17 +92,17 @@ class Softmax(_AlongAxis):
         top, distance = scratch(rows, "int8"), scratch(source.shape, "uint8")
         values, sums = scratch(source.shape, "float64"), scratch(rows, "float64")
         exponentials, total = table.astype(np.float64), plan_sum(values, (axis,), sums)
-        low, high = float(INT8_MIN - zero), float(INT8_MAX - zero)
+        high = float(INT8_MAX - zero)
 
         def kernel() -> None:
             np.maximum.reduce(source, axis=axis, keepdims=True, out=top)
             np.subtract(top.view(np.uint8), source.view(np.uint8), out=distance)  # 0..255, so nothing wraps
             np.take(exponentials, distance, out=values, mode="clip")
             total()
+            np.multiply(sums, scale, out=sums)
             np.divide(values, sums, out=values)
-            np.divide(values, scale, out=values)
             np.rint(values, out=values)
-            np.clip(values, low, high, out=values)
+            np.minimum(values, high, out=values)  # no value is below 0, and 0 is the zero point
             np.add(values, zero, out=out, casting="unsafe")
 
         return kernel

@@ -137,13 +137,15 @@ def _plan_statistics(
     sum_values = plan_sum(values, rows.axes, total)
     first, second = scratch(rows.kept, "float64"), scratch(rows.kept, "float64")
     count, small = float(rows.count), max(epsilon / scale**2, _SMALLEST_VARIANCE)
-    shift = np.asarray(0 if centre else zero_point, dtype)
+    shift = np.asarray(zero_point, dtype)
 
     def kernel() -> None:
-        np.subtract(source, shift, out=values)
+        np.copyto(values, source)
         if centre:
             sum_values()
             np.copyto(first, total)
+        else:
+            np.subtract(values, shift, out=values)
         np.multiply(values, values, out=values)
         sum_values()
         np.multiply(total, count, out=second)
