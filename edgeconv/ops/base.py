@@ -10,7 +10,7 @@ import inspect
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
-from math import inf
+from math import inf, prod
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, Union
 
 import numpy as np
@@ -33,6 +33,9 @@ __all__ = [
     "expr_type",
     "infer_types",
 ]
+
+
+_MOST_ELEMENTS = 2**59
 
 
 class ShapeError(ValueError):
@@ -261,12 +264,22 @@ def infer_types(op: Operator, inputs: Sequence[TensorType | None]) -> tuple[Tens
         found = sum(x is not None for x in inputs)
         raise ShapeError(f"needs {required} to {most} inputs, found {found}")
     try:
-        return op.infer(*inputs)
+        found_types = op.infer(*inputs)
+        for known in found_types:
+            _check_size(known)
+        return found_types
     except ShapeError:
         raise
     except (ValueError, TypeError, IndexError, KeyError, ArithmeticError) as error:
         shown = ", ".join(str(x) for x in inputs)
         raise ShapeError(f"inputs ({shown}) do not fit the attributes of {op}: {error}") from error
+
+
+def _check_size(known: TensorType) -> None:
+    """ShapeError for a dimension below 0, or more elements than NumPy counts (empty dimensions taken as 1)."""
+    dims = [dim for dim in known.shape if isinstance(dim, int)]
+    if min(dims, default=0) < 0 or prod(max(dim, 1) for dim in dims) > _MOST_ELEMENTS:
+        raise ShapeError(f"its output {known} cannot exist")
 
 
 @cache

@@ -24,7 +24,7 @@ __all__ = ["Binary", "ClampedBinary", "ScaledBinary", "centred", "check_kind"]
 
 def check_kind(x: TensorType, kinds: str) -> None:
     """ShapeError unless the dtype of `x` is of one of NumPy's `kinds` (f float, i and u integer, b bool)."""
-    if np.dtype(x.dtype).kind not in kinds:
+    if np.dtype(x.dtype).kind not in kinds or (x.q is not None and "f" not in kinds):
         raise ShapeError(f"{x} has a dtype that it cannot compute with")
 
 
@@ -41,6 +41,7 @@ class Binary(Operator):
         if a.dtype != b.dtype:
             raise ShapeError(f"inputs {a} and {b} must have the same dtype")
         check_kind(a, self.kinds)
+        check_kind(b, self.kinds)
         return (TensorType("bool" if self.predicate else a.dtype, broadcast_shapes(a.shape, b.shape)),)
 
     def run(self, a: Array, b: Array) -> Array:

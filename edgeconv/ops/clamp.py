@@ -49,7 +49,8 @@ def _bounds_for(dtype: np.dtype, low: float, high: float) -> tuple[Array, Array]
     if dtype.kind == "f":
         return np.asarray(low, dtype), np.asarray(high, dtype)
     limits = np.iinfo(dtype)
-    return np.asarray(max(low, limits.min), dtype), np.asarray(min(high, limits.max), dtype)
+    inside = [min(max(bound, limits.min), limits.max) for bound in (low, high)]
+    return np.asarray(inside[0], dtype), np.asarray(inside[1], dtype)
 
 
 @onnx_rule("Relu")

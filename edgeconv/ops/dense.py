@@ -46,11 +46,12 @@ class Dense(Operator):
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, weight, bias, y = inputs[0], inputs[1], inputs.get(2), outputs[0]
-        if not weight.is_constant or not (bias is None or bias.is_constant) or y.type.dtype not in ("float32", "int8"):
-            return super().plan(inputs, outputs, scratch)
-        return (
-            _plan_int8(self, x, weight, bias, y, scratch) if x.q is not None else _plan_float(self, x, weight, bias, y)
-        )
+        is_constant = weight.is_constant and (bias is None or bias.is_constant)
+        if is_constant and x.q is not None:
+            return _plan_int8(self, x, weight, bias, y, scratch)
+        if is_constant and y.type.dtype == "float32":
+            return _plan_float(self, x, weight, bias, y)
+        return super().plan(inputs, outputs, scratch)
 
     def columns(self, x: Array, weight: Array) -> Array:
         return _rows(x).T[None]

@@ -98,6 +98,8 @@ class Tile(Operator):
 
 def dims_of(shape: TensorType) -> Shape:
     """The dimensions that a tensor holds; ShapeError where they are computed from data at run time."""
+    if shape.dtype not in ("int32", "int64"):
+        raise ShapeError(f"a shape is a vector of integers, found {shape}")
     if shape.value is None or shape.rank != 1:
         raise ShapeError(f"the shape {shape} is computed from data at run time; edgeconv plans memory beforehand")
     dims = [dim if isinstance(dim, SymbolicDim) else int(dim) for dim in shape.value.tolist()]

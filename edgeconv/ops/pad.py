@@ -30,7 +30,7 @@ class Pad(Operator):
     quant: ClassVar[QuantRule | None] = MOVE
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
-        if len(self.pads) != 2 * x.rank or self.mode not in _MODES:
+        if not x.rank or len(self.pads) != 2 * x.rank or self.mode not in _MODES:
             raise ShapeError(f"pads {self.pads} and mode {self.mode!r} do not fit {x}; modes are {', '.join(_MODES)}")
         if self.mode == "constant":
             check_value(self.value, x)
@@ -114,7 +114,7 @@ def _border_copies(y: Array, axis: int, border: tuple[int, int], mode: str) -> l
     planes = np.moveaxis(y, axis, 0)
     origins = begin + np.pad(np.arange(size), border, mode)  # type: ignore[call-overload]
     outside = [*range(begin), *range(begin + size, y.shape[axis])]
-    return [(planes[index], planes[origins[index]]) for index in outside]
+    return [(planes[place : place + 1], planes[origins[place] : origins[place] + 1]) for place in outside]
 
 
 def _pad(x: Ref, pads: Sequence[int], axes: Sequence[int] | None, mode: str, value: float) -> Expr:

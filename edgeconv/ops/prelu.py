@@ -57,7 +57,7 @@ def _plan_int8(x: Operand, slope: Array, y: Operand, scratch: Scratch) -> Kernel
     source, zero_point = x.array, np.float32(zero_x)
     positive, negative = scratch(source.shape), scratch(source.shape)
     q = required(y.q)
-    requantize = requantize_into(negative, multiplier([scale_x], scalar(q)[0]), q, y.array)
+    requantize = requantize_into(negative, multiplier(np.array(scale_x), scalar(q)[0]), q, y.array)
 
     def kernel() -> None:
         np.subtract(source, zero_point, out=positive)

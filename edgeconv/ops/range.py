@@ -81,10 +81,10 @@ class OneHot(Operator):
 
     def run(self, indices: Array, values: Array) -> Array:
         places = np.where(indices < 0, indices + self.depth, indices)
-        steps = np.arange(self.depth).reshape(-1, *(1,) * (indices.ndim - self.axis))
-        is_hot: Array = np.expand_dims(places, self.axis) == steps
-        result: Array = np.where(is_hot, values[1], values[0])
-        return result
+        inside = (places >= 0) & (places < self.depth) & (places == np.floor(places))
+        y = np.full((*indices.shape, self.depth), values[0])
+        y[inside, places[inside].astype(np.int64)] = values[1]
+        return np.moveaxis(y, -1, self.axis)
 
 
 @onnx_rule("Range", since=11)

@@ -42,8 +42,7 @@ class Reshape(Operator):
         return (x.with_shape(tuple(dims)),)
 
     def run(self, x: Array) -> Array:
-        dims = [x.shape[axis] if dim == 0 and not self.allow_zero else dim for axis, dim in enumerate(self.shape)]
-        return x.reshape(dims)
+        return x.reshape(self.infer(TensorType(x.dtype.name, x.shape))[0].ints)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0].array, outputs[0].array

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import EllipsisType
 from typing import ClassVar
 
 import numpy as np
@@ -42,7 +43,7 @@ class Slice(Operator):
         return (x.with_shape(tuple(shape)),)
 
     def run(self, x: Array) -> Array:
-        index = [slice(None)] * x.ndim
+        index: list[slice | EllipsisType] = [*[slice(None)] * x.ndim, ...]
         for start, end, axis, step in zip(self.starts, self.ends, self.axes, self.steps, strict=True):
             index[axis] = slice(start, end, step)
         return x[tuple(index)]

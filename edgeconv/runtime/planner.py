@@ -67,7 +67,9 @@ def _values(step: Step, inputs: Sequence[TensorType | None], found: Sequence[Ten
     with np.errstate(all="ignore"):
         result = step.op.run(*(None if known is None else known.value for known in inputs))
     values = result if isinstance(result, tuple) else (result,)
-    return [np.ascontiguousarray(value, known.dtype) for value, known in zip(values, found, strict=True)]
+    return [
+        np.ascontiguousarray(value, known.dtype).reshape(known.ints) for value, known in zip(values, found, strict=True)
+    ]
 
 
 def build_plan(program: Program, shapes: Mapping[int, tuple[int, ...]], limit: int) -> Plan:
@@ -98,7 +100,7 @@ def _plan_step(step: Step, types: Sequence[TensorType], arrays: Mapping[int, Arr
     outputs = [Operand(types[index], arrays[index]) for index in step.outputs if index != ABSENT]
     try:
         return step.op.plan(Inputs(inputs), outputs, pool.for_step())
-    except (ShapeError, ValueError, TypeError, IndexError) as error:
+    except (ShapeError, ValueError, TypeError, IndexError, ArithmeticError) as error:
         raise EdgeconvError(f"{type(step.op).__name__} {step.name!r} cannot be planned: {error}") from error
 
 

@@ -10,12 +10,16 @@ import pytest
 from edgeconv.core import Array, TensorType, type_of
 from edgeconv.ops.add import Add, Sub
 from edgeconv.ops.base import Inputs, Operator, infer_types
+from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.einsum import Einsum
+from edgeconv.ops.elementwise import Neg
 from edgeconv.ops.matmul import MatMul
 from edgeconv.ops.mul import Div, Mul
 from edgeconv.ops.pad import Pad
+from edgeconv.ops.range import OneHot
 from edgeconv.ops.shape import Shape, Size
+from edgeconv.ops.transpose import Transpose
 from edgeconv.runtime import Interpreter
 from edgeconv.runtime.program import Program, Step, Tensor
 from tests.harness import data
@@ -58,6 +62,28 @@ def test_costs_in_multiplications() -> None:
 def test_shapes_of_arrays() -> None:
     assert Shape(-2).run(A).tolist() == [3, 4]
     assert Size().run(A) == 24
+
+
+def test_one_hot_of_nothing_in_many_classes() -> None:
+    assert OneHot(2**40, 0).run(np.zeros(0, np.int64), np.float32([0, 1])).shape == (2**40, 0)
+
+
+def test_bounds_of_integers_beyond_what_they_hold() -> None:
+    x = np.uint8([0, 7, 200])
+    for bounds, want in (({"high": -1.5}, [0, 0, 0]), ({"low": 300.0}, [255] * 3), ({"low": 1.0}, [1, 7, 200])):
+        assert run(Clamp(**bounds), [x]).tolist() == want
+
+
+@pytest.mark.parametrize("op", [Add(), Neg(), Transpose(()), Einsum("->")], ids=str)
+def test_a_constant_scalar_stays_one(op: Operator) -> None:
+    count = 2 if isinstance(op, Add) else 1
+    assert run(op, [np.float32(2).reshape(())] * count, constants=range(count)).shape == ()
+
+
+def test_a_linear_layer_in_integers_that_stand_for_themselves() -> None:
+    x, weight = np.int8([[1, 2]]), np.int8([[3], [4]])
+    assert run(Dense(), [x, weight], constants=(1,)).tolist() == [[11]]
+    assert run(Dense(high=5.0), [x, weight], constants=(1,)).tolist() == [[5]]
 
 
 def test_an_ellipsis_broadcasts() -> None:

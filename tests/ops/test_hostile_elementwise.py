@@ -20,7 +20,7 @@ from edgeconv.ops.elementwise import Abs, Exp
 from edgeconv.ops.erf import Gelu
 from edgeconv.ops.expand import Expand, Fill, Tile
 from edgeconv.ops.gather import Gather, GatherElements, GatherND
-from edgeconv.ops.logic import And, BitShift, BitwiseNot, IsInf, Not
+from edgeconv.ops.logic import And, BitShift, BitwiseAnd, BitwiseNot, IsInf, Not
 from edgeconv.ops.matmul import MatMul
 from edgeconv.ops.mul import Mul
 from edgeconv.ops.pad import Pad
@@ -138,6 +138,13 @@ REFUSED: list[tuple[Operator, list[TensorType]]] = [
     (Expand(), [X, known(5, 1)]),
     (Expand(), [X, known(-1)]),
     (Expand(), [X, type_of(np.int64(3))]),
+    (Expand(), [X, type_of(np.bool_([1]))]),
+    (BitwiseAnd(), [shaped(2, dtype="int8"), TensorType("int8", (2,), QParams.per_tensor(0.1, 0))]),
+    (Fill(1.0), [known(0, 2**40, 2**40)]),
+    (Reshape((0, 2**40, -1, 2**40), True), [shaped(0)]),
+    (Not(), [TensorType("int8", (2,), QParams.per_tensor(0.1, 0))]),
+    (BitwiseNot(), [TensorType("int8", (2,), QParams.per_tensor(0.1, 0))]),
+    (Pad(()), [shaped()]),
     (Fill(1.0, "float8"), [known(2)]),
     (Fill(nan, "int64"), [known(2)]),
     (Fill(-1.0, "uint8"), [known(2)]),
@@ -152,6 +159,7 @@ REFUSED: list[tuple[Operator, list[TensorType]]] = [
     (Range(), [type_of(np.bool_(0)), type_of(np.bool_(1)), type_of(np.bool_(1))]),
     (Trilu(), [shaped(3)]),
     (Trilu(k=2**40), [X]),
+    (OneHot(2**60, 0), [INTS, shaped(2)]),
     (OneHot(-1, 0), [INTS, shaped(2)]),
     (OneHot(3, 4), [INTS, shaped(2)]),
     (OneHot(3, 0), [INTS, shaped(3)]),

@@ -51,6 +51,21 @@ def test_bytes_are_moved(op: Operator, others: list[Array], meaning: Callable[[A
     np.testing.assert_array_equal(found, meaning(x))
 
 
+@pytest.mark.parametrize("mode", ["reflect", "edge", "wrap"])
+def test_a_vector_gets_a_border(mode: str) -> None:
+    x = integers(5)
+    (found,) = run_int8(Pad((3, 7), mode), [(x, Q)], Q)
+    np.testing.assert_array_equal(found, np.pad(x, (3, 7), mode))  # type: ignore[call-overload]
+
+
+def test_a_scalar_is_moved_as_well() -> None:
+    x = integers(1).reshape(())
+    for op in (Slice((), (), (), ()), Tile(()), Reshape(()), Transpose(())):
+        (found,) = run_int8(op, [(x, Q)], Q)
+        assert found.shape == ()
+        assert found == x
+
+
 def test_a_constant_is_reshaped_by_a_copy() -> None:
     x = integers(2, 6)
     (found,) = run_int8(Reshape((3, -1)), [(x, Q)], Q, constants=(0,))
