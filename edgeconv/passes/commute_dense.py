@@ -1,7 +1,7 @@
 """Movements of rows across Dense, which treats every row alike, to where they meet other movements.
 
  1. Reshape or Transpose of rows (Dense(movement(x)))   -> Dense(movement(movement(x)))
- 2. Dense(Transpose(x)), only movements read it         -> Transpose(Dense(x)), the Transpose of rows alone
+ 2. Dense(Transpose(x)), read by several movements      -> Transpose(Dense(x)), the Transpose of rows alone
 
 Rows are all dimensions but the last. Then `merge_views` has one chain in place of two.
 """
@@ -16,11 +16,13 @@ from edgeconv.ops.dense import Dense
 from edgeconv.ops.onnx_rules import Unsupported
 from edgeconv.ops.reshape import Reshape, reshape_to
 from edgeconv.ops.slice import Slice
-from edgeconv.ops.split import Split
 from edgeconv.ops.transpose import Transpose
 from edgeconv.passes.rewrite import View, rewrite
 
 __all__ = ["commute_dense"]
+
+_PLAIN = 3
+"""Inputs of a Dense that adds nothing of its output's shape."""
 
 
 def commute_dense(graph: Graph) -> int:
@@ -30,7 +32,7 @@ def commute_dense(graph: Graph) -> int:
 
 def _rule(node: Node, view: View, readers: dict[str, list[Node]]) -> Expr | None:
     if isinstance(node.op, Dense):
-        return _behind(node, view, readers)
+        return _behind(node, view, readers) if len(node.inputs) <= _PLAIN else None
     if isinstance(node.op, (Reshape, Transpose)) and view.only_use(node.inputs[0]):
         return _ahead(node, view)
     return None
@@ -39,20 +41,25 @@ def _rule(node: Node, view: View, readers: dict[str, list[Node]]) -> Expr | None
 def _ahead(node: Node, view: View) -> Expr | None:
     """Case 1."""
     dense = view.producer(node.inputs[0], Dense)
-    before = None if dense is None else view.producer(dense.inputs[0])
-    if dense is None or before is None or not isinstance(before.op, (Reshape, Transpose)):
+    if dense is None or len(dense.inputs) > _PLAIN or not view.only_use(dense.inputs[0]):
         return None
-    if not view.only_use(dense.inputs[0]):
+    before = view.producer(dense.inputs[0])
+    if before is None or not isinstance(before.op, (Reshape, Transpose)):
         return None
-    x, *rest = view.refs(dense)
-    shape, target = view.type_of(dense.inputs[0]).shape, view.type_of(node.outputs[0]).shape
-    width = view.type_of(dense.outputs[0]).shape[-1]
-    if x is None or not target or target[-1] != width:
-        return None
+    moved = _without_columns(node, dense, view)
+    return None if moved is None else dense.op(moved, *view.refs(dense)[1:])
+
+
+def _without_columns(node: Node, dense: Node, view: View) -> Expr | None:
+    """What `node` does to the rows of a Dense, done to the rows of its input instead."""
+    x = view.ref(dense.inputs[0])
+    target = view.type_of(node.outputs[0]).shape
     if isinstance(node.op, Transpose):
-        return dense.op(node.op(x), *rest) if node.op.perm[-1] == len(target) - 1 else None
+        return node.op(x) if node.op.perm[-1] == len(target) - 1 else None
+    if not target or target[-1] != view.type_of(dense.outputs[0]).shape[-1]:
+        return None
     try:
-        return dense.op(reshape_to(x, shape, (*target[:-1], shape[-1])), *rest)
+        return reshape_to(x, x.type.shape, (*target[:-1], x.type.shape[-1]))
     except (Unsupported, ShapeError) as error:
         view.decline(node, str(error))
         return None
@@ -62,11 +69,11 @@ def _behind(node: Node, view: View, readers: dict[str, list[Node]]) -> Expr | No
     """Case 2."""
     before = view.producer(node.inputs[0], Transpose)
     used = readers.get(node.outputs[0], [])
-    if before is None or not view.only_use(node.inputs[0]) or view.is_output(node.outputs[0]) or len(used) == 0:
+    if before is None or not view.only_use(node.inputs[0]) or view.is_output(node.outputs[0]) or len(used) < 2:
         return None
     assert isinstance(before.op, Transpose)
     perm = before.op.perm
-    moves_on = all(isinstance(reader.op, (Reshape, Slice, Split, Transpose)) for reader in used)
+    moves_on = all(isinstance(reader.op, (Reshape, Slice, Transpose)) for reader in used)
     if not moves_on or perm[-1] != len(perm) - 1:
         return None
     _, *rest = view.refs(node)
