@@ -68,7 +68,7 @@ class Asset:
 
 def assets_folder() -> Path:
     """The folder that EDGECONV_ASSETS names; SystemExit where it is not there."""
-    folder = Path(os.environ.get("EDGECONV_ASSETS", ""))
+    folder = Path(os.environ.get("EDGECONV_ASSETS", "")).resolve()
     if not os.environ.get("EDGECONV_ASSETS") or not folder.is_dir():
         raise SystemExit("set EDGECONV_ASSETS to the folder of models")
     return folder

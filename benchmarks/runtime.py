@@ -40,8 +40,10 @@ def outputs(run: Any, asset: Asset, samples: Array) -> Array:
 
 def quantize_onnx(asset: Asset, method: str, folder: Path, calibration: Array) -> Path:
     """What `quant_pre_process` and `quantize_static` make of a model: QDQ, weights per channel, uint8 activations."""
+    folder = folder.resolve()
     prepared, target = folder / f"{asset.name}.prepared.onnx", folder / f"{asset.name}.{method}.onnx"
-    with contextlib.redirect_stdout(io.StringIO()):
+    # It leaves files of its own where it runs, if it fails.
+    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
         quant_pre_process(str(asset.path), str(prepared))
         quantize_static(
             str(prepared),
