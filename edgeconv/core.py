@@ -159,7 +159,8 @@ def quantize(x: Array, q: QParams, dtype: str = "int8") -> Array:
     limits = np.iinfo(dtype)
     with np.errstate(over="ignore"):  # infinity saturates like any other large value
         values = np.rint(np.asarray(x, np.float32) / scale) + zero_point
-    return np.clip(values, limits.min, limits.max).astype(dtype)
+    rounded: Array = np.clip(values, limits.min, limits.max).astype(dtype)
+    return rounded
 
 
 def dequantize(x: Array, q: QParams) -> Array:

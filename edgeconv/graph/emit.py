@@ -137,7 +137,7 @@ def _settle(value: Array, known: TensorType) -> Array | None:
     """The value in its declared dtype; an array of dimensions stays one while a symbol is left in it."""
     if value.dtype == object and any(isinstance(item, SymbolicDim) for item in value.reshape(-1)):
         return value if value.shape == known.shape else None
-    return np.ascontiguousarray(value, known.dtype).reshape(known.shape) if known.is_static else None
+    return np.ascontiguousarray(value, known.dtype).reshape(known.ints) if known.is_static else None
 
 
 def evaluate_expr(expr: Expr) -> Array | None:

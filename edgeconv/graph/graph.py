@@ -40,8 +40,8 @@ class Node:
 class Graph:
     """Nodes in execution order, the type of every value, and the names of inputs and outputs.
 
-    `metadata` is kept in the file: provenance, options. `log` says what each pass did: (pass, nodes changed, nodes fewer).
-    `float_reasons` says, of a quantized graph, why a node stayed in float: first output -> reason.
+    `metadata` is kept in the file: provenance, options. `log` says what each pass did: (pass, nodes changed, nodes
+    fewer). `float_reasons` says, of a quantized graph, why a node stayed in float: first output -> reason.
     """
 
     nodes: list[Node]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from functools import partial
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias, Union
@@ -65,7 +66,7 @@ def prepare(parsed: Parsed, input_shapes: InputShapes | None = None) -> GraphBui
             value.name, dtype_name(value.type.tensor_type.elem_type, f"input {value.name!r}"), shapes[value.name]
         )
     for tensor in graph.initializer:
-        builder.add_lazy_constant(tensor.name, lambda tensor=tensor: tensor_value(tensor, folder))
+        builder.add_lazy_constant(tensor.name, partial(tensor_value, tensor, folder))
     if graph.sparse_initializer:
         raise UnsupportedModelError("sparse initializers are not supported; export the model with dense weights")
     return builder

@@ -1,13 +1,14 @@
 """Conv: convolution over any number of dimensions. x (N,C,*S), weight (O,C/groups,*K), bias (O,).
 
-One kernel serves all: grouped im2col and one (batched) product per sample. `low` and `high` clamp the result.
+One kernel serves all, grouped im2col and one (batched) product per sample. A residual of the output's shape may be
+added; `low` and `high` clamp the result.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf, isinf, prod
+from math import inf, prod
 from typing import ClassVar
 
 import numpy as np
@@ -15,10 +16,10 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.im2col import Columns
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, scalar, weight_bound
+from edgeconv.ops.conv_kernels import ConvLayer
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
-from edgeconv.ops.windows import Geometry, Window, resolve_auto_pad
+from edgeconv.ops.residual import check_residual
+from edgeconv.ops.windows import Window, resolve_auto_pad
 
 __all__ = ["Conv"]
 
@@ -34,9 +35,16 @@ class Conv(Operator):
     low: float = -inf
     high: float = inf
 
-    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,), weight=1, weight_axis=0, bias=2)
+    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 3), weight=1, weight_axis=0, bias=2)
+    residual: ClassVar[int | None] = 3
 
-    def infer(self, x: TensorType, weight: TensorType, bias: TensorType | None = None) -> tuple[TensorType, ...]:
+    def infer(
+        self,
+        x: TensorType,
+        weight: TensorType,
+        bias: TensorType | None = None,
+        residual: TensorType | None = None,
+    ) -> tuple[TensorType, ...]:
         if x.rank < 3 or weight.rank != x.rank:
             raise ShapeError(f"input {x} and weight {weight} must have the same rank, 3 or more")
         outputs = weight.shape[0]
@@ -44,13 +52,15 @@ class Conv(Operator):
             raise ShapeError(f"input {x} does not fit weight {weight} in {self.groups} groups")
         if bias is not None and bias.shape != (outputs,):
             raise ShapeError(f"bias {bias} must have one element for each of {outputs} outputs")
-        return (x.with_shape((x.shape[0], outputs, *self.window(weight).output_dims(x.shape[2:]))),)
+        y = x.with_shape((x.shape[0], outputs, *self.window(weight).output_dims(x.shape[2:])))
+        check_residual(residual, y)
+        return (y,)
 
     def window(self, weight: TensorType) -> Window:
         """The sliding window for this weight."""
         return Window(weight.ints[2:], self.strides, self.dilations, self.pads)
 
-    def run(self, x: Array, w: Array, b: Array | None = None) -> Array:
+    def run(self, x: Array, w: Array, b: Array | None = None, residual: Array | None = None) -> Array:
         out = self.infer(TensorType("float32", x.shape), TensorType("float32", w.shape))[0].ints
         y = np.zeros(out, np.result_type(x, w))
         rank = x.ndim - 2
@@ -68,15 +78,15 @@ class Conv(Operator):
                 y[:, rows] += np.einsum("nc...,oc->no...", seen, w[(rows, slice(None), *tap)])
         if b is not None:
             y += b.reshape(-1, *(1,) * rank)
-        return np.clip(y, self.low, self.high)
+        return np.clip(y if residual is None else y + residual, self.low, self.high)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, weight, bias = inputs[0], inputs[1], inputs.get(2)
         if not (weight.is_constant and (bias is None or bias.is_constant)):
             return super().plan(inputs, outputs, scratch)
         geometry = self.window(weight.type).geometry(x.type.ints[1:], outputs[0].type.ints[2:])
-        prepare = _plan_float if x.q is None else _plan_int8
-        return prepare(self, geometry, x, weight, None if bias is None else bias.array, outputs[0], scratch)
+        layer = ConvLayer(geometry, self.groups, self.low, self.high, x, weight, bias, inputs.get(3), outputs[0])
+        return layer.plan_float(scratch) if x.q is None else layer.plan_int8(scratch)
 
     def columns(self, x: Array, weight: Array) -> Array:
         window = self.window(TensorType("float32", weight.shape))
@@ -97,70 +107,6 @@ class Conv(Operator):
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return outputs[0].size * prod(inputs[1].ints[1:])
-
-
-def _plan_float(
-    conv: Conv, geometry: Geometry, x: Operand, weight: Operand, bias: Array | None, y: Operand, scratch: Scratch
-) -> Kernel:
-    rows = weight.array.shape[0]
-    matrix = weight.array.reshape(conv.groups, rows // conv.groups, -1)
-    fill = None if bias is None else bias.astype(np.float32)
-    columns = Columns(geometry, conv.groups, 0.0, x.array.dtype.name, "float32", fill is not None, scratch)
-    if columns.has_ones and fill is not None:
-        matrix = np.concatenate([matrix, fill.reshape(conv.groups, -1, 1)], axis=2)
-        fill = None
-    matrix = np.ascontiguousarray(matrix)
-    acc = scratch((rows, geometry.columns))
-    product = acc.reshape(conv.groups, -1, geometry.columns)[:, :, : geometry.run]
-    result = geometry.outputs_of(acc)
-    low, high = np.float32(conv.low), np.float32(conv.high)
-    column_bias = None if fill is None else fill[:, None]
-    clamps = not (isinf(conv.low) and isinf(conv.high))
-    steps = [(columns.loader(x.array[n]), y.array[n]) for n in range(x.array.shape[0])]
-
-    def kernel() -> None:
-        for load, out in steps:
-            np.matmul(matrix, load(), out=product)
-            if column_bias is not None:
-                np.add(acc, column_bias, out=acc)
-            if clamps:
-                np.clip(result, low, high, out=out)
-            else:
-                np.copyto(out, result)
-
-    return kernel
-
-
-def _plan_int8(
-    conv: Conv, geometry: Geometry, x: Operand, weight: Operand, bias: Array | None, y: Operand, scratch: Scratch
-) -> Kernel:
-    assert x.q is not None and weight.q is not None and y.q is not None
-    rows = weight.array.shape[0]
-    scale_x, zero_x = scalar(x.q)
-    scale_y, _ = scalar(y.q)
-    matrix = weight.array.reshape(rows, -1).astype(np.int64)
-    fill = -zero_x * matrix.sum(axis=1) + (0 if bias is None else bias.astype(np.int64))
-    dtype = exact_dtype(weight_bound(matrix, fill))
-    columns = Columns(geometry, conv.groups, zero_x, "int8", dtype, True, scratch)
-    grouped = np.concatenate([matrix, fill[:, None]], axis=1).reshape(conv.groups, rows // conv.groups, -1)
-    grouped = grouped.astype(dtype)
-    scales_w = np.broadcast_to(np.array(weight.q.scale, np.float64), (rows,))
-    factor = multiplier(scales_w * scale_x, scale_y)
-    acc = scratch((rows, geometry.columns), dtype)
-    product = acc.reshape(conv.groups, -1, geometry.columns)[:, :, : geometry.run]
-    result = geometry.outputs_of(acc)
-    broadcast = factor.reshape(-1, *(1,) * (result.ndim - 1))
-    steps = [
-        (columns.loader(x.array[n]), requantize_into(result, broadcast, y.q, y.array[n], conv.low, conv.high))
-        for n in range(x.array.shape[0])
-    ]
-
-    def kernel() -> None:
-        for load, requantize in steps:
-            np.matmul(grouped, load(), out=product)
-            requantize()
-
-    return kernel
 
 
 @onnx_rule("Conv")

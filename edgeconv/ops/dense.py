@@ -15,6 +15,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, weight_bound
+from edgeconv.ops.residual import check_residual, plan_residual
 
 __all__ = ["Dense"]
 
@@ -26,31 +27,41 @@ class Dense(Operator):
     low: float = -inf
     high: float = inf
 
-    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,), weight=1, weight_axis=1, bias=2)
+    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 3), weight=1, weight_axis=1, bias=2)
+    residual: ClassVar[int | None] = 3
 
     channel_axis: ClassVar[int] = -1
 
-    def infer(self, x: TensorType, weight: TensorType, bias: TensorType | None = None) -> tuple[TensorType, ...]:
+    def infer(
+        self,
+        x: TensorType,
+        weight: TensorType,
+        bias: TensorType | None = None,
+        residual: TensorType | None = None,
+    ) -> tuple[TensorType, ...]:
         if not self.low <= self.high:
             raise ShapeError(f"bounds {self.low} and {self.high} leave nothing between them")
         if x.rank < 1 or weight.rank != 2 or x.shape[-1] != weight.shape[0]:
             raise ShapeError(f"input {x} does not fit weight {weight}: the last dimension must be the weight's first")
         if bias is not None and bias.shape != weight.shape[1:]:
             raise ShapeError(f"bias {bias} must have shape [{weight.shape[1]}]")
-        return (x.with_shape((*x.shape[:-1], weight.shape[1])),)
+        y = x.with_shape((*x.shape[:-1], weight.shape[1]))
+        check_residual(residual, y)
+        return (y,)
 
-    def run(self, x: Array, weight: Array, bias: Array | None = None) -> Array:
-        product: Array = np.matmul(x, weight)
-        y = product if bias is None else product + bias
+    def run(self, x: Array, weight: Array, bias: Array | None = None, residual: Array | None = None) -> Array:
+        y: Array = np.matmul(x, weight)
+        for more in (bias, residual):
+            y = y if more is None else y + more
         return y if isinf(self.low) and isinf(self.high) else np.clip(y, self.low, self.high)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, weight, bias, y = inputs[0], inputs[1], inputs.get(2), outputs[0]
         is_constant = weight.is_constant and (bias is None or bias.is_constant)
         if is_constant and x.q is not None:
-            return _plan_int8(self, x, weight, bias, y, scratch)
+            return _plan_int8(self, inputs, y, scratch)
         if is_constant and y.type.dtype == "float32":
-            return _plan_float(self, x, weight, bias, y)
+            return _plan_float(self, inputs, y)
         return super().plan(inputs, outputs, scratch)
 
     def columns(self, x: Array, weight: Array) -> Array:
@@ -66,23 +77,26 @@ class Dense(Operator):
         return inputs[0].size * inputs[1].ints[1]
 
 
-def _plan_float(dense: Dense, x: Operand, weight: Operand, bias: Operand | None, y: Operand) -> Kernel:
-    matrix, out = np.ascontiguousarray(weight.array), _rows(y.array)
-    rows = _rows(x.array)
-    add = None if bias is None else bias.array
+def _plan_float(dense: Dense, inputs: Inputs[Operand], y: Operand) -> Kernel:
+    rows, matrix, out = _rows(inputs[0].array), np.ascontiguousarray(inputs[1].array), _rows(y.array)
+    bias, residual = inputs.get(2), inputs.get(3)
+    added = [] if bias is None else [bias.array]
+    if residual is not None:
+        added.append(_rows(residual.array))
     low, high, clamps = np.float32(dense.low), np.float32(dense.high), not (isinf(dense.low) and isinf(dense.high))
 
     def kernel() -> None:
         np.matmul(rows, matrix, out=out)
-        if add is not None:
-            np.add(out, add, out=out)
+        for more in added:
+            np.add(out, more, out=out)
         if clamps:
             np.clip(out, low, high, out=out)
 
     return kernel
 
 
-def _plan_int8(dense: Dense, x: Operand, weight: Operand, bias: Operand | None, y: Operand, scratch: Scratch) -> Kernel:
+def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scratch) -> Kernel:
+    x, weight, bias, residual = inputs[0], inputs[1], inputs.get(2), inputs.get(3)
     scale_x, zero_x = scalar(x.q)
     q_weight, q = required(weight.q), required(y.q)
     matrix = weight.array.astype(np.int64)
@@ -93,7 +107,10 @@ def _plan_int8(dense: Dense, x: Operand, weight: Operand, bias: Operand | None, 
     source, out = _rows(x.array), _rows(y.array)
     rows, acc = scratch(source.shape, dtype), scratch(out.shape, dtype)
     offset = fill.astype(dtype)
-    requantize = requantize_into(acc, factor, q, out, dense.low, dense.high)
+    add = None
+    if residual is not None:
+        add = plan_residual(_rows(residual.array), residual.q, q, scratch(out.shape))
+    requantize = requantize_into(acc, factor, q, out, dense.low, dense.high, add=add)
 
     def kernel() -> None:
         np.copyto(rows, source)

@@ -7,7 +7,7 @@ Requantization: saturate(rint(float32(acc) * float32(s_in / s_out)) + zero_point
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import ceil, floor, inf, isinf
 
 import numpy as np
@@ -81,24 +81,35 @@ def _bound(value: float, scale: float, zero_point: int) -> int:
 
 
 def requantize_into(
-    acc: Array, factor: Array, q: QParams, out: Array, low: float = -inf, high: float = inf, source: Array | None = None
+    acc: Array,
+    factor: Array,
+    q: QParams,
+    out: Array,
+    low: float = -inf,
+    high: float = inf,
+    *,
+    work: Array | None = None,
+    add: Callable[[Array], Kernel] | None = None,
 ) -> Kernel:
-    """A kernel: out = saturate(rint(source * factor) + zero_point), clamped to [low, high]; `acc` is overwritten.
+    """A kernel: out = saturate(rint(acc * factor [+ more]) + zero_point), clamped to [low, high]; `acc` is overwritten.
 
-    `factor` is float32 and broadcasts against `acc`; `source` (default `acc`) has the shape and dtype of `acc`, or is
-    another view of it. A float64 accumulator is rounded to float32 first, so that both give the same bytes.
+    `factor` is float32 and broadcasts against `acc`. A float64 accumulator is rounded to float32 first, so that both
+    give the same bytes; it needs `work`, float32 of its shape (made where it is missing). `add` plans a kernel that
+    adds more to the scaled sums, in units of the output's scale.
     """
     zero_point = np.float32(q.zero_point[0])
     lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, low, high))
-    values = source if source is not None else acc
-    work = acc if acc.dtype == np.float32 else np.empty(acc.shape, np.float32)
+    narrow = acc.dtype == np.float32
+    if narrow or work is None:
+        work = acc if narrow else np.empty(acc.shape, np.float32)
+    more = None if add is None else add(work)
 
     def kernel() -> None:
-        if values.dtype != np.float32:
-            np.copyto(work, values, casting="same_kind")
-            np.multiply(work, factor, out=work)
-        else:
-            np.multiply(values, factor, out=work)
+        if not narrow:
+            np.copyto(work, acc, casting="same_kind")
+        np.multiply(work, factor, out=work)
+        if more is not None:
+            more()
         np.rint(work, out=work)
         np.clip(work, lo, hi, out=work)
         np.add(work, zero_point, out=out, casting="unsafe")

@@ -21,7 +21,7 @@ RULES: dict[tuple[str, str], list[tuple[int, ImportRule]]] = {}
 """(domain, ONNX operator) -> rules with the opset since which each holds, oldest first."""
 
 
-class Unsupported(ValueError):
+class Unsupported(ValueError):  # noqa: N818 - rules raise it as a word, not as an error of the program
     """Raised by a rule for a valid node that edgeconv cannot convert; the message says why, and the way on."""
 
 

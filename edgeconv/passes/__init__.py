@@ -21,6 +21,7 @@ from edgeconv.passes.fuse_activation import fuse_activation, fuse_hard_sigmoid
 from edgeconv.passes.fuse_affine import fuse_affine
 from edgeconv.passes.fuse_clamp import fuse_clamp
 from edgeconv.passes.fuse_layer_norm import fuse_layer_norm
+from edgeconv.passes.fuse_residual import fuse_residual
 from edgeconv.passes.fuse_softmax import fuse_softmax
 from edgeconv.passes.merge_movement import merge_movement
 from edgeconv.passes.merge_views import merge_views
@@ -54,6 +55,7 @@ SIMPLIFY: tuple[Pass, ...] = (
     fuse_affine,
     fuse_hard_sigmoid,
     fuse_clamp,
+    fuse_residual,
 )
 
 _ROUNDS = 8

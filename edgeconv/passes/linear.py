@@ -127,7 +127,7 @@ class Linear:
 
 def linear(node: Node | None, view: View) -> Linear | None:
     """`node` as a linear operator, if it is one with real constants."""
-    if node is None or not isinstance(node.op, (Conv, ConvTranspose, Dense)):
+    if node is None or not isinstance(node.op, (Conv, ConvTranspose, Dense)) or len(node.inputs) > 3:
         return None
     weight = view.constant(node.inputs[1])
     has_bias = len(node.inputs) > 2 and node.inputs[2]

@@ -1,4 +1,4 @@
-"""One block of memory for all activations, shared by those that are never alive at the same time; and scratch memory."""
+"""One block of memory for all activations, shared by those never alive at the same time; and scratch memory."""
 
 from __future__ import annotations
 

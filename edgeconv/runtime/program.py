@@ -1,4 +1,4 @@
-"""Program: what a `.edge` file says, as plain data. The reader makes it, the interpreter runs it, the writer stores it."""
+"""Program: what a `.edge` file says, as plain data. Reader and exporter make it, interpreter and writer take it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ABSENT = -1
 
 @dataclass(frozen=True)
 class Tensor:
-    """One value of the program; `type.value` holds the data of a constant. The name is the ONNX name where it has one."""
+    """One value of the program; `type.value` holds the data of a constant. The name is ONNX's, where there is one."""
 
     name: str
     type: TensorType

@@ -81,12 +81,15 @@ def _channel_ranges(graph: Graph, batches: Iterable[Mapping[str, Array]], names:
 def _can_scale_output(graph: Graph, node: Node) -> bool:
     op = node.op
     if isinstance(op, Conv):
-        return op.low in (0.0, -inf) and op.high == inf and _are_constant(graph, node.inputs[1:])
+        scales = op.low in (0.0, -inf) and op.high == inf and len(node.inputs) <= 3
+        return scales and _are_constant(graph, node.inputs[1:])
     return isinstance(op, BatchNorm) and _are_constant(graph, node.inputs[1:])
 
 
 def _can_scale_input(graph: Graph, node: Node, name: str) -> bool:
-    return isinstance(node.op, (Conv, BatchNorm)) and node.inputs[0] == name and _are_constant(graph, node.inputs[1:])
+    constants = _are_constant(graph, node.inputs[1:3] if isinstance(node.op, Conv) else node.inputs[1:])
+    is_layer = isinstance(node.op, (Conv, BatchNorm)) and constants
+    return is_layer and node.inputs[0] == name and node.inputs.count(name) == 1
 
 
 def _are_constant(graph: Graph, names: Iterable[str]) -> bool:

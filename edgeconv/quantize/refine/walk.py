@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 
 import numpy as np
 
@@ -111,7 +112,27 @@ class _Walk:
         real = np.zeros(shape) if bias is None else bias.astype(np.float64).reshape(shape)
         q = self.lowered.types[node.inputs[0]].q
         assert q is not None
-        return LayerData(matrix, real, q.scale[0], *clamp_of(original.op), moments(x, xq))
+        clamp = clamp_of(original.op)
+        if len(original.inputs) > 3:
+            # What a residual adds is out of a layer's hands, but for its mean error.
+            clamp = -inf, inf
+            real = real + self._residual_shift(original, node).reshape(shape)
+        return LayerData(matrix, real, q.scale[0], *clamp, moments(x, xq))
+
+    def _residual_shift(self, original: Node, node: Node) -> Array:
+        """Mean error (channels,) of the residual input."""
+        means = []
+        for graph, steppers, names in (
+            (self.graph, self.floats, original.inputs),
+            (self.lowered, self.integers, node.inputs),
+        ):
+            values = np.concatenate([stepper.value(names[3]) for stepper in steppers])
+            axes = tuple(axis for axis in range(values.ndim) if axis != node.op.channel_axis % values.ndim)
+            mean = values.mean(axis=axes, dtype=np.float64)
+            q = graph.types[names[3]].q
+            means.append(mean if q is None else (mean - q.zero_point[0]) * q.scale[0])
+        shift: Array = means[0] - means[1]
+        return shift
 
     def _plain(self, node: Node, layer: LayerData) -> Candidate:
         rule = node.op.quant
