@@ -1,0 +1,1 @@
+"""Suites on real models: they need the folder that EDGECONV_ASSETS names, and skip without it."""
