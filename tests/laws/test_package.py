@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from importlib.metadata import PackageNotFoundError, files
+from importlib.metadata import PackageNotFoundError, distribution
 from pathlib import PurePosixPath
 
 import pytest
@@ -21,11 +21,11 @@ def test_pyproject_lists_every_package() -> None:
 
 def test_nothing_else_is_installed_at_the_top() -> None:
     try:
-        found = files("edgeconv") or []
+        installed = distribution("edgeconv")
     except PackageNotFoundError:
         pytest.skip("edgeconv runs from its checkout, nothing is installed")
-    if any(path.name.startswith("__editable__") for path in found):
-        pytest.skip("an editable installation has no files of its own")
-    tops = {PurePosixPath(path).parts[0] for path in map(str, found) if path.endswith(".py")}
-    assert tops == PACKAGES
-    assert any(str(path) == "edgeconv/py.typed" for path in found)
+    found = [PurePosixPath(path) for path in installed.files or []]
+    if installed.read_text("RECORD") is None or any(path.name.startswith("__editable__") for path in found):
+        pytest.skip("edgeconv runs from its checkout")
+    assert {path.parts[0] for path in found if path.suffix == ".py"} == PACKAGES
+    assert PurePosixPath("edgeconv/py.typed") in found
