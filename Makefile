@@ -52,12 +52,12 @@ assets: $(VENV)/.bench ## the suites that need the models and data in $EDGECONV_
 
 wheel-test: $(VENV)/.dev ## build the wheel, install it elsewhere, and run the tests against that
 	rm -rf build/dist build/lib $(WHEEL_VENV) $(OUTSIDE)
+	mkdir -p $(OUTSIDE)
 	$(BIN)/python -m build --outdir build/dist . > build/wheel.log || { cat build/wheel.log; exit 1; }
 	$(PYTHON) -m venv $(WHEEL_VENV)
 	$(WHEEL_VENV)/bin/python -m pip install $(PIP_FLAGS) build/dist/edgeconv-*.whl
 	$(WHEEL_VENV)/bin/edgeconv --version
 	$(WHEEL_VENV)/bin/python -m pip install $(PIP_FLAGS) "$$(ls build/dist/edgeconv-*.whl)[test]"
-	mkdir -p $(OUTSIDE)
 	git ls-files -z $(OUTSIDE_FILES) | tar --null -T - -cf - | tar -xf - -C $(OUTSIDE)
 	cd $(OUTSIDE) && ../wheel-venv/bin/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets tests
 
@@ -71,8 +71,8 @@ numpy-oldest: ## the runtime with the oldest NumPy and nothing else; then the op
 
 coverage: $(VENV)/.test ## branch coverage of operators and runtime, at least 95 %
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets --ignore=tests/laws tests --cov=edgeconv.ops \
-	  --cov=edgeconv.runtime --cov-branch --cov-report=term-missing:skip-covered --cov-report=json:build/coverage.json
-	$(BIN)/python tests/coverage_gate.py build/coverage.json 95
+	  --cov=edgeconv.runtime --cov-branch --cov-report=term-missing:skip-covered --cov-report=json:.coverage.json
+	$(BIN)/python tests/coverage_gate.py .coverage.json 95
 
 docs: $(VENV)/.convert ## write the generated parts of README.md and docs/ anew
 	$(BIN)/python docs/generate.py
@@ -93,7 +93,7 @@ size: ## lines of Python per package
 	@printf '%7d  edgeconv and cli in all\n' $$(find edgeconv cli -name '*.py' -exec cat {} + | wc -l)
 
 clean: ## remove environments, build products and the demo's files
-	rm -rf $(VENV) build dist .demo .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
+	rm -rf $(VENV) build dist .demo .coverage .coverage.json .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(BIN)/python:
