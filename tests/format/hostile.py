@@ -22,7 +22,7 @@ from tests.format.digests import with_digest
 from tests.format.programs import Build, Q, operator, per_channel, values
 from tests.format.schema import Walker
 
-__all__ = ["BOMBS", "FILES"]
+__all__ = ["BOMBS", "FILES", "raw_model", "victim"]
 
 NAN, INF = float("nan"), float("inf")
 Path = tuple[str | int, ...]
@@ -250,8 +250,8 @@ _STEPS: Mapping[str, tuple[Make, str]] = {
     "no output": (_step(0, outputs=()), "has no output"),
     "only absent outputs": (_step(0, outputs=(-1,)), "has no output"),
     "too many outputs": (_step(0, outputs=(3, -1)), "has 2 outputs, the operator gives 1"),
-    "too many inputs": (_step(0, inputs=(0, 1, 2, 2)), "needs 2 to 3 inputs, found 4"),
-    "too few inputs": (_step(0, inputs=(0, -1, 2)), "needs 2 to 3 inputs, found 2"),
+    "too many inputs": (_step(1, inputs=(3, 3)), "needs 1 to 1 inputs, found 2"),
+    "too few inputs": (_step(0, inputs=(0, -1, 2)), "needs 2 to . inputs, found 2"),
     "inputs that do not fit": (_step(0, inputs=(1, 0, 2)), "step 0, Conv 'conv', is not possible"),
     "another dtype than declared": (
         _tensor(4, TensorType("uint8", (symbol("N"), 24))),
@@ -300,11 +300,11 @@ _STEPS: Mapping[str, tuple[Make, str]] = {
 FILES: Mapping[str, tuple[Make, str]] = {**_CONTAINER, **_TENSORS, **_OPERATORS, **_STEPS}
 
 
-def _raw_model(fill: Callable[[Any], dict[int, int]]) -> bytes:
+def raw_model(fill: Callable[[Any], dict[int, int]]) -> bytes:
     """A model made with the official builder; `fill` returns offsets by slot."""
     builder = flatbuffers.Builder(1 << 20)
     offsets = fill(builder)
-    builder.StartObject(10)
+    builder.StartObject(12)
     builder.PrependUint16Slot(0, 1, 0)
     for slot, offset in offsets.items():
         builder.PrependUOffsetTRelativeSlot(slot, offset, 0)
@@ -315,7 +315,7 @@ def _raw_model(fill: Callable[[Any], dict[int, int]]) -> bytes:
     return with_digest(bytes(builder.Output()))
 
 
-def _offsets(builder: Any, offsets: list[int]) -> int:
+def offsets_of(builder: Any, offsets: list[int]) -> int:
     builder.StartVector(4, len(offsets), 4)
     for offset in offsets:
         builder.PrependUOffsetTRelative(offset)
@@ -329,9 +329,9 @@ def one_table_many_times() -> bytes:
         name = builder.CreateString("x")
         builder.StartObject(7)
         builder.PrependUOffsetTRelativeSlot(0, name, 0)
-        return {3: _offsets(builder, [builder.EndObject()] * 100_000)}
+        return {3: offsets_of(builder, [builder.EndObject()] * 100_000)}
 
-    return _raw_model(fill)
+    return raw_model(fill)
 
 
 def one_long_name_many_times() -> bytes:
@@ -346,9 +346,9 @@ def one_long_name_many_times() -> bytes:
             builder.PrependUOffsetTRelativeSlot(0, key, 0)
             builder.PrependUOffsetTRelativeSlot(1, value, 0)
             entries.append(builder.EndObject())
-        return {9: _offsets(builder, entries)}
+        return {9: offsets_of(builder, entries)}
 
-    return _raw_model(fill)
+    return raw_model(fill)
 
 
 def names_inside_names() -> bytes:
@@ -366,9 +366,9 @@ def names_inside_names() -> bytes:
             builder.PrependUOffsetTRelativeSlot(0, key, 0)
             builder.PrependUOffsetTRelativeSlot(1, end - 4 * number, 0)
             entries.append(builder.EndObject())
-        return {9: _offsets(builder, entries)}
+        return {9: offsets_of(builder, entries)}
 
-    return _raw_model(fill)
+    return raw_model(fill)
 
 
 def _chain(x: TensorType, ops: list[tuple[Operator, int]], rounds: int) -> bytes:

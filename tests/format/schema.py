@@ -91,7 +91,7 @@ class Walker:
 
     def place(self, *path: str | int) -> int:
         """Position of a field: its scalar, its struct, its offset, or (after a number) the item of its vector."""
-        table, kind, position = self.root, self.schema.root, self.root.Pos
+        table, kind, position = self.root, self.schema.root, int(self.root.Pos)
         for key in path:
             if isinstance(key, str) and kind in self.schema.structs:
                 position, kind = self._member(kind, key, position)
@@ -101,7 +101,7 @@ class Walker:
                 position, kind = self._slot(table, kind, key)
             else:
                 inner = kind[1:-1]
-                start = table.Vector(position - table.Pos)
+                start = int(table.Vector(position - table.Pos))
                 position, kind = start + key * self._size(inner), inner
         return position
 
@@ -132,7 +132,7 @@ class Walker:
         if kind in self.schema.structs:
             return sum(self._size(field.type) for field in self.schema.structs[kind])
         kind = "ubyte" if kind in self.schema.enums else kind
-        return int(struct.calcsize("<" + _SCALARS[kind])) if kind in _SCALARS else 4
+        return struct.calcsize("<" + _SCALARS[kind]) if kind in _SCALARS else 4
 
     def _table(self, kind: str, table: Table) -> dict[str, Any]:
         found = {}

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from edgeconv.core import DTYPES, Array, QParams
+from edgeconv.core import DTYPES, Array, QParams, TensorType
 from edgeconv.export.edge import save, to_bytes
-from edgeconv.runtime.program import Program, Step
+from edgeconv.runtime.program import Program, Step, Tensor
 from edgeconv.runtime.reader import read_program
+from tests.format.hostile import offsets_of, raw_model
 from tests.format.programs import PROGRAMS, Build, operator, same
 
 
@@ -114,3 +116,28 @@ def test_generated(program: Program) -> None:
 def test_an_operator_is_read_once_for_many_steps() -> None:
     steps: tuple[Step, ...] = read_program(to_bytes(PROGRAMS["kws"]())).steps
     assert steps[1].op is steps[2].op
+
+
+def test_fields_of_tomorrow_are_ignored() -> None:
+    """A model and a tensor with fields that this version does not know; the digest covers them all the same."""
+
+    def fill(builder: Any) -> dict[int, int]:
+        name, later = builder.CreateString("x"), builder.CreateString("a field of version 1.1")
+        one = builder.CreateNumpyVector(np.array([0], np.int32))
+        builder.StartObject(9)
+        builder.PrependUOffsetTRelativeSlot(0, name, 0)
+        builder.PrependUOffsetTRelativeSlot(8, later, 0)
+        return {3: offsets_of(builder, [builder.EndObject()]), 7: one, 8: one, 11: later}
+
+    found = read_program(raw_model(fill))
+    assert found == Program((Tensor("x", TensorType("int8", ())),), (), (0,), (0,))
+
+
+def test_big_endian_machines_copy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There the constants are converted; nothing else changes."""
+    program = PROGRAMS["dtypes"]()
+    data = to_bytes(program)
+    monkeypatch.setattr("sys.byteorder", "big")
+    found = read_program(data)
+    assert same(found, program)
+    assert not any(tensor.data.flags.writeable for tensor in found.tensors if tensor.data is not None)

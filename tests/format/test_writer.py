@@ -24,7 +24,7 @@ from tests.format.schema import Walker
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_same_program_same_bytes(name: str) -> None:
     program = PROGRAMS[name]()
-    shuffled = replace(program, metadata=dict(reversed(program.metadata.items())))
+    shuffled = replace(program, metadata=dict(reversed(list(program.metadata.items()))))
     assert to_bytes(program) == to_bytes(PROGRAMS[name]()) == to_bytes(shuffled)
 
 
