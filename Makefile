@@ -11,7 +11,7 @@ PYTEST_FLAGS ?= -n 2
 WHEEL_VENV := build/wheel-venv
 OLDEST_VENV := build/oldest-venv
 OUTSIDE := build/outside
-OUTSIDE_FILES := tests sample_models schemas docs benchmarks README.md CHANGELOG.md Makefile pyproject.toml
+OUTSIDE_FILES := tests sample_models schemas docs benchmarks Makefile pyproject.toml LICENSE $(wildcard *.md)
 
 # One thread per test process: two of them share two cores.
 export OPENBLAS_NUM_THREADS ?= 1
