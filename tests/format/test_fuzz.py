@@ -75,7 +75,7 @@ def _damage(data: bytearray, dice: random.Random, end: int) -> None:
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_reader(name: str) -> None:
     returned = 0
-    for data in mutants(name, 1500):
+    for data in mutants(name, 800):
         start = time.process_time()
         try:
             program = read_program(data)
@@ -85,7 +85,7 @@ def test_reader(name: str) -> None:
             assert time.process_time() - start < 1
         returned += 1
         assert isinstance(program, Program)
-    assert 15 < returned < 1200, "the damage must reach the checks behind the digest, and some of it must matter"
+    assert 10 < returned < 700, "the damage must reach the checks behind the digest, and some of it must matter"
 
 
 @pytest.mark.parametrize("name", PROGRAMS)
@@ -101,7 +101,7 @@ def test_verifier(name: str) -> None:
 def test_interpreter(name: str) -> None:
     """What was read runs on zeros (within 64 MB), or says in one of edgeconv's own errors why it cannot."""
     ran = 0
-    for data in mutants(name, 1500):
+    for data in mutants(name, 800):
         try:
             interpreter = Interpreter(data, memory_limit=1 << 26)
         except InvalidModelError:
@@ -111,7 +111,7 @@ def test_interpreter(name: str) -> None:
         except EdgeconvError:
             continue
         ran += 1
-    assert ran > 10
+    assert ran > 5
 
 
 def run_on_zeros(interpreter: Interpreter) -> None:

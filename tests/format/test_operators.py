@@ -83,7 +83,7 @@ def test_shape_rule(name: str) -> None:
     dice, op = random.Random(name), operator_class(name)
     tracemalloc.start()
     try:
-        for _ in range(150):
+        for _ in range(60):
             _challenge(op, dice)
         _, peak = tracemalloc.get_traced_memory()
     finally:
@@ -116,6 +116,7 @@ def _wrong(kind: AttributeKind, known: Any, dice: random.Random) -> Any:
     return tuple(items)
 
 
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")  # attributes of 1e308 overflow: that is what they are for
 @pytest.mark.parametrize("module", MODULE_NAMES)
 def test_kernels(module: str) -> None:
     """Every case of every operator with an attribute gone wrong: it runs, or one of edgeconv's errors says why not."""
@@ -123,7 +124,7 @@ def test_kernels(module: str) -> None:
     for case in import_module(f"tests.cases.{module}").CASES:
         program = to_program(load_onnx(model_of(case)))
         for step in program.steps:
-            ran += sum(_runs_wrong(program, step, dice) for _ in range(8))
+            ran += sum(_runs_wrong(program, step, dice) for _ in range(3))
     assert ran
 
 
