@@ -14,8 +14,9 @@ from edgeconv.errors import InvalidModelError, UsageError
 from edgeconv.export.edge import to_bytes
 from edgeconv.runtime.reader import read_program
 from edgeconv.runtime.verify import verify_file
+from tests.format.bombs import BOMBS
 from tests.format.digests import with_digest
-from tests.format.hostile import BOMBS, FILES, victim
+from tests.format.hostile import FILES, victim
 from tests.format.programs import Build, operator
 from tests.format.schema import Walker
 

@@ -14,7 +14,7 @@ from edgeconv.core import DTYPES, Array, QParams, TensorType
 from edgeconv.export.edge import save, to_bytes
 from edgeconv.runtime.program import Program, Step, Tensor
 from edgeconv.runtime.reader import read_program
-from tests.format.hostile import offsets_of, raw_model
+from tests.format.bombs import offsets_of, raw_model
 from tests.format.programs import PROGRAMS, Build, operator, same
 
 
