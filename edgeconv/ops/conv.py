@@ -26,7 +26,11 @@ __all__ = ["Conv"]
 
 @dataclass(frozen=True)
 class Conv(Operator):
-    """Convolution. Pads are begins, then ends; `low` and `high` bound the output (a fused Relu or Clip)."""
+    """Convolution. Pads are begins, then ends; `low` and `high` bound the output (a fused Relu or Clip).
+
+    `pad_values` is what the padding holds, one value for each input channel; empty: zeros. A BatchNorm in front of a
+    padded convolution is folded with their help: its zeros stand for another value before it.
+    """
 
     strides: tuple[int, ...]
     pads: tuple[int, ...]
@@ -34,6 +38,7 @@ class Conv(Operator):
     groups: int = 1
     low: float = -inf
     high: float = inf
+    pad_values: tuple[float, ...] = ()
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 3), weight=1, weight_axis=0, bias=2)
     residual: ClassVar[int | None] = 3
@@ -50,6 +55,8 @@ class Conv(Operator):
         outputs = weight.shape[0]
         if self.groups < 1 or x.shape[1] != weight.shape[1] * self.groups or outputs % self.groups:
             raise ShapeError(f"input {x} does not fit weight {weight} in {self.groups} groups")
+        if self.pad_values and (len(self.pad_values) != x.shape[1] or not np.isfinite(self.pad_values).all()):
+            raise ShapeError(f"{len(self.pad_values)} pad_values do not fit the channels of {x}, or are not finite")
         if bias is not None and bias.shape != (outputs,):
             raise ShapeError(f"bias {bias} must have one element for each of {outputs} outputs")
         y = x.with_shape((x.shape[0], outputs, *self.window(weight).output_dims(x.shape[2:])))
@@ -64,7 +71,7 @@ class Conv(Operator):
         out = self.infer(TensorType("float32", x.shape), TensorType("float32", w.shape))[0].ints
         y = np.zeros(out, np.result_type(x, w))
         rank = x.ndim - 2
-        padded = np.pad(x, [(0, 0), (0, 0), *((self.pads[a], self.pads[a + rank]) for a in range(rank))])
+        padded = self._padded(x)
         per_in, per_out = w.shape[1], w.shape[0] // self.groups
         for group in range(self.groups):
             channels = padded[:, group * per_in : (group + 1) * per_in]
@@ -80,20 +87,31 @@ class Conv(Operator):
             y += b.reshape(-1, *(1,) * rank)
         return np.clip(y if residual is None else y + residual, self.low, self.high)
 
+    def _padded(self, x: Array) -> Array:
+        """x (N, C, *S) with its padding."""
+        begins, ends = self.pads[: x.ndim - 2], self.pads[x.ndim - 2 :]
+        dims = (begin + n + end for n, begin, end in zip(x.shape[2:], begins, ends, strict=True))
+        fill = np.array(self.pad_values or 0, x.dtype).reshape(-1, *(1,) * (x.ndim - 2))
+        padded = np.broadcast_to(fill, (*x.shape[:2], *dims)).copy()
+        inside = tuple(slice(begin, begin + n) for n, begin in zip(x.shape[2:], begins, strict=True))
+        np.copyto(padded[(slice(None), slice(None), *inside)], x)
+        return padded
+
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, weight, bias = inputs[0], inputs[1], inputs.get(2)
         if not (weight.is_constant and (bias is None or bias.is_constant)):
             return super().plan(inputs, outputs, scratch)
         geometry = self.window(weight.type).geometry(x.type.ints[1:], outputs[0].type.ints[2:])
-        layer = ConvLayer(geometry, self.groups, self.low, self.high, x, weight, bias, inputs.get(3), outputs[0])
+        padding = np.array(self.pad_values or 0, np.float32)
+        bounds = (self.low, self.high)
+        layer = ConvLayer(geometry, self.groups, *bounds, padding, x, weight, bias, inputs.get(3), outputs[0])
         return layer.plan_float(scratch) if x.q is None else layer.plan_int8(scratch)
 
     def columns(self, x: Array, weight: Array) -> Array:
         window = self.window(TensorType("float32", weight.shape))
         rank = len(window.kernel)
-        pads = [(0, 0), (0, 0), *((self.pads[a], self.pads[a + rank]) for a in range(rank))]
         spans = tuple(d * (k - 1) + 1 for d, k in zip(self.dilations, window.kernel, strict=True))
-        views = sliding_window_view(np.pad(x, pads), spans, axis=tuple(range(2, 2 + rank)))
+        views = sliding_window_view(self._padded(x), spans, axis=tuple(range(2, 2 + rank)))
         steps = tuple(slice(None, None, n) for n in (1, 1, *self.strides, *self.dilations))
         moved: Array = views[steps]
         order = (1, *range(2 + rank, 2 + 2 * rank), 0, *range(2, 2 + rank))

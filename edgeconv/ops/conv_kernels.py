@@ -7,7 +7,7 @@ from math import isinf
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel
+from edgeconv.core import Array, Kernel, quantize
 from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.im2col import Columns
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, weight_bound
@@ -19,12 +19,16 @@ __all__ = ["ConvLayer"]
 
 @dataclass(frozen=True)
 class ConvLayer:
-    """A convolution with constant weight (and bias), ready to be planned. The batch goes sample by sample."""
+    """A convolution with constant weight (and bias), ready to be planned. The batch goes sample by sample.
+
+    `pad_values`: float32, real values of the padding; one, or one for each input channel.
+    """
 
     geometry: Geometry
     groups: int
     low: float
     high: float
+    pad_values: Array
     x: Operand
     weight: Operand
     bias: Operand | None
@@ -35,7 +39,7 @@ class ConvLayer:
         """The float32 kernel."""
         bias = None if self.bias is None else self.bias.array.astype(np.float32)
         source = self.x.array.dtype.name
-        columns = Columns(self.geometry, self.groups, 0.0, source, "float32", bias is not None, scratch)
+        columns = Columns(self.geometry, self.groups, self.pad_values, source, "float32", bias is not None, scratch)
         matrix = self._grouped(self.weight.array, bias if columns.has_ones else None, "float32")
         column_bias = None if bias is None or columns.has_ones else bias[:, None]
         acc, product, result = self._accumulator("float32", scratch)
@@ -63,8 +67,9 @@ class ConvLayer:
         rows = self.weight.array.shape[0]
         matrix = self.weight.array.reshape(rows, -1).astype(np.int64)
         bias = -zero_x * matrix.sum(axis=1) + (0 if self.bias is None else self.bias.array.astype(np.int64))
-        dtype = exact_dtype(weight_bound(matrix, bias))
-        columns = Columns(self.geometry, self.groups, zero_x, "int8", dtype, True, scratch)
+        padding = self._padding()
+        dtype = exact_dtype(weight_bound(matrix, bias) * max(1.0, float(np.abs(padding.astype(np.int32)).max()) / 128))
+        columns = Columns(self.geometry, self.groups, padding, padding.dtype.name, dtype, True, scratch)
         grouped = self._grouped(matrix, bias, dtype)
         _, product, result = self._accumulator(dtype, scratch)
         scales = np.broadcast_to(np.array(required(self.weight.q).scale, np.float64), (rows,)) * scale_x
@@ -85,6 +90,12 @@ class ConvLayer:
                 requantize()
 
         return kernel
+
+    def _padding(self) -> Array:
+        """The padding in steps of x: int8 where that holds it, int16 where it lies outside of what x can be."""
+        wide = quantize(self.pad_values, required(self.x.q), "int16")
+        narrow = wide.astype(np.int8)
+        return narrow if np.array_equal(narrow, wide) else wide
 
     def _grouped(self, matrix: Array, bias: Array | None, dtype: str) -> Array:
         """The weight as (groups, outputs per group, taps [+ 1 for the bias])."""

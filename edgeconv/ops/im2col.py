@@ -22,14 +22,22 @@ Loader: TypeAlias = Callable[[], Array]
 class Columns:
     """Where one sample after another is laid out as the right side of the product.
 
-    Padding carries `fill`. A pointwise window over data that already has the product's dtype is used in place, and
-    then there is no row of ones.
+    Padding carries `fill`, one value or one for each channel. A pointwise window over data that already has the
+    product's dtype is used in place, and then there is no row of ones.
     """
 
     def __init__(
-        self, geometry: Geometry, groups: int, fill: float, source: str, dtype: str, ones: bool, scratch: Scratch
+        self,
+        geometry: Geometry,
+        groups: int,
+        fill: float | Array,
+        source: str,
+        dtype: str,
+        ones: bool,
+        scratch: Scratch,
     ) -> None:
-        self._geometry, self._groups, self._fill = geometry, groups, fill
+        self._geometry, self._groups = geometry, groups
+        self._fill = np.asarray(fill).reshape(-1, *(1,) * len(geometry.out)).astype(source)
         taps = geometry.shape[0] // groups * prod(geometry.window.kernel)
         self._direct = geometry.is_pointwise and source == dtype
         self.has_ones = ones and not self._direct
@@ -64,7 +72,7 @@ class Columns:
         interior, fill = self._geometry.interior(padded), self._fill
 
         def load() -> Array:
-            padded.fill(fill)
+            np.copyto(padded, fill)
             np.copyto(interior, sample)
             return copy()
 

@@ -28,6 +28,7 @@ from edgeconv.passes.merge_views import merge_views
 from edgeconv.passes.propagate_fill import propagate_fill
 from edgeconv.passes.remove_identity import remove_identity
 from edgeconv.passes.share_duplicates import share_duplicates
+from edgeconv.passes.sink_affine import sink_affine
 from edgeconv.passes.split_dense import split_dense
 
 __all__ = ["SIMPLIFY", "Pass", "simplify"]
@@ -50,6 +51,7 @@ SIMPLIFY: tuple[Pass, ...] = (
     fuse_activation,
     fold_pad,
     fold_affine_after,
+    sink_affine,
     fold_affine_before,
     fold_scale,
     fuse_affine,

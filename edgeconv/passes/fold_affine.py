@@ -6,7 +6,7 @@
  1. linear(x) -> affine            -> linear'(x)      a clamp of the affine's own is taken along
  2. linear(clamped) -> affine      -> linear'(x)      where the bounds stay the same for all channels
  3. linear(x) -> HardSigmoid       -> linear'(x), clamped to [0, 1]
- 4. affine(x) -> linear            -> linear'(x)      a shift only where the linear operator pads nothing
+ 4. affine(x) -> linear            -> linear'(x)      a Conv then pads with the values that the affine turns into zeros
 
 Each needs that nothing else reads the value between the two. Weights are folded in float64 and rounded once.
 """
@@ -75,6 +75,6 @@ def _before(node: Node, view: View) -> Expr | None:
         return None
     folded = target.preceded_by(inner, view.ref(inner.x))
     if folded is None:
-        view.decline(node, f"its padding would not see the shift of {source.label}")
+        view.decline(node, f"its borders would not see the shift of {source.label}")
         return None
     return folded.expr(view.type_of(node.outputs[0]).dtype)

@@ -1,6 +1,6 @@
 """Pad into the sliding window behind it.
 
- 1. Pad with 0 -> Conv                                               -> Conv with these pads
+ 1. Pad with one value -> Conv without pads, or with the same value  -> Conv with these pads
  2. Pad with 0 -> AveragePool that counts its padding, or has none   -> AveragePool that counts these pads
  3. Pad with -inf, or with what no element is below -> MaxPool       -> MaxPool with these pads
 
@@ -11,6 +11,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 from math import inf
+
+import numpy as np
 
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.average_pool import AveragePool
@@ -53,7 +55,9 @@ def _padded(node: Node, source: Node, value: float, pads: tuple[int, ...], view:
     rest = view.refs(node)[1:]
     call: Call | None = None
     if isinstance(op, Conv):
-        call = replace(op, pads=together)(view.ref(source.inputs[0]), *rest) if value == 0 else None
+        values = _pad_values(op, value, view.type_of(source.inputs[0]).shape[1])
+        filled = None if values is None else replace(op, pads=together, pad_values=values)
+        call = None if filled is None else filled(view.ref(source.inputs[0]), *rest)
     elif op.ceil_mode or any(pad >= size for pad, size in zip(together, op.kernel * 2, strict=True)):
         call = None
     elif isinstance(op, AveragePool):
@@ -65,6 +69,16 @@ def _padded(node: Node, source: Node, value: float, pads: tuple[int, ...], view:
         view.decline(node, "it cannot pad as the Pad before it does")
         return None
     return call
+
+
+def _pad_values(conv: Conv, value: float, channels: object) -> tuple[float, ...] | None:
+    """What a Conv pads with that takes over a Pad with `value`, if its own padding is the same."""
+    if not np.isfinite(value) or not isinstance(channels, int):
+        return None
+    wanted = (value,) * channels
+    if any(conv.pads) and (conv.pad_values or (0.0,) * channels) != wanted:
+        return None
+    return wanted if value else ()
 
 
 def _never_wins(value: float, source: Node, view: View) -> bool:

@@ -108,16 +108,21 @@ class Linear:
         return factor.reshape(-1, *(1,) * (self.weight.ndim - 1))
 
     def preceded_by(self, inner: Affine, x: Ref) -> Linear | None:
-        """This operator applied to `inner` of x; None where padding would not see the offset."""
+        """This operator applied to `inner` of x; None where its borders would not see the offset."""
+        op = self.op
+        if isinstance(op, ConvTranspose) and inner.offset.any():
+            return None
+        if isinstance(op, Conv) and any(op.pads) and (inner.offset.any() or op.pad_values):
+            if not inner.factor.all():
+                return None
+            values = (np.array(op.pad_values or 0.0) - inner.offset) / inner.factor
+            op = replace(op, pad_values=tuple(values.astype(np.float32).tolist()))
         weight = self.weight * self._by_input(inner.factor)
         if not inner.offset.any():
-            return Linear(self.op, x, weight, self.bias)
-        if isinstance(self.op, ConvTranspose) or (isinstance(self.op, Conv) and any(self.op.pads)):
-            return None
+            return Linear(op, x, weight, self.bias)
         shifted = self.weight * self._by_input(inner.offset)
-        axes = (0,) if isinstance(self.op, Dense) else tuple(range(1, self.weight.ndim))
-        constant = shifted.sum(axis=axes)
-        return Linear(self.op, x, weight, constant if self.bias is None else self.bias + constant)
+        constant = shifted.sum(axis=(0,) if isinstance(op, Dense) else tuple(range(1, self.weight.ndim)))
+        return Linear(op, x, weight, constant if self.bias is None else self.bias + constant)
 
     def expr(self, dtype: str) -> Expr:
         """The expression, its constants rounded to `dtype`."""

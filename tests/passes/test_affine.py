@@ -13,6 +13,7 @@ from edgeconv.passes import simplify
 from edgeconv.passes.fold_affine import fold_affine_after, fold_affine_before
 from edgeconv.passes.fuse_affine import fuse_affine
 from edgeconv.passes.fuse_clamp import fuse_clamp
+from edgeconv.passes.sink_affine import sink_affine
 from tests.passes.building import array, counts, graph_of, model_of, proved
 
 IMAGE = "x:float[N,4,7,7]"
@@ -67,8 +68,7 @@ def test_batch_norm_goes_into_the_operator_behind(text: str, inputs: str, weight
     body = f"a = {NORM.format('x')}\ny = {text.format('a')}"
     graph = graph_of(inputs, body, w=weight, b=array(outputs_of_linear(text, weight)), **norm(channels))
     folded = proved(graph, fold_affine_before)
-    sees_borders = "pads" in text or op == "ConvTranspose"
-    assert counts(folded) == ({"BatchNorm": 1, op: 1} if sees_borders else {op: 1})
+    assert counts(folded) == ({"BatchNorm": 1, op: 1} if op == "ConvTranspose" else {op: 1})
 
 
 @pytest.mark.parametrize(("text", "inputs", "weight", "op"), LINEARS.values(), ids=LINEARS)
@@ -160,7 +160,7 @@ def test_affine_stays_behind(body: str) -> None:
 
 BEFORE_KEPT = {
     "used": "a = Mul(x, c)\ny = Conv(a, w)\nz = Neg(a)",
-    "padded_shift": "a = Add(x, c)\ny = Conv <pads = [0, 0, 0, 1]> (a, w)\nz = Neg(x)",
+    "padded_constant": "n = Mul(x, zeros)\na = Add(n, c)\ny = Conv <pads = [0, 0, 0, 1]> (a, w)\nz = Neg(x)",
     "clamped": "d = Mul(x, c)\na = Relu(d)\ny = Conv(a, w)\nz = Neg(x)",
     "by_row": "a = Mul(x, rows)\ny = Conv(a, w)\nz = Neg(x)",
     "variable": "a = Mul(x, x)\ny = Conv(a, w)\nz = Neg(x)",
@@ -169,8 +169,16 @@ BEFORE_KEPT = {
 
 @pytest.mark.parametrize("body", BEFORE_KEPT.values(), ids=BEFORE_KEPT)
 def test_affine_stays_before(body: str) -> None:
-    graph = graph_of(IMAGE, body, "y, z", w=array(6, 4, 3, 3), c=array(4, 1, 1), rows=array(7, 1))
-    clamped = simplify(graph, (fuse_clamp,))
+    graph = graph_of(
+        IMAGE,
+        body,
+        "y, z",
+        w=array(6, 4, 3, 3),
+        c=array(4, 1, 1),
+        rows=array(7, 1),
+        zeros=np.zeros((4, 1, 1), np.float32),
+    )
+    clamped = simplify(graph, (fuse_clamp, fuse_affine))
     assert simplify(clamped, (fold_affine_before,)).nodes == clamped.nodes
 
 
@@ -212,11 +220,51 @@ def test_clamp_between_keeps_affine_maps_apart() -> None:
     assert counts(proved(graph)) == {"Mul": 1, "Add": 1}
 
 
-def test_relu_before_batch_norm_before_padded_conv_stays() -> None:
-    """EtinyNet's block: the shift behind the Relu cannot pass the padding."""
+def test_relu_before_batch_norm_before_padded_conv() -> None:
+    """EtinyNet's block: the second Conv pads with what BatchNorm turns into zeros."""
     body = f"a = Conv(x, w)\nr = Relu(a)\nn = {NORM.format('r')}\ny = Conv <pads = [1, 1, 1, 1]> (n, v)"
     graph = graph_of(IMAGE, body, w=array(6, 4, 3, 3), v=array(3, 6, 3, 3), **norm(6))
-    assert counts(proved(graph)) == {"Conv": 2, "BatchNorm": 1}
+    folded = proved(graph)
+    assert counts(folded) == {"Conv": 2}
+    assert len(folded.nodes[1].op.pad_values) == 6  # type: ignore[attr-defined]
+
+
+def test_two_batch_norms_before_a_padded_conv() -> None:
+    body = f"r = Relu(x)\nn = {NORM.format('r')}\nm = Add(n, c)\ny = Conv <pads = [1, 0, 1, 2]> (m, v)"
+    graph = graph_of(IMAGE, body, c=array(4, 1, 1), v=array(3, 4, 3, 3), **norm(4))
+    assert counts(proved(graph, fold_affine_before)) == {"Clamp": 1, "Conv": 1}
+
+
+SUNK = {
+    "max_pool": f"a = {NORM.format('x')}\ny = MaxPool <kernel_shape = [3, 3], pads = [1, 1, 1, 1]> (a)",
+    "clamped_max_pool": "a = Mul(x, c)\nb = Relu(a)\ny = MaxPool <kernel_shape = [2, 2]> (b)",
+    "mean": f"a = {NORM.format('x')}\ny = ReduceMean <axes = [2, 3]> (a)",
+    "shift": "a = Sub(x, c)\ny = GlobalAveragePool(a)",
+    "negative_mean": "a = Neg(x)\ny = GlobalAveragePool(a)",
+}
+
+
+@pytest.mark.parametrize("body", SUNK.values(), ids=SUNK)
+def test_affine_goes_behind_the_pooling(body: str) -> None:
+    graph = simplify(graph_of(IMAGE, body, c=array(4, 1, 1, low=0.5), **norm(4)), (fuse_clamp,))
+    sunk = proved(graph, sink_affine)
+    assert [node.op_name for node in sunk.nodes] == [node.op_name for node in graph.nodes[::-1]]
+
+
+FLOATING = {
+    "used": "a = Mul(x, c)\ny = MaxPool <kernel_shape = [2, 2]> (a)\nz = Neg(a)",
+    "negative": "a = Neg(x)\ny = MaxPool <kernel_shape = [2, 2]> (a)\nz = Relu(x)",
+    "clamped": "b = Mul(x, c)\na = Relu(b)\ny = GlobalAveragePool(a)\nz = Neg(x)",
+    "all_axes": "a = Mul(x, c)\ny = ReduceMean <axes = [1, 2]> (a)\nz = Neg(x)",
+    "dropped_axes": "a = Mul(x, c)\ny = ReduceMean <axes = [2, 3], keepdims = 0> (a)\nz = Neg(x)",
+    "no_affine": "a = Abs(x)\ny = GlobalAveragePool(a)\nz = Neg(x)",
+}
+
+
+@pytest.mark.parametrize("body", FLOATING.values(), ids=FLOATING)
+def test_affine_stays_before_the_pooling(body: str) -> None:
+    graph = simplify(graph_of(IMAGE, body, "y, z", c=array(4, 1, 1, low=0.5)), (fuse_clamp,))
+    assert simplify(graph, (sink_affine,)).nodes == graph.nodes
 
 
 def test_against_onnx() -> None:

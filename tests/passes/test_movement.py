@@ -142,6 +142,7 @@ def test_transposes_stay(body: str) -> None:
 PADDED = {
     "conv": ("y = Conv(a, w)", "zero", (1, 2, 3, 0)),
     "conv_with_pads": ("y = Conv <pads = [1, 1, 1, 1]> (a, w)", "zero", (2, 3, 4, 1)),
+    "conv_with_a_value": ("y = Conv(a, w)", "one", (1, 2, 3, 0)),
     "average_pool": ("y = AveragePool <kernel_shape = [4, 4]> (a)", "zero", (1, 2, 3, 0)),
     "average_pool_counting": (
         "y = AveragePool <kernel_shape = [5, 5], pads = [1, 0, 0, 1], count_include_pad = 1> (a)",
@@ -156,10 +157,16 @@ PADDED = {
 def test_pad_goes_into_the_window(body: str, value: str, pads: tuple[int, ...]) -> None:
     graph = graph_of(
         IMAGE, f"a = Pad(x, pads, {value})\n{body}", pads=[0, 0, 1, 2, 0, 0, 3, 0], w=array(5, 4, 3, 3), zero=0.0,
-        lowest=np.float32(-np.inf),
+        one=1.0, lowest=np.float32(-np.inf),
     )  # fmt: skip
     folded = proved(graph, fold_pad)
     assert [node.op.pads for node in folded.nodes] == [pads]  # type: ignore[attr-defined]
+
+
+def test_pads_of_one_value_are_added() -> None:
+    body = "a = Pad(x, pads, one)\nb = Pad(a, pads, one)\ny = Conv(b, w)"
+    graph = graph_of(IMAGE, body, pads=[0, 0, 1, 1, 0, 0, 0, 1], w=array(5, 4, 3, 3), one=1.0)
+    assert [node.op.pads for node in proved(graph, fold_pad).nodes] == [(2, 2, 0, 2)]  # type: ignore[attr-defined]
 
 
 def test_zeros_around_what_is_never_negative_do_not_change_a_maximum() -> None:
@@ -170,7 +177,8 @@ def test_zeros_around_what_is_never_negative_do_not_change_a_maximum() -> None:
 
 UNPADDED = {
     "used": "a = Pad(x, pads)\ny = Conv(a, w)\nz = Neg(a)",
-    "value": "a = Pad(x, pads, one)\ny = Conv(a, w)\nz = Neg(x)",
+    "other_value": "a = Pad(x, pads, one)\ny = Conv <pads = [0, 0, 0, 1]> (a, w)\nz = Neg(x)",
+    "infinite_value": "a = Pad(x, pads, lowest)\ny = Conv(a, w)\nz = Neg(x)",
     "reflected": 'a = Pad <mode = "reflect"> (x, pads)\ny = Conv(a, w)\nz = Neg(x)',
     "channels": "a = Pad(x, channels)\ny = Conv(a, w6)\nz = Neg(x)",
     "cut": "a = Pad(x, cut)\ny = Conv(a, w)\nz = Neg(x)",

@@ -119,7 +119,9 @@ def _scale_input(graph: Graph, node: Node, factors: Array) -> Node:
     outputs, per_group = weight.ints[:2]
     rows = factors.reshape(node.op.groups, 1, per_group)
     rows = np.broadcast_to(rows, (node.op.groups, outputs // node.op.groups, per_group))
-    return _with_constants(graph, node, {1: rows.reshape(outputs, per_group, *(1,) * (weight.rank - 2))})
+    scaled = _with_constants(graph, node, {1: rows.reshape(outputs, per_group, *(1,) * (weight.rank - 2))})
+    padding = (np.array(node.op.pad_values) / factors).astype(np.float32).tolist() if node.op.pad_values else ()
+    return replace(scaled, op=replace(node.op, pad_values=tuple(padding)))
 
 
 def _with_constants(graph: Graph, node: Node, factors: Mapping[int, Array]) -> Node:
