@@ -26,7 +26,7 @@ from edgeconv.ops.erf import Erf, Gelu
 from edgeconv.ops.mul import Div, Mul
 from edgeconv.ops.sigmoid import HardSigmoid, HardSwish, Sigmoid, Silu
 from edgeconv.passes.linear import linear
-from edgeconv.passes.match import Line, Product, bounds, line, near, product, scalar
+from edgeconv.passes.match import Line, Product, bounds, is_clamped, line, near, product, scalar
 from edgeconv.passes.rewrite import View, rewrite
 
 __all__ = ["fuse_activation", "fuse_hard_sigmoid"]
@@ -55,16 +55,14 @@ def _rule(node: Node, view: View) -> Expr | None:
             if not view.only_use(gate):
                 view.decline(node, "its gate is used elsewhere, too")
                 return None
-            # A clamp that was fused into the last product stays behind the function.
-            low, high = bounds(node.op)
-            return fused if (low, high) == (-inf, inf) else Clamp(low, high)(fused)
+            return fused
     return None
 
 
 def _gated(x: str, gate: Node, coefficient: float, view: View) -> Call | None:
     """The activation that is coefficient * x * gate."""
     ref = view.ref(x)
-    if isinstance(gate.op, Add):
+    if isinstance(gate.op, Add) and not is_clamped(gate.op):
         approximate = _gelu(x, gate, view) if near(coefficient, 0.5) else None
         return Gelu(approximate)(ref) if approximate else None
     if isinstance(gate.op, Sigmoid) and near(coefficient, 1):

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from edgeconv.core import Array
 from edgeconv.passes import simplify
 from edgeconv.passes.fuse_activation import fuse_activation, fuse_hard_sigmoid
+from edgeconv.passes.fuse_clamp import fuse_clamp
 from edgeconv.passes.fuse_layer_norm import fuse_layer_norm
 from edgeconv.passes.fuse_softmax import fuse_softmax
 from tests.passes.building import array, counts, graph_of, proved
@@ -65,6 +66,18 @@ ACTIVATIONS = {
 def test_activation_is_recognised(body: str, op: str) -> None:
     graph = graph_of(ROWS, body, **NUMBERS)
     assert counts(proved(graph, fuse_activation)) == {op: 1}
+
+
+@pytest.mark.parametrize("first", ["Add(x, three)", "Add(three, x)"])
+def test_hard_swish_is_recognised_with_the_clamp_fused_already(first: str) -> None:
+    body = f"a = {first}\ng = Clip(a, zero, six)\nh = Mul(x, g)\ny = Div(h, six)"
+    assert counts(proved(graph_of(ROWS, body, **NUMBERS), fuse_clamp, fuse_activation)) == {"HardSwish": 1}
+
+
+def test_product_with_a_clamp_of_its_own_stays() -> None:
+    graph = graph_of(ROWS, "g = Sigmoid(x)\na = Mul(x, g)\ny = Clip(a, zero, one)", **NUMBERS)
+    assert counts(proved(graph, fuse_clamp, fuse_activation)) == {"Sigmoid": 1, "Mul": 1}
+    assert counts(proved(graph)) == {"Silu": 1, "Clamp": 1}
 
 
 @given(order=st.permutations(["x", "g", "half"]), is_left=st.booleans())
