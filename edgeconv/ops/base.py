@@ -174,8 +174,11 @@ class Operator:
         """Constants that the int8 form needs (an exp table); made at conversion, appended to the inputs."""
         return ()
 
-    def columns(self, x: Array, weight: Array) -> Array | None:
-        """For a layer with a weight: what the rows of `matrix` multiply, (groups, K, positions); float32."""
+    def columns(self, x: Array, weight: Array, count: int) -> Array | None:
+        """For a layer with a weight: what the rows of `matrix` multiply, (groups, K, positions).
+
+        Of more than `count` positions, so many, spread over the batch and the map.
+        """
         return None
 
     def matrix(self, weight: Array) -> Array:
@@ -260,7 +263,7 @@ def expr_type(expr: Expr) -> TensorType:
 
 def infer_types(op: Operator, inputs: Sequence[TensorType | None]) -> tuple[TensorType, ...]:
     """`op.infer` after a check of the number of inputs; raises ShapeError, never anything else, on a bad node."""
-    required, most = _arity(type(op))
+    required, most = _arity(type(op).infer)
     needed = inputs if most == inf else inputs[:required]
     if not required <= len(inputs) <= most or any(x is None for x in needed):
         found = sum(x is not None for x in inputs)
@@ -285,9 +288,9 @@ def _check_size(known: TensorType) -> None:
 
 
 @cache
-def _arity(op: type[Operator]) -> tuple[int, float]:
+def _arity(infer: Callable[..., object]) -> tuple[int, float]:
     """(required, most) inputs, read off the signature of `infer`."""
-    parameters = list(inspect.signature(op.infer).parameters.values())[1:]
+    parameters = list(inspect.signature(infer).parameters.values())[1:]
     if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
         return sum(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters), inf
     return sum(p.default is inspect.Parameter.empty for p in parameters), len(parameters)

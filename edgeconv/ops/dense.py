@@ -16,6 +16,7 @@ from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, weight_bound
 from edgeconv.ops.residual import check_residual, plan_residual
+from edgeconv.ops.sampling import spread_positions
 
 __all__ = ["Dense"]
 
@@ -64,8 +65,9 @@ class Dense(Operator):
             return _plan_float(self, inputs, y)
         return super().plan(inputs, outputs, scratch)
 
-    def columns(self, x: Array, weight: Array) -> Array:
-        return _rows(x).T[None]
+    def columns(self, x: Array, weight: Array, count: int) -> Array:
+        rows = _rows(x)
+        return np.ascontiguousarray(rows[spread_positions(len(rows), count)].T)[None]
 
     def matrix(self, weight: Array) -> Array:
         return weight.T[None]

@@ -36,7 +36,7 @@ def quantize(
     config = config or QuantConfig()
     few = few_batches(graph, samples) if config.refinements else []
     if "equalize" in config.refinements:
-        graph = equalize(graph, few)
+        graph = equalize(graph, few[:1])
     selection = select(graph, config)
     wanted = [name for name in observed_values(graph, selection) if graph.constant(name) is None]
     statistics = collect(graph, samples, wanted, progress)

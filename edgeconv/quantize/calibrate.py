@@ -10,8 +10,9 @@ from edgeconv.core import Array
 from edgeconv.errors import DataError
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
+from edgeconv.quantize.parallel import stream
 from edgeconv.quantize.statistics import Statistics
-from edgeconv.runtime import Interpreter
+from edgeconv.runtime import Interpreter, Program
 
 __all__ = ["Progress", "collect"]
 
@@ -29,23 +30,42 @@ def collect(
 
     DataError when there is no sample, or when the network itself gives NaN or infinity on one.
     """
-    interpreter = Interpreter(to_program(graph))
-    seen = {name: Statistics() for name in names}
-
-    def tap(name: str, array: Array) -> None:
-        if name in seen:
-            seen[name].add(array)
-
+    program, names = to_program(graph), list(names)
+    parts: list[dict[str, Statistics]] = []
     done = 0
-    for batch in batches:
-        interpreter.run([], batch, tap=tap)
+
+    def count(batch: Mapping[str, Array]) -> None:
+        nonlocal done
         done += len(next(iter(batch.values()))) if batch else 1
         if progress is not None:
             progress(done)
+
+    stream(lambda: _worker(program, names, parts), batches, count)
     if not done:
         raise DataError("there is no calibration sample; pass at least one, better a hundred")
+    seen = {name: Statistics() for name in names}
+    for part in parts:
+        for name, statistics in part.items():
+            seen[name].merge(statistics)
     for name, statistics in seen.items():
         if not np.isfinite([statistics.minimum, statistics.maximum]).all():
             raise DataError(f"the float network gives NaN or infinity in {name!r} on these samples; is the "
                             "preprocessing right?")  # fmt: skip
     return seen
+
+
+def _worker(
+    program: Program, names: Iterable[str], parts: list[dict[str, Statistics]]
+) -> Callable[[Mapping[str, Array]], None]:
+    """Runs batches through an interpreter of its own, into statistics of its own, which it adds to `parts`."""
+    interpreter, seen = Interpreter(program), {name: Statistics() for name in names}
+    parts.append(seen)
+
+    def tap(name: str, array: Array) -> None:
+        if name in seen:
+            seen[name].add(array)
+
+    def run(batch: Mapping[str, Array]) -> None:
+        interpreter.run([], batch, tap=tap)
+
+    return run

@@ -10,7 +10,7 @@ from edgeconv.quantize.observers import OBSERVERS
 __all__ = ["REFINEMENTS", "QuantConfig"]
 
 REFINEMENTS = ("equalize", "bias", "gptq", "fit")
-"""Equalization of the float graph first; the others are proposals for each layer, see `refine_layers`."""
+"""Equalization of the float graph first; then proposals for each layer ("fit" needs "gptq"), see `refine_layers`."""
 
 
 @dataclass(frozen=True)

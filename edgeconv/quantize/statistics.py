@@ -40,9 +40,24 @@ class Statistics:
         self._grow(max(abs(self.minimum), abs(self.maximum)))
         self._count(_sample(x))
 
+    def merge(self, other: Statistics) -> None:
+        """Take in what `other` has seen, as if it had been added here."""
+        self.minimum = float(np.minimum(self.minimum, other.minimum))
+        self.maximum = float(np.maximum(self.maximum, other.maximum))
+        if other.exponent is None:
+            return
+        self._grow_to(other.exponent)
+        bins = other.bins
+        for _ in range((self.exponent or 0) - other.exponent):
+            bins = _halve(bins)
+        self.bins = self.bins + bins
+        self.zeros += other.zeros
+
     def _grow(self, largest: float) -> None:
         needed = frexp(largest)[1] - 12 if largest > 0 else -126
-        needed = max(needed, -126)
+        self._grow_to(max(needed, -126))
+
+    def _grow_to(self, needed: int) -> None:
         if self.exponent is None:
             self.exponent = needed
         while self.exponent < needed:

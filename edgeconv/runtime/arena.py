@@ -82,38 +82,48 @@ class Arena:
 class ScratchPool:
     """Working memory, reused by one step after another.
 
-    A step that needs more than there is gets a new, larger block; earlier steps keep theirs.
+    Each request goes into the first block that still has room for this step; where none has, a block is added. Steps
+    planned before keep pointing into theirs.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
-        self._block = aligned_block(0)
-        self.nbytes = 0
+        self.blocks: list[Array] = []
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all blocks."""
+        return sum(block.size for block in self.blocks)
 
     def for_step(self) -> StepScratch:
         """The scratch of one step."""
         return StepScratch(self)
 
-    def take(self, offset: int, nbytes: int) -> tuple[Array, int]:
-        """`nbytes` from `offset` on, and where the next request may start."""
-        if offset + nbytes > self._block.size:
-            size = max(nbytes, min(2 * self._block.size, 1 << 22))
-            if self.nbytes + size > self._limit:
-                raise EdgeconvError(f"working memory needs more than the limit of {self._limit:,} bytes; raise it with "
-                                    "Interpreter(..., memory_limit=bytes), or use a smaller batch")  # fmt: skip
-            self._block, offset = aligned_block(size), 0
-            self.nbytes += size
-        return self._block[offset : offset + nbytes], offset + _round_up(nbytes)
+    def add_block(self, nbytes: int) -> None:
+        """Another block, for a request of `nbytes` that fits nowhere."""
+        if self.nbytes + nbytes > self._limit:
+            raise EdgeconvError(f"working memory needs more than the limit of {self._limit:,} bytes; raise it with "
+                                "Interpreter(..., memory_limit=bytes), or use a smaller batch")  # fmt: skip
+        self.blocks.append(aligned_block(_round_up(nbytes)))
 
 
 class StepScratch:
     """Hands out disjoint arrays to one step."""
 
     def __init__(self, pool: ScratchPool) -> None:
-        self._pool, self._offset = pool, 0
+        self._pool = pool
+        self._used: dict[int, int] = {}
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         """An uninitialised array, aligned to 64 bytes."""
         nbytes = prod(shape) * np.dtype(dtype).itemsize
-        block, self._offset = self._pool.take(self._offset, nbytes)
-        return block.view(dtype).reshape(tuple(shape))
+        index = next((i for i, block in enumerate(self._pool.blocks) if self._fits(i, block, nbytes)), None)
+        if index is None:
+            self._pool.add_block(nbytes)
+            index = len(self._pool.blocks) - 1
+        offset = self._used.get(index, 0)
+        self._used[index] = offset + _round_up(nbytes)
+        return self._pool.blocks[index][offset : offset + nbytes].view(dtype).reshape(tuple(shape))
+
+    def _fits(self, index: int, block: Array, nbytes: int) -> bool:
+        return self._used.get(index, 0) + nbytes <= block.size

@@ -12,7 +12,7 @@ from edgeconv.ops.base import Ref
 from edgeconv.ops.conv import Conv
 from edgeconv.quantize import QuantConfig, quantize
 from edgeconv.quantize.refine.equalize import equalize
-from edgeconv.quantize.refine.gptq import round_with_compensation
+from edgeconv.quantize.refine.gptq import inverse_factor, round_with_compensation
 from edgeconv.quantize.refine.least_squares import fit_weights
 from edgeconv.quantize.refine.stepper import Stepper
 from edgeconv.runtime import Interpreter
@@ -36,7 +36,7 @@ def test_gptq_beats_nearest_rounding_on_correlated_inputs(size: int) -> None:
     def error(integers: Array) -> float:
         return float(np.square((integers * scales[:, :, None] - weight) @ x).mean())
 
-    compensated = round_with_compensation(weight, scales, hessian)
+    compensated = round_with_compensation(weight, scales, inverse_factor(hessian))
     assert compensated.dtype == np.int8
     assert error(compensated) < 0.3 * error(np.rint(weight / scales[:, :, None]))
 
@@ -44,7 +44,7 @@ def test_gptq_beats_nearest_rounding_on_correlated_inputs(size: int) -> None:
 def test_gptq_with_independent_inputs_is_nearest_rounding() -> None:
     weight = data(1, 4, 12)
     scales = np.abs(weight).max(axis=2) / 127
-    found = round_with_compensation(weight, scales, np.eye(12)[None])
+    found = round_with_compensation(weight, scales, inverse_factor(np.eye(12)[None]))
     np.testing.assert_array_equal(found, np.rint(weight / scales[:, :, None]))
 
 

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import ceil, inf
+from math import inf
 
 import numpy as np
 
 from edgeconv.core import Array, dequantize
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import Operator
+from edgeconv.quantize.parallel import each
 from edgeconv.quantize.refine.stepper import Stepper
 
 __all__ = ["Moments", "clamp_of", "columns_of", "moments"]
 
-_COLUMNS = 1 << 14
-_ELEMENTS = 1 << 24
+_COLUMNS, _PER_TAP, _ELEMENTS = 1 << 11, 5, 1 << 23
+"""Columns at least, columns for each tap, and how many elements they may have in all."""
 
 
 @dataclass(frozen=True)
@@ -30,20 +31,17 @@ class Moments:
 
 
 def columns_of(op: Operator, weight: Array, graph: Graph, node: Node, steppers: Sequence[Stepper]) -> Array | None:
-    """The node's input as columns (groups, K, L) in real units; of many, every n-th. None: it has no such form."""
-    batches = [stepper.value(node.inputs[0]) for stepper in steppers]
-    samples = [batch[i : i + 1] for batch in batches for i in range(batch.shape[0])]
+    """The node's input as columns (groups, K, L) in real units, some thousand of them. None: it has no such form."""
     q = graph.types[node.inputs[0]].q
-    parts = []
-    for x in samples:
-        real = x.astype(np.float32) if q is None else dequantize(x, q)
-        columns = op.columns(real, weight)
-        if columns is None:
-            return None
-        groups, taps, positions = columns.shape
-        most = max(min(_COLUMNS, _ELEMENTS // (groups * taps)) // len(samples), 1)
-        parts.append(columns[:, :, :: ceil(positions / most) | 1].copy())
-    return np.concatenate(parts, axis=2)
+    taps = weight[0].size
+    count = max(min(max(_COLUMNS, _PER_TAP * taps), _ELEMENTS // max(taps, 1)) // len(steppers), 1)
+
+    def part(stepper: Stepper) -> Array | None:
+        x = stepper.value(node.inputs[0])
+        return op.columns(x if q is None else dequantize(x, q), weight, count)
+
+    parts = [found for found in each(part, steppers) if found is not None]
+    return np.concatenate(parts, axis=2) if parts else None
 
 
 def moments(x: Array, quantized: Array) -> Moments:

@@ -10,18 +10,17 @@ import numpy as np
 
 from edgeconv.core import Array
 
-__all__ = ["round_with_compensation"]
+__all__ = ["inverse_factor", "round_with_compensation"]
 
 _DAMPING = 0.01
 _BLOCK = 64
 
 
-def round_with_compensation(weight: Array, scales: Array, hessian: Array) -> Array:
+def round_with_compensation(weight: Array, scales: Array, inverse: Array) -> Array:
     """Integers in [-127, 127] for `weight` (groups, outputs, K) at `scales` (groups, outputs).
 
-    hessian: (groups, K, K), the second moment of the centred input.
+    inverse: (groups, K, K), the `inverse_factor` of the second moment of the input.
     """
-    inverse = _inverse_factor(hessian)
     rest = weight.astype(np.float64) / scales[:, :, None]
     rounded = np.empty_like(rest)
     size = rest.shape[2]
@@ -37,8 +36,8 @@ def round_with_compensation(weight: Array, scales: Array, hessian: Array) -> Arr
     return rounded.astype(np.int8)
 
 
-def _inverse_factor(hessian: Array) -> Array:
-    """The upper Cholesky factor of the inverse of the damped Hessian, (groups, K, K)."""
+def inverse_factor(hessian: Array) -> Array:
+    """The upper Cholesky factor of the inverse of the damped Hessian (groups, K, K)."""
     size = hessian.shape[1]
     diagonal = np.einsum("gkk->gk", hessian)
     damping = _DAMPING * diagonal.mean(axis=1) + 1e-12

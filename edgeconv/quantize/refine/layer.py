@@ -9,10 +9,10 @@ import numpy as np
 from edgeconv.core import Array
 from edgeconv.quantize.ranges import bias_limit_scales
 from edgeconv.quantize.refine.columns import Moments
-from edgeconv.quantize.refine.gptq import round_with_compensation
+from edgeconv.quantize.refine.gptq import inverse_factor, round_with_compensation
 from edgeconv.quantize.refine.least_squares import fit_weights
 
-__all__ = ["Candidate", "LayerData", "candidates", "error_of"]
+__all__ = ["Candidate", "LayerData", "candidates", "error_of", "output_of"]
 
 _BIAS_LIMIT = 2**31 - 1
 
@@ -49,17 +49,19 @@ def candidates(layer: LayerData, plain: Candidate, refinements: tuple[str, ...])
     if "bias" in refinements:
         found.append(_with_bias("bias", layer, plain.weight, plain.scales))
     if "gptq" in refinements:
-        found.append(_rounded("gptq", layer, layer.weight))
-    if "fit" in refinements:
-        found.append(_rounded("fit", layer, fit_weights(layer.weight, layer.moments.difference, layer.moments.hessian)))
+        factor = inverse_factor(layer.moments.hessian)
+        found.append(_rounded("gptq", layer, layer.weight, factor))
+        if "fit" in refinements:
+            fitted = fit_weights(layer.weight, layer.moments.difference, layer.moments.hessian)
+            found.append(_rounded("fit", layer, fitted, factor))
     return found
 
 
-def _rounded(name: str, layer: LayerData, weight: Array) -> Candidate:
+def _rounded(name: str, layer: LayerData, weight: Array, factor: Array) -> Candidate:
     largest = np.abs(weight).max(axis=2, initial=0.0)
     limit = bias_limit_scales(layer.bias, layer.scale_x)
     scales = np.maximum(np.maximum(largest / 127, limit), 1e-30).astype(np.float32).astype(np.float64)
-    return _with_bias(name, layer, round_with_compensation(weight, scales, layer.moments.hessian), scales)
+    return _with_bias(name, layer, round_with_compensation(weight, scales, factor), scales)
 
 
 def _with_bias(name: str, layer: LayerData, weight: Array, scales: Array) -> Candidate:
@@ -71,11 +73,15 @@ def _with_bias(name: str, layer: LayerData, weight: Array, scales: Array) -> Can
     return Candidate(name, weight, scales, np.clip(steps, -_BIAS_LIMIT, _BIAS_LIMIT).astype(np.int32))
 
 
-def error_of(candidate: Candidate, layer: LayerData, x: Array, quantized: Array) -> float:
-    """Mean squared error of the layer's clamped output on columns (groups, K, L) of float and quantized input."""
-    weight, bias = (a.astype(np.float32) for a in candidate.real(layer.scale_x))
-    want = np.matmul(layer.weight, x) + layer.bias[:, :, None].astype(np.float32)
-    have = np.matmul(weight, quantized) + bias[:, :, None]
-    for array in (want, have):
-        np.clip(array, layer.low, layer.high, out=array)
-    return float(np.mean(np.square(want - have)))
+def output_of(layer: LayerData, weight: Array, bias: Array, columns: Array) -> Array:
+    """The layer's clamped output (groups, outputs, L), float32, for columns (groups, K, L) of its input."""
+    y: Array = np.matmul(weight.astype(np.float32), columns)
+    y += bias[:, :, None].astype(np.float32)
+    return np.clip(y, layer.low, layer.high, out=y)
+
+
+def error_of(candidate: Candidate, layer: LayerData, wanted: Array, quantized: Array) -> float:
+    """Mean squared error of a candidate on columns of quantized input, beside the float layer's output `wanted`."""
+    error = output_of(layer, *candidate.real(layer.scale_x), quantized)
+    error -= wanted
+    return float(np.vdot(error, error) / error.size)

@@ -18,7 +18,7 @@ from edgeconv.runtime.program import ABSENT, Step
 
 __all__ = ["Stepper", "few_batches"]
 
-_SAMPLES = 64
+_SAMPLES = 256
 _BYTES = 1 << 28
 
 

@@ -14,8 +14,9 @@ import numpy as np
 
 from edgeconv.core import Array, QParams, TensorType, type_of
 from edgeconv.graph import Graph, Node
+from edgeconv.quantize.parallel import each
 from edgeconv.quantize.refine.columns import clamp_of, columns_of, moments
-from edgeconv.quantize.refine.layer import Candidate, LayerData, candidates, error_of
+from edgeconv.quantize.refine.layer import Candidate, LayerData, candidates, error_of, output_of
 from edgeconv.quantize.refine.stepper import Stepper
 from edgeconv.quantize.refine.weight_only import round_weights
 from edgeconv.quantize.select import WEIGHT_ONLY
@@ -69,8 +70,7 @@ class _Walk:
 
     def layer(self, original: Node, node: Node) -> LayerChoice | None:
         """Choose the integers of one layer and put them into the graph and the running programs."""
-        for stepper in (*self.floats, *self.integers):
-            stepper.advance_to(node.outputs[0])
+        each(lambda stepper: stepper.advance_to(node.outputs[0]), [*self.floats, *self.integers])
         rule = node.op.quant
         assert rule is not None and rule.weight is not None and rule.bias is not None
         weight = self.graph.constant(original.inputs[rule.weight])
@@ -83,15 +83,15 @@ class _Walk:
         held, held_q = self._columns(original, node, weight, slice(split, None)) if self.held_back else (x, xq)
         assert held is not None and held_q is not None
         proposals = candidates(layer, self._plain(node, layer), self.refinements)
-        errors = {proposal.name: error_of(proposal, layer, held, held_q) for proposal in proposals}
+        wanted = output_of(layer, layer.weight, layer.bias, held)
+        errors = {proposal.name: error_of(proposal, layer, wanted, held_q) for proposal in proposals}
         taken = min(proposals, key=lambda proposal: errors[proposal.name])
         self._write(node, taken)
         return LayerChoice(node.name, taken.name, errors)
 
     def weights_only(self, original: Node, node: Node) -> LayerChoice:
         """Round again the weights of a layer that computes in float."""
-        for stepper in self.floats:
-            stepper.advance_to(original.outputs[0])
+        each(lambda stepper: stepper.advance_to(original.outputs[0]), self.floats)
         errors = round_weights(self.graph, self.lowered, original, node, self.floats)
         for name in node.inputs:
             if name and self.lowered.constant(name) is not None:

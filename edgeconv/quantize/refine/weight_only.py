@@ -8,7 +8,7 @@ import numpy as np
 
 from edgeconv.core import Array, QParams, dequantize, type_of
 from edgeconv.graph import Graph, Node
-from edgeconv.quantize.refine.gptq import round_with_compensation
+from edgeconv.quantize.refine.gptq import inverse_factor, round_with_compensation
 from edgeconv.quantize.refine.stepper import Stepper
 
 __all__ = ["round_weights"]
@@ -36,7 +36,7 @@ def round_weights(
             continue
         moments = _second_moment([part for part in columns if part is not None])
         scales = np.broadcast_to(np.array(known.q.scale, np.float64), weight.shape[:2])
-        better[position] = type_of(round_with_compensation(weight, scales, moments), known.q)
+        better[position] = type_of(round_with_compensation(weight, scales, inverse_factor(moments)), known.q)
     errors = {}
     for name, choice in (("nearest", nearest), ("gptq", better)):
         real = {p: dequantize(known.value, _q(known.q)) for p, known in choice.items() if known.value is not None}
