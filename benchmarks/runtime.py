@@ -44,7 +44,10 @@ def quantize_onnx(asset: Asset, method: str, folder: Path, calibration: Array) -
     prepared, target = folder / f"{asset.name}.prepared.onnx", folder / f"{asset.name}.{method}.onnx"
     # It leaves files of its own where it runs, if it fails.
     with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
-        quant_pre_process(str(asset.path), str(prepared))
+        try:
+            quant_pre_process(str(asset.path), str(prepared))
+        except Exception:  # its symbolic shape inference does not know every graph
+            quant_pre_process(str(asset.path), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
             str(target),
