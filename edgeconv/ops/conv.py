@@ -19,6 +19,7 @@ from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, S
 from edgeconv.ops.conv_kernels import ConvLayer
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.residual import check_residual
+from edgeconv.ops.sampling import spread_positions
 from edgeconv.ops.windows import Window, resolve_auto_pad
 
 __all__ = ["Conv"]
@@ -107,15 +108,15 @@ class Conv(Operator):
         layer = ConvLayer(geometry, self.groups, *bounds, padding, x, weight, bias, inputs.get(3), outputs[0])
         return layer.plan_float(scratch) if x.q is None else layer.plan_int8(scratch)
 
-    def columns(self, x: Array, weight: Array) -> Array:
+    def columns(self, x: Array, weight: Array, count: int) -> Array:
         window = self.window(TensorType("float32", weight.shape))
         rank = len(window.kernel)
         spans = tuple(d * (k - 1) + 1 for d, k in zip(self.dilations, window.kernel, strict=True))
         views = sliding_window_view(self._padded(x), spans, axis=tuple(range(2, 2 + rank)))
         steps = tuple(slice(None, None, n) for n in (1, 1, *self.strides, *self.dilations))
-        moved: Array = views[steps]
-        order = (1, *range(2 + rank, 2 + 2 * rank), 0, *range(2, 2 + rank))
-        return moved.transpose(order).reshape(self.groups, weight[0].size, -1)
+        moved: Array = np.moveaxis(views[steps], 1, 1 + rank)
+        chosen = np.unravel_index(spread_positions(prod(moved.shape[: 1 + rank]), count), moved.shape[: 1 + rank])
+        return moved[chosen].reshape(chosen[0].size, -1).T.reshape(self.groups, weight[0].size, -1)
 
     def matrix(self, weight: Array) -> Array:
         return weight.reshape(self.groups, weight.shape[0] // self.groups, -1)
