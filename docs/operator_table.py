@@ -53,7 +53,7 @@ def _form_of(name: str, operators: list[type[Operator]]) -> str:
     """The int8 form of an ONNX operator: that of the operator it is there for, else of the weakest that it needs."""
     if not operators:
         return "conversion"
-    if operators[0].__name__ == name or _has_weight(operators[0]):
+    if name.startswith(operators[0].__name__) or _has_weight(operators[0]):
         return _form(operators[0])
     return max((_form(op) for op in operators), key=["move", "table", "weights", "kernel", "float"].index)
 
@@ -79,7 +79,7 @@ def _reached() -> dict[tuple[str, str], list[type[Operator]]]:
     found = {}
     for (domain, name), rules in RULES.items():
         operators = list(dict.fromkeys(op for _, rule in reversed(rules) for op in _made_by(rule, set())))
-        found[domain, name] = sorted(operators, key=lambda op: (op.__name__ != name, not _has_weight(op)))
+        found[domain, name] = sorted(operators, key=lambda op: (not name.startswith(op.__name__), not _has_weight(op)))
     return found
 
 
