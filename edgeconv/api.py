@@ -24,7 +24,7 @@ from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.model import Model, Opened, Runnable, open_model, record_float_reasons
 from edgeconv.passes import simplify
-from edgeconv.quantize import QuantConfig, quantize
+from edgeconv.quantize import QuantConfig, protect_excluded, quantize
 from edgeconv.report import AccuracyReport
 from edgeconv.report.compare import choose_metric, compare
 from edgeconv.report.feeding import fixed_batch, pad_rows, samples_at_once
@@ -109,7 +109,8 @@ def convert(
     if precision == "fp32" and (exclude or exclude_op):
         raise UsageError("--exclude and --exclude-op have no use at fp32, where every operator stays in float")
     config = QuantConfig(method=method, exclude=tuple(exclude), exclude_op=tuple(exclude_op))
-    graph = simplify(source if isinstance(source, Graph) else load(source, input_shapes))
+    loaded = source if isinstance(source, Graph) else load(source, input_shapes)
+    graph = simplify(protect_excluded(loaded, config))
     if calibration is None or precision == "fp32":
         graph.metadata.update(_provenance(precision))
         return Model(graph)

@@ -1,16 +1,16 @@
-"""Every case that has an int8 form: quantized on its own inputs, close to float, and the same bytes at any batch size."""
+"""Every case that has an int8 form: quantized on its own inputs, close to float, the same bytes at any batch size."""
 
 from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.importer import load_onnx
 from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, float_nodes, quantize
 from edgeconv.runtime import Interpreter
-
 from tests.cases import all_cases
 from tests.harness import Case, feeds_of, model_of, reference_outputs, sqnr
 

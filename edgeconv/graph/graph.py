@@ -42,6 +42,7 @@ class Graph:
 
     `metadata` is kept in the file: provenance, options. `log` says what each pass did: (pass, nodes changed, nodes
     fewer). `float_reasons` says, of a quantized graph, why a node stayed in float: first output -> reason.
+    `protected` names the nodes that no pass may change or fuse.
     """
 
     nodes: list[Node]
@@ -51,6 +52,7 @@ class Graph:
     metadata: dict[str, str] = field(default_factory=dict)
     log: list[tuple[str, int, int]] = field(default_factory=list)
     float_reasons: dict[str, str] = field(default_factory=dict)
+    protected: frozenset[str] = frozenset()
 
     def copy(self) -> Graph:
         """A graph that can be changed without changing this one (arrays are shared; nobody writes to them)."""
@@ -62,6 +64,7 @@ class Graph:
             dict(self.metadata),
             list(self.log),
             dict(self.float_reasons),
+            self.protected,
         )
 
     def producers(self) -> dict[str, Node]:

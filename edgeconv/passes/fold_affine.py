@@ -18,7 +18,7 @@ import numpy as np
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import Expr
 from edgeconv.ops.sigmoid import HardSigmoid
-from edgeconv.passes.linear import Affine, Linear, affine, linear
+from edgeconv.passes.linear import RAW_SPREAD, Affine, Linear, affine, linear
 from edgeconv.passes.match import bounds, is_clamped
 from edgeconv.passes.rewrite import View, rewrite
 
@@ -73,8 +73,22 @@ def _before(node: Node, view: View) -> Expr | None:
     if not view.only_use(node.inputs[0]):
         view.decline(node, f"{source.label} before it is used elsewhere, too")
         return None
+    if inner.spread > RAW_SPREAD and _reads_an_input(source, view, target.input_axis):
+        view.decline(node, f"{source.label} brings the features of an input to one scale")
+        return None
     folded = target.preceded_by(inner, view.ref(inner.x))
     if folded is None:
         view.decline(node, f"its borders would not see the shift of {source.label}")
         return None
     return folded.expr(view.type_of(node.outputs[0]).dtype)
+
+
+def _reads_an_input(node: Node, view: View, axis: int) -> bool:
+    """True when only affine maps lie between an input of the graph and `node`."""
+    found: Node | None = node
+    while found is not None:
+        inner = affine(found, view, axis)
+        if inner is None:
+            return False
+        found = view.producer(inner.x)
+    return True

@@ -23,7 +23,10 @@ from edgeconv.ops.mul import Div, Mul
 from edgeconv.passes.match import bounds, operands
 from edgeconv.passes.rewrite import View
 
-__all__ = ["Affine", "Linear", "affine", "linear"]
+__all__ = ["RAW_SPREAD", "Affine", "Linear", "affine", "linear"]
+
+RAW_SPREAD = 16.0
+"""An affine map of a graph input with factors further apart than this standardises raw features."""
 
 _Op = Conv | ConvTranspose | Dense
 
@@ -39,6 +42,12 @@ class Affine:
     def after(self, inner: Affine) -> Affine:
         """This one applied to the result of `inner`."""
         return Affine(inner.x, inner.factor * self.factor, inner.offset * self.factor + self.offset)
+
+    @property
+    def spread(self) -> float:
+        """How many times the largest factor is larger than the smallest."""
+        sizes = np.abs(self.factor[self.factor != 0])
+        return float(sizes.max() / sizes.min()) if sizes.size else 1.0
 
     @property
     def is_scalar(self) -> bool:

@@ -31,6 +31,7 @@ class View:
         self._types = graph.types
         self._outputs = set(graph.outputs)
         self._producers: dict[str, Node] = {}
+        self._protected = graph.protected
         self._uses = Counter(name for node in graph.nodes for name in node.inputs if name)
         self._uses.update(graph.outputs)
 
@@ -51,9 +52,15 @@ class View:
         return None if not name or name in self._producers else self._types[name].value
 
     def producer(self, name: str, op: type[_O] | None = None) -> Node | None:
-        """The node that computes `name`, if there is one and it is an `op`."""
+        """The node that computes `name`, if there is one, it is an `op`, and rules may touch it."""
         node = self._producers.get(name)
-        return node if node is not None and (op is None or isinstance(node.op, op)) else None
+        if node is None or self.is_protected(node) or not (op is None or isinstance(node.op, op)):
+            return None
+        return node
+
+    def is_protected(self, node: Node) -> bool:
+        """True for a node that must stay as it is."""
+        return node.name in self._protected
 
     def is_output(self, name: str) -> bool:
         """True for an output of the graph."""
@@ -117,7 +124,7 @@ class _Sweep:
     def offer(self, node: Node, rule: Rule) -> None:
         if any(name in self.alias for name in node.inputs):
             node = replace(node, inputs=tuple(self.alias.get(name, name) for name in node.inputs))
-        results = rule(node, self.view)
+        results = None if self.view.is_protected(node) else rule(node, self.view)
         if results is None or not self._replace(node, results):
             self.emitter.nodes.append(node)
             self.view._add(node)

@@ -18,9 +18,9 @@ from edgeconv.quantize.observers import OBSERVERS
 from edgeconv.quantize.refine.equalize import equalize
 from edgeconv.quantize.refine.stepper import few_batches
 from edgeconv.quantize.refine.walk import refine_layers
-from edgeconv.quantize.select import select
+from edgeconv.quantize.select import protect_excluded, select
 
-__all__ = ["OBSERVERS", "Progress", "QuantConfig", "float_nodes", "quantize"]
+__all__ = ["OBSERVERS", "Progress", "QuantConfig", "float_nodes", "protect_excluded", "quantize"]
 
 
 def quantize(

@@ -9,9 +9,11 @@ from fnmatch import fnmatchcase
 from edgeconv.errors import UsageError
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import QuantRule
+from edgeconv.passes.linear import RAW_SPREAD, affine
+from edgeconv.passes.rewrite import View
 from edgeconv.quantize.config import QuantConfig
 
-__all__ = ["WEIGHT_ONLY", "Selection", "activation_inputs", "is_table", "select"]
+__all__ = ["WEIGHT_ONLY", "Selection", "activation_inputs", "excluded_nodes", "is_table", "protect_excluded", "select"]
 
 _ONNX_NAMES = {"gemm": ("dense",), "matmul": ("dense", "matmul"), "relu": ("clamp",), "clip": ("clamp",)}
 """ONNX operator types that edgeconv calls otherwise."""
@@ -38,10 +40,11 @@ class Selection:
 
 def select(graph: Graph, config: QuantConfig) -> Selection:
     """Decide for every node. UsageError for a pattern or type that matches nothing."""
-    excluded = _excluded(graph, config)
+    excluded = excluded_nodes(graph, config)
     chosen = Selection()
+    raw = _standardising(graph)
     for node in graph.nodes:
-        reason = excluded.get(node.outputs[0]) or _obstacle(graph, node)
+        reason = excluded.get(node.outputs[0]) or raw.get(node.outputs[0]) or _obstacle(graph, node)
         if reason is None:
             chosen.int8.add(node.outputs[0])
         elif any(graph.types[name].is_float for name in node.outputs if name):
@@ -136,7 +139,30 @@ def _component(soft: dict[str, Node], neighbours: Callable[[Node], list[Node]]) 
     return island, shore
 
 
-def _excluded(graph: Graph, config: QuantConfig) -> dict[str, str]:
+def protect_excluded(graph: Graph, config: QuantConfig) -> Graph:
+    """A copy of a graph, as imported, in which no pass touches the nodes that `config` excludes.
+
+    UsageError for a pattern or type that matches nothing.
+    """
+    keys = excluded_nodes(graph, config)
+    graph = graph.copy()
+    graph.protected = frozenset(node.name for node in graph.nodes if node.outputs[0] in keys)
+    return graph
+
+
+def _standardising(graph: Graph) -> dict[str, str]:
+    """Nodes that bring raw input features of very different sizes to one scale: int8 has one scale before them."""
+    view = View(graph)
+    found = {}
+    for node in graph.nodes:
+        inner = affine(node, view, 1) if graph.types[node.outputs[0]].rank > 1 else None
+        if inner is not None and inner.x in graph.inputs and inner.spread > RAW_SPREAD:
+            found[node.outputs[0]] = "it brings raw input features to one scale, which int8 could not hold before it"
+    return found
+
+
+def excluded_nodes(graph: Graph, config: QuantConfig) -> dict[str, str]:
+    """First output -> reason, of the nodes that the user excludes. UsageError for what matches nothing."""
     names = {node.outputs[0]: (node.name, *node.outputs) for node in graph.nodes}
     found: dict[str, str] = {}
     for pattern in config.exclude:

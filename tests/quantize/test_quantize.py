@@ -9,14 +9,16 @@ from edgeconv.core import TensorType
 from edgeconv.errors import DataError, UsageError
 from edgeconv.export.program import to_program
 from edgeconv.graph import Emitter, Graph
-from edgeconv.ops.add import Add
+from edgeconv.ops.add import Add, Sub
 from edgeconv.ops.base import Call, Ref
 from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.conv import Conv
 from edgeconv.ops.dense import Dense
+from edgeconv.ops.mul import Div
 from edgeconv.ops.reshape import Reshape
 from edgeconv.ops.transpose import Transpose
-from edgeconv.quantize import QuantConfig, float_nodes, quantize
+from edgeconv.passes import simplify
+from edgeconv.quantize import QuantConfig, float_nodes, protect_excluded, quantize
 from edgeconv.runtime import Interpreter
 from tests.harness import data, sqnr
 
@@ -143,3 +145,36 @@ def test_no_sample_is_an_error() -> None:
 def test_infinity_inside_the_network_is_an_error() -> None:
     with pytest.raises(DataError, match="NaN or infinity in 'c1'"):
         quantize(graph_of(("c1", C1)), [{"x": X * np.float32(1e38)}])
+
+
+def test_standardised_raw_features_stay_in_float_before_the_first_layer() -> None:
+    features = data(64, 6) * np.array([1e-3, 1, 1, 10, 1e3, 1e4], np.float32)
+    source = Ref("x", TensorType("float32", (64, 6)))
+    mean, spread = features.mean(axis=0), features.std(axis=0)
+    graph = onnx_chain(source, mean, spread)
+    lowered = quantize(simplify(graph), [{"x": features}])
+    assert [node.op_name for node in lowered.nodes] == ["BatchNorm", "Quantize", "Dense"]
+    assert [reason.split(",")[0] for _, reason in float_nodes(lowered)] == ["it brings raw input features to one scale"]
+    want, have = (Interpreter(to_program(g))(features) for g in (graph, lowered))
+    assert sqnr(want, have) > 35
+
+
+def onnx_chain(source: Ref, mean: np.ndarray, spread: np.ndarray) -> Graph:
+    """(x - mean) / spread, then a Dense layer: Sub, Div, Dense."""
+    emitter = Emitter({"x": source.type})
+    shifted = Sub()(source, mean)
+    emitter.emit([shifted], ["s"], "sub")
+    scaled = Div()(Ref("s", shifted.type), spread)
+    emitter.emit([scaled], ["d"], "div")
+    emitter.emit([Dense()(Ref("d", scaled.type), data(6, 5), data(5))], ["y"], "dense")
+    return Graph(emitter.nodes, emitter.types, ["x"], ["y"])
+
+
+def test_excluded_nodes_are_not_fused_away() -> None:
+    graph = onnx_chain(Ref("x", TensorType("float32", (64, 6))), np.ones(6, np.float32), np.full(6, 2, np.float32))
+    config = QuantConfig(exclude=("sub",))
+    assert [node.op_name for node in simplify(graph).nodes] == ["Dense"]
+    protected = simplify(protect_excluded(graph, config))
+    assert [node.op_name for node in protected.nodes] == ["Sub", "Dense"]
+    lowered = quantize(protected, [{"x": data(64, 6)}], config)
+    assert [(node.name, reason) for node, reason in float_nodes(lowered)] == [("sub", "excluded by 'sub'")]

@@ -13,7 +13,7 @@ from edgeconv.core import Array
 
 __all__ = ["fit_weights"]
 
-_RIDGE = 0.2
+_RIDGE = 0.5
 """Pull towards the trained weights, as a share of the input's mean second moment."""
 
 

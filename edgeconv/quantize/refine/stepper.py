@@ -18,7 +18,7 @@ from edgeconv.runtime.program import ABSENT, Step
 
 __all__ = ["Stepper", "few_batches"]
 
-_SAMPLES = 256
+_SAMPLES = 128
 _BYTES = 1 << 28
 
 
@@ -77,7 +77,7 @@ class Stepper:
 
 
 def few_batches(graph: Graph, samples: Iterable[Mapping[str, Array]]) -> list[Mapping[str, Array]]:
-    """The first calibration batches: up to 64 samples, fewer where their activations would take over 256 MB."""
+    """The first calibration batches: up to 128 samples, fewer where their activations would take over 256 MB."""
     found: list[Mapping[str, Array]] = []
     taken, program = 0, to_program(graph)
     for batch in samples:
