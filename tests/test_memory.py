@@ -19,7 +19,6 @@ if not hasattr(os, "wait4"):
 _CONVERT = "from edgeconv_cli.main import main; main()"
 
 
-@pytest.mark.xfail(reason="refinement keeps up to 256 samples, so that 200 take less than 2000", strict=False)
 def test_ten_times_the_samples_take_no_more_memory(tmp_path: Path) -> None:
     onnx.save(_classifier(), tmp_path / "model.onnx")
     few, many = (_peak(tmp_path, samples) for samples in (200, 2000))

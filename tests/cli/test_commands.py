@@ -150,12 +150,12 @@ def test_inspect_edge(edgeconv: Command, edge_file: Path) -> None:
     assert len(found["operators"]) == len(program.steps)
     weights = [tensor for tensor in program.tensors if tensor.data is not None and tensor.type.q is not None]
     assert found["macs"] == sum(tensor.type.size for tensor in weights if tensor.type.rank == 2)
-    assert found["inputs"][0]["scale"] == list(program.tensors[program.inputs[0]].type.q.scale)
+    assert found["outputs"][0]["scale"] == list(program.tensors[program.outputs[0]].type.q.scale)
     assert found["activation_bytes"] > 0
 
 
 def test_inspect_says_that_a_file_is_bit_exact(edgeconv: Command, tmp_path: Path) -> None:
-    digits = MODEL.parent.parent / "digits_resnet"
+    digits = Path(MODEL).parent.parent / "digits_resnet"
     path = tmp_path / "digits.edge"
     assert edgeconv("convert", digits / "model.onnx", path, "--calib", digits / "calib.npz", "--samples", 8).code == 0
     assert "bit-exact: the same input gives the same bytes on every device" in edgeconv("inspect", path).out

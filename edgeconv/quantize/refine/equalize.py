@@ -3,8 +3,8 @@
 Relu(s z) = s Relu(z) for s > 0, so what a layer's output channels are divided by, the next layer's input channels can
 be multiplied by (Nagel et al., "Data-Free Quantization Through Weight Equalization and Bias Correction", ICCV 2019,
 section 4.1; here by the ranges that the activations show on calibration samples). Into a depthwise layer or a BatchNorm
-this is free, and the ranges become equal; into any other layer it costs precision of its weights, and only about a third of
-the way (in the exponent) is gone.
+this is free, and the ranges become equal; into any other layer it costs precision of its weights, and only about a
+third of the way (in the exponent) is gone.
 """
 
 from __future__ import annotations
