@@ -71,22 +71,26 @@ class ConvLayer:
         dtype = exact_dtype(weight_bound(matrix, bias) * max(1.0, float(np.abs(padding.astype(np.int32)).max()) / 128))
         columns = Columns(self.geometry, self.groups, padding, padding.dtype.name, dtype, True, scratch)
         grouped = self._grouped(matrix, bias, dtype)
-        _, product, result = self._accumulator(dtype, scratch)
+        acc, product, result = self._accumulator(dtype, scratch)
+        margin = acc[:, self.geometry.run :]
         scales = np.broadcast_to(np.array(required(self.weight.q).scale, np.float64), (rows,)) * scale_x
-        factor = multiplier(scales, q.scale[0]).reshape(-1, *(1,) * (result.ndim - 1))
-        work = None if dtype == "float32" else scratch(result.shape)
+        factor = multiplier(scales, q.scale[0]).reshape(-1, 1)
+        work = None if dtype == "float32" else scratch(acc.shape)
         more = None if self.residual is None else scratch(result.shape)
         steps = []
         for n, x in enumerate(self.x.array):
             held = self.residual
             add = None if held is None or more is None else plan_residual(held.array[n], held.q, q, more)
             out = self.y.array[n]
-            requantize = requantize_into(result, factor, q, out, self.low, self.high, work=work, add=add)
+            bounds = (self.low, self.high)
+            view = self.geometry.outputs_of
+            requantize = requantize_into(acc, factor, q, out, *bounds, work=work, add=add, outputs=view)
             steps.append((columns.loader(x), requantize))
 
         def kernel() -> None:
             for load, requantize in steps:
                 np.matmul(grouped, load(), out=product)
+                margin.fill(0)
                 requantize()
 
         return kernel

@@ -90,19 +90,22 @@ def requantize_into(
     *,
     work: Array | None = None,
     add: Callable[[Array], Kernel] | None = None,
+    outputs: Callable[[Array], Array] | None = None,
 ) -> Kernel:
     """A kernel: out = saturate(rint(acc * factor [+ more]) + zero_point), clamped to [low, high]; `acc` is overwritten.
 
     `factor` is float32 and broadcasts against `acc`. A float64 accumulator is rounded to float32 first, so that both
     give the same bytes; it needs `work`, float32 of its shape (made where it is missing). `add` plans a kernel that
-    adds more to the scaled sums, in units of the output's scale.
+    adds more to the scaled sums, in units of the output's scale. `outputs` picks the view that goes to `out` (by
+    default all): the elementwise steps run over the whole accumulator, since long rows are faster than short ones.
     """
     zero_point = np.float32(q.zero_point[0])
     lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, low, high))
     narrow = acc.dtype == np.float32
     if narrow or work is None:
         work = acc if narrow else np.empty(acc.shape, np.float32)
-    more = None if add is None else add(work)
+    result = work if outputs is None else outputs(work)
+    more = None if add is None else add(result)
 
     def kernel() -> None:
         if not narrow:
@@ -112,6 +115,6 @@ def requantize_into(
             more()
         np.rint(work, out=work)
         np.clip(work, lo, hi, out=work)
-        np.add(work, zero_point, out=out, casting="unsafe")
+        np.add(result, zero_point, out=out, casting="unsafe")
 
     return kernel
