@@ -30,7 +30,7 @@ demo: $(VENV)/.convert ## set up, convert a sample model to int8, and show what 
 	  --metric top1 --max-drop 0.005 --report .demo/report
 
 test: $(VENV)/.test ## set up, and run the tests (without those that need downloaded models)
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets tests
+	env -u EDGECONV_ASSETS $(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets tests
 
 lint: $(VENV)/.dev ## ruff: mistakes and format
 	$(BIN)/ruff check .
@@ -48,7 +48,9 @@ golden: $(VENV)/.test ## the same bytes as ever (UPDATE_GOLDEN=1 writes them ane
 
 assets: $(VENV)/.bench ## the suites that need the models and data in $EDGECONV_ASSETS
 	@test -d "$(EDGECONV_ASSETS)" || { echo "set EDGECONV_ASSETS to the folder of models"; exit 2; }
-	EDGECONV_ASSETS="$(abspath $(EDGECONV_ASSETS))" $(BIN)/python -m pytest $(PYTEST_FLAGS) tests/assets
+	EDGECONV_ASSETS="$(abspath $(EDGECONV_ASSETS))" $(BIN)/python -m pytest $(PYTEST_FLAGS) \
+	  $$(grep -rl EDGECONV_ASSETS tests --include 'test_*.py' | grep -v test_costs) tests/assets/test_models.py
+	EDGECONV_ASSETS="$(abspath $(EDGECONV_ASSETS))" $(BIN)/python -m pytest tests/assets/test_costs.py
 
 wheel-test: $(VENV)/.dev ## build the wheel, install it elsewhere, and run the tests against that
 	rm -rf build/dist build/lib $(WHEEL_VENV) $(OUTSIDE)
