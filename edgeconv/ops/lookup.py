@@ -31,11 +31,13 @@ class Lookup(Operator):
         return table[x.astype(np.int16) + 128]
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        # Read as uint8, the values 0..127 come before -128..-1, so the table is rotated once instead.
+        # Read as uint8, the values 0..127 come before -128..-1, so the table is rotated once instead. `np.take` would
+        # make indices of its own otherwise.
         x, y = inputs[0].array.view(np.uint8), outputs[0].array
-        table = np.roll(inputs[1].array, 128)
+        table, index = np.roll(inputs[1].array, 128), scratch(x.shape, np.dtype(np.intp).name)
 
         def kernel() -> None:
-            np.take(table, x, out=y, mode="clip")
+            np.copyto(index, x)
+            np.take(table, index, out=y, mode="clip")
 
         return kernel

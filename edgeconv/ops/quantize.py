@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 
-from edgeconv.core import Kernel, TensorType
+from edgeconv.core import Array, Kernel, QParams, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, Scratch, ShapeError
-from edgeconv.ops.integer import clamp_bounds
+from edgeconv.ops.integer import clamp_bounds, required
 
-__all__ = ["Dequantize", "Quantize"]
+__all__ = ["Dequantize", "Quantize", "quantizer"]
 
 
 @dataclass(frozen=True)
@@ -24,20 +25,22 @@ class Quantize(Operator):
         return (TensorType("int8", x.shape),)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        x, y, q = inputs[0].array, outputs[0].array, outputs[0].q
-        if q is None:
-            raise ShapeError("its output has no quantization parameters")
-        work = scratch(x.shape)
-        scale, zero_point = np.float32(q.scale[0]), np.float32(q.zero_point[0])
-        lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q))
+        x, y = inputs[0].array, outputs[0]
+        return partial(quantizer(y.array, required(y.q), scratch(x.shape)), x)
 
-        def kernel() -> None:
-            np.divide(x, scale, out=work)
-            np.rint(work, out=work)
-            np.clip(work, lo, hi, out=work)
-            np.add(work, zero_point, out=y, casting="unsafe")
 
-        return kernel
+def quantizer(y: Array, q: QParams, work: Array) -> Callable[[Array], None]:
+    """A function that quantizes its argument, float32, into the int8 array `y`; `work` is float32 of its shape."""
+    scale, zero_point = np.float32(q.scale[0]), np.float32(q.zero_point[0])
+    lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q))
+
+    def run(x: Array) -> None:
+        np.divide(x, scale, out=work)
+        np.rint(work, out=work)
+        np.clip(work, lo, hi, out=work)
+        np.add(work, zero_point, out=y, casting="unsafe")
+
+    return run
 
 
 @dataclass(frozen=True)

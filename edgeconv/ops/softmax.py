@@ -89,14 +89,14 @@ class Softmax(_AlongAxis):
         scale, zero = scalar(y.q)
         axis, source, out = self.axis, x.array, y.array
         rows = (*source.shape[:axis], 1, *source.shape[axis + 1 :])
-        top, distance = scratch(rows, "int8"), scratch(source.shape, "uint8")
+        top, distance = scratch(rows, "int8"), scratch(source.shape, np.dtype(np.intp).name)
         values, sums = scratch(source.shape, "float64"), scratch(rows, "float64")
         exponentials, total = table.astype(np.float64), plan_sum(values, (axis,), sums)
         high = float(INT8_MAX - zero)
 
         def kernel() -> None:
             np.maximum.reduce(source, axis=axis, keepdims=True, out=top)
-            np.subtract(top.view(np.uint8), source.view(np.uint8), out=distance)  # 0..255, so nothing wraps
+            np.subtract(top, source, out=distance, dtype=np.intp)
             np.take(exponentials, distance, out=values, mode="clip")
             total()
             np.multiply(sums, scale, out=sums)

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from edgeconv.core import Array, TensorType, dequantize, quantize
+from edgeconv.core import Array, TensorType
 from edgeconv.errors import DataError
 from edgeconv.runtime.litert import LiteRTCalls
 from edgeconv.runtime.planner import Plan, build_plan
@@ -82,7 +82,10 @@ class Interpreter(LiteRTCalls):
         arrays = prepare_inputs(self.program, feeds)
         plan = self.plan_for([array.shape for array in arrays])
         for index, array in zip(self.program.inputs, arrays, strict=True):
-            np.copyto(plan.arrays[index], array)
+            if array.dtype == plan.arrays[index].dtype:
+                np.copyto(plan.arrays[index], array)
+            else:
+                plan.quantizers[index](array)
         self._execute(plan, tap)
         wanted = self._outputs(output_names)
         return [_export(plan.arrays[index], plan.types[index], raw) for index in wanted]
@@ -132,7 +135,10 @@ def _read(source: str | os.PathLike[str] | bytes | memoryview) -> Program:
 
 
 def prepare_inputs(program: Program, feeds: Mapping[str, Array]) -> list[Array]:
-    """The inputs of a program in order, checked and in the tensors' dtypes; DataError says what does not fit."""
+    """The inputs of a program in order, checked; DataError says what does not fit.
+
+    Each has its tensor's dtype, or is float32 where that is quantized.
+    """
     names = [program.tensors[index].name for index in program.inputs]
     unknown = sorted(set(feeds) - set(names))
     if unknown:
@@ -145,7 +151,7 @@ def prepare_inputs(program: Program, feeds: Mapping[str, Array]) -> list[Array]:
 
 
 def _import(array: Array, known: TensorType, name: str) -> Array:
-    """An input array in the tensor's dtype, its shape checked."""
+    """An input array in the tensor's dtype (float32 is left to be quantized), its shape checked."""
     fits = len(array.shape) == known.rank and all(
         not isinstance(want, int) or have == want for have, want in zip(array.shape, known.shape, strict=True)
     )
@@ -154,7 +160,7 @@ def _import(array: Array, known: TensorType, name: str) -> Array:
     if array.dtype.name == known.dtype:
         return array
     if known.q is not None and array.dtype.kind == "f":
-        return quantize(array, known.q, known.dtype)
+        return array.astype(np.float32, copy=False)
     if not np.can_cast(array.dtype, known.dtype, "same_kind") or known.q is not None:
         raise DataError(f"input {name!r} is {array.dtype.name}, the model needs {known}")
     return array.astype(known.dtype)
@@ -162,4 +168,9 @@ def _import(array: Array, known: TensorType, name: str) -> Array:
 
 def _export(array: Array, known: TensorType, raw: bool) -> Array:
     """The caller's own copy of an output."""
-    return array.copy() if raw or known.q is None else dequantize(array, known.q)
+    if raw or known.q is None:
+        return array.copy()
+    scale, zero_point = known.q.arrays(array.ndim)
+    real: Array = np.empty(array.shape, np.float32)
+    np.subtract(array, zero_point, out=real)
+    return np.multiply(real, scale, out=real)

@@ -6,7 +6,7 @@ a place in the arena for as long as it lives, and every operator is planned once
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType, dequantize
 from edgeconv.errors import EdgeconvError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operand, ShapeError, infer_types
+from edgeconv.ops.quantize import quantizer
 from edgeconv.runtime.arena import Arena, Lifetime, ScratchPool, place
 from edgeconv.runtime.program import ABSENT, Program, Step
 
@@ -26,11 +27,15 @@ _KNOWN_BYTES = 1 << 24
 
 @dataclass(frozen=True)
 class Plan:
-    """What runs: kernels in order, and the arrays that they read and write."""
+    """What runs: kernels in order, and the arrays that they read and write.
+
+    `quantizers` take float32 values of a quantized input into its array, without further memory.
+    """
 
     types: Sequence[TensorType]
     arrays: Mapping[int, Array]
     kernels: Sequence[tuple[Step, Kernel]]
+    quantizers: Mapping[int, Callable[[Array], None]]
     arena_bytes: int
     scratch_bytes: int
 
@@ -89,7 +94,12 @@ def build_plan(program: Program, shapes: Mapping[int, tuple[int, ...]], limit: i
         for step in program.steps
         if any(index != ABSENT and types[index].value is None for index in step.outputs)
     ]
-    return Plan(types, arrays, kernels, arena.nbytes, pool.nbytes)
+    quantizers = {
+        index: quantizer(arrays[index], q, pool.for_step()(arrays[index].shape))
+        for index in program.inputs
+        if (q := types[index].q) is not None
+    }
+    return Plan(types, arrays, kernels, quantizers, arena.nbytes, pool.nbytes)
 
 
 def _plan_step(step: Step, types: Sequence[TensorType], arrays: Mapping[int, Array], pool: ScratchPool) -> Kernel:

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 
 import numpy as np
 
-from edgeconv.core import Array, TensorType
+from edgeconv.core import Array, TensorType, quantize
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.runtime.interpreter import prepare_inputs
@@ -27,7 +27,10 @@ class Stepper:
 
     def __init__(self, graph: Graph, feeds: Mapping[str, Array]) -> None:
         self.program = to_program(graph)
-        arrays = prepare_inputs(self.program, feeds)
+        arrays = [
+            quantize(array, q) if (q := self.program.tensors[index].type.q) and array.dtype.kind == "f" else array
+            for index, array in zip(self.program.inputs, prepare_inputs(self.program, feeds), strict=True)
+        ]
         shapes = {index: array.shape for index, array in zip(self.program.inputs, arrays, strict=True)}
         self._types = resolve_types(self.program, shapes)
         self._index = {tensor.name: index for index, tensor in enumerate(self.program.tensors)}
