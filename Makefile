@@ -49,8 +49,7 @@ golden: $(VENV)/.test ## the same bytes as ever (UPDATE_GOLDEN=1 writes them ane
 assets: $(VENV)/.bench ## the suites that need the models and data in $EDGECONV_ASSETS
 	@test -d "$(EDGECONV_ASSETS)" || { echo "set EDGECONV_ASSETS to the folder of models"; exit 2; }
 	EDGECONV_ASSETS="$(abspath $(EDGECONV_ASSETS))" $(BIN)/python -m pytest $(PYTEST_FLAGS) \
-	  $$(grep -rl EDGECONV_ASSETS tests --include 'test_*.py' | grep -v test_costs) tests/assets/test_models.py
-	EDGECONV_ASSETS="$(abspath $(EDGECONV_ASSETS))" $(BIN)/python -m pytest tests/assets/test_costs.py
+	  $$(grep -rl EDGECONV_ASSETS tests --include 'test_*.py') tests/assets/test_models.py
 
 wheel-test: $(VENV)/.dev ## build the wheel, install it elsewhere, and run the tests against that
 	rm -rf build/dist build/lib $(WHEEL_VENV) $(OUTSIDE)

@@ -68,7 +68,7 @@ class ConvLayer:
         matrix = self.weight.array.reshape(rows, -1).astype(np.int64)
         bias = -zero_x * matrix.sum(axis=1) + (0 if self.bias is None else self.bias.array.astype(np.int64))
         padding = self._padding()
-        dtype = exact_dtype(weight_bound(matrix, bias) * max(1.0, float(np.abs(padding.astype(np.int32)).max()) / 128))
+        dtype = exact_dtype(weight_bound(matrix, bias, max(128, int(np.abs(padding.astype(np.int32)).max()))))
         columns = Columns(self.geometry, self.groups, padding, padding.dtype.name, dtype, True, scratch)
         grouped = self._grouped(matrix, bias, dtype)
         acc, product, result = self._accumulator(dtype, scratch)

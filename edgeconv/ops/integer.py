@@ -35,9 +35,9 @@ def exact_dtype(bound: float) -> str:
     return "float32" if bound < EXACT_FLOAT32 else "float64"
 
 
-def weight_bound(weight: Array, bias: Array | None) -> int:
-    """Largest magnitude any partial sum can take: rows of `weight` (O, K) times activations in [-128, 128]."""
-    sums = np.abs(weight.astype(np.int64)).reshape(weight.shape[0], -1).sum(axis=1) * 128
+def weight_bound(weight: Array, bias: Array | None, largest: int = 128) -> int:
+    """Largest magnitude any partial sum can take: rows of `weight` (O, K) times activations up to `largest`."""
+    sums = np.abs(weight.astype(np.int64)).reshape(weight.shape[0], -1).sum(axis=1) * largest
     if bias is not None:
         sums = sums + np.abs(bias.astype(np.int64))
     return int(sums.max(initial=0))
@@ -115,6 +115,7 @@ def requantize_into(
             more()
         np.rint(work, out=work)
         np.clip(work, lo, hi, out=work)
-        np.add(result, zero_point, out=out, casting="unsafe")
+        np.add(work, zero_point, out=work)
+        np.copyto(out, result, casting="unsafe")
 
     return kernel
