@@ -27,14 +27,10 @@ _BEGIN, _END = "<!-- begin: written by cards.py -->", "<!-- end -->"
 
 @dataclass(frozen=True)
 class _Measured:
-    """What a card says in figures. Accuracies are top-1 on the test set, in 0..1; the rest are counts.
-
-    `int8`: with edgeconv's defaults; `excluding`: with the sample's `float_nodes` left in float, if it has any.
-    """
+    """What a card says in figures. Accuracies (int8 with edgeconv's defaults) are top-1 on the test set, in 0..1."""
 
     fp32: float
     int8: float
-    excluding: float | None
     parameters: int
     nodes: int
     calibration: int
@@ -57,9 +53,7 @@ def main() -> int:
 
 def _measure(sample: Sample) -> _Measured:
     """Convert and evaluate one model through edgeconv's own API."""
-    plain, excluding = _report(sample, ()), None
-    if sample.float_nodes:
-        excluding = _report(sample, sample.float_nodes).int8
+    plain = _report(sample)
     model_file, calibration, test = (sample.folder / name for name in FILES)
     assert plain.fp32 is not None  # there is a reference
     proto = onnx.load(model_file).graph
@@ -67,7 +61,6 @@ def _measure(sample: Sample) -> _Measured:
     return _Measured(
         fp32=plain.fp32,
         int8=plain.int8,
-        excluding=excluding,
         parameters=sum(math.prod(weight.dims) for weight in floats),
         nodes=len(proto.node),
         calibration=len(np.load(calibration)[INPUT]),
@@ -75,10 +68,10 @@ def _measure(sample: Sample) -> _Measured:
     )
 
 
-def _report(sample: Sample, exclude: tuple[str, ...]) -> AccuracyReport:
+def _report(sample: Sample) -> AccuracyReport:
     model_file, calibration, test = (sample.folder / name for name in FILES)
     graph = edgeconv.load(model_file)
-    model = edgeconv.convert(graph, calibration=calibration, precision="int8", exclude=exclude)
+    model = edgeconv.convert(graph, calibration=calibration, precision="int8")
     return edgeconv.evaluate(model, data=test, reference=graph, metric="top1")
 
 
@@ -93,8 +86,8 @@ def _render_all(measured: dict[Sample, _Measured]) -> dict[Path, str]:
 
 def _table(measured: dict[Sample, _Measured]) -> str:
     rows = [
-        "| model | exporter, opset | nodes | parameters | size | fp32 | int8 | int8 with `--exclude` |",
-        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+        "| model | exporter, opset | nodes | parameters | size | fp32 | int8 |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: |",
     ]
     for sample, figures in measured.items():
         cells = [
@@ -105,7 +98,6 @@ def _table(measured: dict[Sample, _Measured]) -> str:
             f"{(sample.folder / 'model.onnx').stat().st_size / 1000:.0f} kB",
             _percent(figures.fp32),
             _percent(figures.int8),
-            "" if figures.excluding is None else _percent(figures.excluding),
         ]
         rows.append(f"| {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
@@ -139,21 +131,17 @@ def _facts(sample: Sample, figures: _Measured) -> str:
 
 
 def _accuracy(sample: Sample, figures: _Measured) -> str:
-    options = "".join(f" --exclude {glob}" for glob in sample.float_nodes)
     rows = [
         "| | top-1 |\n| --- | ---: |",
         f"| fp32, edgeconv's interpreter | {_percent(figures.fp32)} |",
         f"| int8, edgeconv's defaults | {_percent(figures.int8)} |",
     ]
-    if figures.excluding is not None:
-        rows.append(f"| int8, `{options.strip()}` | {_percent(figures.excluding)} |")
     paragraphs = [
         "\n".join(rows),
         f"On the {figures.test} test samples; one sample is {100 / figures.test:.2f} points.",
-        sample.note,
-        f"```\nedgeconv convert model.onnx --calib calib.npz --eval test.npz --metric top1{options}\n```",
+        "```\nedgeconv convert model.onnx --calib calib.npz --eval test.npz --metric top1\n```",
     ]
-    return "\n\n".join(filter(None, paragraphs))
+    return "\n\n".join(paragraphs)
 
 
 def _data(sample: Sample, figures: _Measured) -> str:

@@ -30,7 +30,6 @@ class Sample:
     """One folder of sample_models: `exporter` is "torchscript" or "dynamo", `opset` what it was asked for.
 
     `folded` tells the TorchScript exporter to fold constants and BatchNormalization, which it does by default.
-    `float_nodes` are the globs to give to `--exclude`; `note` says why, and is empty where there are none.
     """
 
     name: str
@@ -40,8 +39,6 @@ class Sample:
     exporter: str
     opset: int
     folded: bool = True
-    float_nodes: tuple[str, ...] = ()
-    note: str = ""
 
     @property
     def folder(self) -> Path:
@@ -107,9 +104,5 @@ SAMPLES = (
         dataset=BREAST_CANCER,
         exporter="dynamo",
         opset=18,
-        float_nodes=("node_linear",),
-        note="The raw features reach from thousandths to thousands: one int8 scale for all of them keeps the\n"
-        "large ones and rounds the small ones away. So the first layer, which reads them, should stay in\n"
-        "float; the rest fits int8.",
     ),
 )
