@@ -78,7 +78,8 @@ def _apply(graph: Graph, each: Pass, removed: dict[str, tuple[int, int]]) -> int
     name, before = each.__name__, len(graph.nodes)
     try:
         changed = each(graph)
-        graph.check(name)
+        if changed:
+            graph.check(name)
     except EdgeconvError:
         raise
     except Exception as error:

@@ -10,9 +10,11 @@ from edgeconv.core import Array
 from edgeconv.errors import DataError
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
-from edgeconv.quantize.parallel import stream
+from edgeconv.quantize.parallel import stream, worker_count
 from edgeconv.quantize.statistics import Statistics
 from edgeconv.runtime import Interpreter, Program
+from edgeconv.runtime.interpreter import prepare_inputs
+from edgeconv.runtime.planner import activation_bytes
 
 __all__ = ["Progress", "collect"]
 
@@ -40,7 +42,11 @@ def collect(
         if progress is not None:
             progress(done)
 
-    stream(lambda: _worker(program, names, parts), batches, count)
+    def workers(batch: Mapping[str, Array]) -> int:
+        shapes = [array.shape for array in prepare_inputs(program, batch)]
+        return worker_count(activation_bytes(program, dict(zip(program.inputs, shapes, strict=True))))
+
+    stream(lambda: _worker(program, names, parts), batches, count, workers)
     if not done:
         raise DataError("there is no calibration sample; pass at least one, better a hundred")
     seen = {name: Statistics() for name in names}

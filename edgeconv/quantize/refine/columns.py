@@ -40,7 +40,7 @@ def columns_of(op: Operator, weight: Array, graph: Graph, node: Node, steppers: 
         x = stepper.value(node.inputs[0])
         return op.columns(x if q is None else dequantize(x, q), weight, count)
 
-    parts = [found for found in each(part, steppers) if found is not None]
+    parts = [found for found in each(part, steppers, steppers[0].workers) if found is not None]
     return np.concatenate(parts, axis=2) if parts else None
 
 

@@ -12,6 +12,7 @@ import numpy as np
 from edgeconv.core import Array, TensorType, quantize
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
+from edgeconv.quantize.parallel import worker_count
 from edgeconv.runtime.interpreter import prepare_inputs
 from edgeconv.runtime.planner import activation_bytes, plan_alone, resolve_types
 from edgeconv.runtime.program import ABSENT, Step
@@ -37,6 +38,7 @@ class Stepper:
         self._values: dict[int, Array] = dict(zip(self.program.inputs, arrays, strict=True))
         self._last = {index: at for at, step in enumerate(self.program.steps) for index in step.inputs}
         self._next = 0
+        self.workers = worker_count(activation_bytes(self.program, shapes))
 
     @property
     def pending(self) -> Step | None:

@@ -70,7 +70,7 @@ class _Walk:
 
     def layer(self, original: Node, node: Node) -> LayerChoice | None:
         """Choose the integers of one layer and put them into the graph and the running programs."""
-        each(lambda stepper: stepper.advance_to(node.outputs[0]), [*self.floats, *self.integers])
+        self._advance(node.outputs[0], [*self.floats, *self.integers])
         rule = node.op.quant
         assert rule is not None and rule.weight is not None and rule.bias is not None
         weight = self.graph.constant(original.inputs[rule.weight])
@@ -89,9 +89,13 @@ class _Walk:
         self._write(node, taken)
         return LayerChoice(node.name, taken.name, errors)
 
+    def _advance(self, name: str, steppers: Sequence[Stepper]) -> None:
+        """Run every program until the step that computes `name` is next."""
+        each(lambda stepper: stepper.advance_to(name), steppers, self.floats[0].workers)
+
     def weights_only(self, original: Node, node: Node) -> LayerChoice:
         """Round again the weights of a layer that computes in float."""
-        each(lambda stepper: stepper.advance_to(original.outputs[0]), self.floats)
+        self._advance(original.outputs[0], self.floats)
         errors = round_weights(self.graph, self.lowered, original, node, self.floats)
         for name in node.inputs:
             if name and self.lowered.constant(name) is not None:
