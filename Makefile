@@ -46,7 +46,7 @@ laws: $(VENV)/.test ## the laws of the architecture: floors, imports, sizes, fre
 golden: $(VENV)/.test ## the same bytes as ever (UPDATE_GOLDEN=1 writes them anew)
 	$(BIN)/python -m pytest tests/golden tests/test_determinism.py
 
-assets: $(VENV)/.bench ## the suites that need the models and data in $EDGECONV_ASSETS
+assets: $(VENV)/.test ## the suites that need the models and data in $EDGECONV_ASSETS
 	@test -d "$(EDGECONV_ASSETS)" || { echo "set EDGECONV_ASSETS to the folder of models"; exit 2; }
 	EDGECONV_ASSETS="$(abspath $(EDGECONV_ASSETS))" $(BIN)/python -m pytest $(PYTEST_FLAGS) \
 	  $$(grep -rl EDGECONV_ASSETS tests --include 'test_*.py') tests/assets/test_models.py
