@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from itertools import chain
 from typing import TypeVar
 
 __all__ = ["each", "stream", "worker_count"]
@@ -43,10 +44,25 @@ def stream(
     """Give every item to one of a few workers, each of which is used by one thread at a time.
 
     Items are taken from the iterator as workers become free, so memory stays flat; `done` is called in this thread.
-    `workers` says from the first item how many there shall be.
+    `workers` says from the first item how many there shall be; a single one works in this thread.
     """
-    most = 1
-    with ThreadPoolExecutor(_MOST) as pool:
+    rest = iter(items)
+    for first in rest:
+        everything = chain([first], rest)
+        most = workers(first)
+        if most > 1:
+            _stream_in_threads(make_worker, everything, done, most)
+            return
+        worker = make_worker()
+        for item in everything:
+            worker(item)
+            done(item)
+
+
+def _stream_in_threads(
+    make_worker: Callable[[], Callable[[_T], None]], items: Iterable[_T], done: Callable[[_T], None], most: int
+) -> None:
+    with ThreadPoolExecutor(most) as pool:
         idle: list[Callable[[_T], None]] = []
         running: dict[Future[None], tuple[Callable[[_T], None], _T]] = {}
 
@@ -58,8 +74,7 @@ def stream(
                 idle.append(worker)
                 done(item)
 
-        for position, item in enumerate(items):
-            most = workers(item) if position == 0 else most
+        for item in items:
             if len(running) >= most:
                 settle()
             worker = idle.pop() if idle else make_worker()
