@@ -260,7 +260,9 @@ def test_control_characters_in_names_do_not_reach_the_terminal(edgeconv: Command
 
 def test_interrupt_during_calibration(tmp_path: Path, folder: Path) -> None:
     shape = ["convert", MODEL, str(folder / "out.edge"), "--calib", "random:100000000"]
-    command = [sys.executable, "-c", "from edgeconv_cli.main import main; main()", *shape]
+    # A shell starts what it puts into the background deaf to Ctrl-C, and children inherit that.
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    command = [sys.executable, "-c", f"{hear}; from edgeconv_cli.main import main; main()", *shape]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     try:
         _wait_until_busy(process.pid)
