@@ -37,11 +37,6 @@ class Output:
         if self.as_json:
             click.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
 
-    def remark(self, line: str) -> None:
-        """A remark on stderr, unless quiet."""
-        if not self.quiet:
-            click.echo(line, err=True)
-
 
 def style(text: str, role: str) -> str:
     """Weights and colours for a terminal; `click.echo` removes them elsewhere."""

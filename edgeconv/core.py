@@ -7,7 +7,7 @@ Layout is NCHW everywhere.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -139,10 +139,6 @@ class TensorType:
     def with_shape(self, shape: Shape) -> TensorType:
         """The same dtype and quantization with another shape, value unknown."""
         return TensorType(self.dtype, shape, self.q)
-
-    def with_q(self, q: QParams | None) -> TensorType:
-        """The same tensor with quantization parameters `q`."""
-        return replace(self, q=q)
 
     def __str__(self) -> str:
         return f"{self.dtype}[{','.join(str(dim) for dim in self.shape)}]"

@@ -1,6 +1,6 @@
 """Floor 2: the converter's intermediate representation. Imports floors 0 and 1, nothing else."""
 
-from edgeconv.graph.emit import Emitter, evaluate_expr
+from edgeconv.graph.emit import Emitter
 from edgeconv.graph.graph import Graph, Node
 
-__all__ = ["Emitter", "Graph", "Node", "evaluate_expr"]
+__all__ = ["Emitter", "Graph", "Node"]

@@ -11,9 +11,9 @@ import numpy as np
 
 from edgeconv.core import Array, SymbolicDim, TensorType, type_of
 from edgeconv.graph.graph import Node
-from edgeconv.ops.base import Call, Expr, Output, Ref, expr_type
+from edgeconv.ops.base import Call, Expr, Output, Ref
 
-__all__ = ["Emitter", "evaluate_expr"]
+__all__ = ["Emitter"]
 
 _FOLD_GROWTH_BYTES = 1 << 20
 """A folded constant may be this much larger than what it is computed from."""
@@ -138,16 +138,3 @@ def _settle(value: Array, known: TensorType) -> Array | None:
     if value.dtype == object and any(isinstance(item, SymbolicDim) for item in value.reshape(-1)):
         return value if value.shape == known.shape else None
     return np.ascontiguousarray(value, known.dtype).reshape(known.ints) if known.is_static else None
-
-
-def evaluate_expr(expr: Expr) -> Array | None:
-    """The value of an expression all of whose inputs are constant, or None."""
-    if isinstance(expr, np.ndarray):
-        return expr
-    if isinstance(expr, (Ref, Output)):
-        return expr_type(expr).value
-    values = [None if item is None else evaluate_expr(item) for item in expr.inputs]
-    if any(value is None for value, item in zip(values, expr.inputs, strict=True) if item is not None):
-        return None
-    found = _run(expr, values)
-    return found[0] if found else None

@@ -136,8 +136,6 @@ class Operator:
     """True: output 0 has the bytes of input 0 in the same order (Reshape), so it needs no buffer of its own."""
     elementwise: ClassVar[bool] = False
     """True: every output element depends on the input elements at its place alone."""
-    residual: ClassVar[int | None] = None
-    """The input, shaped like the output, that is added before clamp and rounding, for operators that take one."""
     channel_axis: ClassVar[int] = 1
     """Where the input's channels are, for an operator with a weight."""
     folds: ClassVar[bool] = True

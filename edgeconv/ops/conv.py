@@ -42,7 +42,6 @@ class Conv(Operator):
     pad_values: tuple[float, ...] = ()
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 3), weight=1, weight_axis=0, bias=2)
-    residual: ClassVar[int | None] = 3
 
     def infer(
         self,

@@ -29,7 +29,6 @@ class Dense(Operator):
     high: float = inf
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 3), weight=1, weight_axis=1, bias=2)
-    residual: ClassVar[int | None] = 3
 
     channel_axis: ClassVar[int] = -1
 
