@@ -1,4 +1,4 @@
-"""One ONNX node after another through its import rule into the graph."""
+"""One ONNX node after another through its import rule into the graph; functions and folded branches in their place."""
 
 from __future__ import annotations
 
@@ -13,78 +13,174 @@ from edgeconv.core import Array, Shape, TensorType, type_of
 from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError
 from edgeconv.graph import Emitter, Graph
 from edgeconv.graph.shapes import shape_expression
-from edgeconv.importer.decode import attribute_value
+from edgeconv.importer.decode import attribute_value, tensor_decoder
+from edgeconv.importer.functions import Functions, function_scope, schema_function
+from edgeconv.importer.scope import Scope
+from edgeconv.importer.subgraph import OnnxSubgraph
 from edgeconv.ops.base import Expr, Ref, ShapeError
 from edgeconv.ops.identity import Identity
-from edgeconv.ops.onnx_rules import RULES, ImportRule, Unsupported, find_rule
+from edgeconv.ops.onnx_rules import RULES, ImportRule, Items, Nothing, Result, Unsupported, Value, find_rule
 
 __all__ = ["GraphBuilder", "node_label"]
 
+_DEEPEST = 64
+"""Functions and subgraphs inside each other."""
+_MOST_NODES = 1_000_000
+"""Nodes once all functions are written out."""
 
-def node_label(node: onnx.NodeProto) -> str:
-    """How messages call a node: "Conv '/features/0/Conv'"."""
-    return f"{node.op_type} {node.name or (node.output[0] if node.output else '')!r}"
+
+def node_label(node: onnx.NodeProto, prefix: str = "") -> str:
+    """How messages call the node: "Conv '/features/0/Conv'"."""
+    return f"{node.op_type} {prefix + (node.name or (node.output[0] if node.output else ''))!r}"
 
 
 class GraphBuilder:
-    """Collects inputs, constants and nodes; `finish` gives the graph."""
+    """Collects inputs, constants and nodes; `finish` gives the graph.
 
-    def __init__(self, opsets: Mapping[str, int], folder: Path | None) -> None:
-        self._opsets, self._folder = opsets, folder
+    `count`: nodes imported so far, those inside functions and branches included.
+    """
+
+    def __init__(self, opsets: Mapping[str, int], folder: Path | None, functions: Functions | None = None) -> None:
+        self.folder, self.count = folder, 0
+        self._functions = functions or {}
         self._emitter = Emitter({})
-        self._known: dict[str, Ref] = {}
-        self._lazy: dict[str, Callable[[], Array]] = {}
         self._inputs: list[str] = []
+        self.scope = Scope(opsets)
 
     def add_input(self, name: str, dtype: str, shape: Shape) -> None:
         """A graph input."""
         self._inputs.append(name)
-        self._define(name, TensorType(dtype, shape))
+        self._define(name, TensorType(dtype, shape), self.scope)
 
-    def add_lazy_constant(self, name: str, value: Callable[[], Array]) -> None:
+    def add_lazy_constant(self, name: str, value: Callable[[], Array], scope: Scope | None = None) -> None:
         """A constant that is decoded when a node first uses it."""
-        self._lazy[name] = value
+        (scope or self.scope).lazy[name] = value
 
-    def _define(self, name: str, known: TensorType) -> None:
-        self._emitter.types[name] = known
-        self._known[name] = Ref(name, known)
+    def _define(self, name: str, known: TensorType, scope: Scope) -> None:
+        unique = self._emitter.fresh(name)
+        self._emitter.types[unique] = known
+        scope.values[name] = Ref(unique, known)
 
-    def _ref(self, name: str, where: str) -> Ref:
-        if name not in self._known and name in self._lazy:
-            self._define(name, type_of(self._lazy.pop(name)()))
-        if name not in self._known:
-            raise InvalidModelError(f"{where} reads {name!r}, which nothing before it defines; the model is damaged")
-        return self._known[name]
+    def value(self, name: str, where: str, scope: Scope) -> Value:
+        """What `name` stands for in `scope`; InvalidModelError where that is nothing."""
+        seen: Scope | None = scope
+        while seen is not None:
+            if name not in seen.values and name in seen.lazy:
+                self._define(name, type_of(seen.lazy.pop(name)()), seen)
+            if name in seen.values:
+                return seen.values[name]
+            seen = seen.parent
+        raise InvalidModelError(f"{where} reads {name!r}, which nothing before it defines; the model is damaged")
 
-    def add_node(self, node: onnx.NodeProto) -> None:
+    def add_node(self, node: onnx.NodeProto, scope: Scope | None = None) -> None:
         """Import one node."""
-        where = node_label(node)
-        rule = self.rule(node)
-        inputs = [self._ref(name, where) if name else None for name in node.input]
-        attributes = {a.name: attribute_value(a, self._folder, where) for a in node.attribute}
-        results = self._apply(rule, inputs, attributes, len(node.output), where)
+        scope = scope or self.scope
+        where = node_label(node, scope.label)
+        if scope.depth > _DEEPEST:
+            raise InvalidModelError(f"{where} stands in more than {_DEEPEST} functions and subgraphs; is it recursive?")
+        inputs = [self.value(name, where, scope) if name else None for name in node.input]
         names = list(node.output)
-        self._record(results, names, node.name or names[0])
+        label = scope.label + (node.name or (names[0] if names else node.op_type))
+        self._record(self._results(node, inputs, scope, where), names, label, scope)
 
-    def rule(self, node: onnx.NodeProto) -> ImportRule:
-        """The rule that imports `node`; UnsupportedModelError where there is none."""
-        where = node_label(node)
+    def check_known(self, node: onnx.NodeProto) -> None:
+        """UnsupportedModelError where neither a rule nor a function of the model imports `node`."""
+        if self._function(node) is None:
+            self._rule(node, self.scope, node_label(node))
+
+    def _results(self, node: onnx.NodeProto, inputs: Sequence[Value], scope: Scope, where: str) -> Sequence[Result]:
+        """What the outputs of `node` are: by its rule, or else by the body of its function."""
+        own = self._function(node)
+        if own is not None and find_rule(*self._key(node, scope)) is None:
+            return self._call(own, node, inputs, scope)
+        try:
+            rule = self._rule(node, scope, where)
+            self.count += 1
+            return self._apply(rule, inputs, self._attributes(node, scope, where), len(node.output), where)
+        except UnsupportedModelError:
+            body = own or self._schema_body(node, inputs, scope)
+            if body is None:
+                raise
+            try:
+                return self._call(body, node, inputs, scope)
+            except EdgeconvError:
+                pass  # of two reasons, that of the operator itself says more
+            raise
+
+    def _key(self, node: onnx.NodeProto, scope: Scope) -> tuple[str, str, int]:
         domain = "" if node.domain == "ai.onnx" else node.domain
-        opset = self._opsets.get(domain or "ai.onnx", 1)
-        rule = find_rule(domain, node.op_type, opset)
+        return domain, node.op_type, scope.opsets.get(domain or "ai.onnx", 1)
+
+    def _rule(self, node: onnx.NodeProto, scope: Scope, where: str) -> ImportRule:
+        domain, name, opset = self._key(node, scope)
+        rule = find_rule(domain, name, opset)
         if rule is not None:
             return rule
-        shown = f"{domain}::{node.op_type}" if domain else node.op_type
-        if (domain, node.op_type) in RULES:
-            oldest = RULES[domain, node.op_type][0][0]
+        shown = f"{domain}::{name}" if domain else name
+        if (domain, name) in RULES:
+            oldest = RULES[domain, name][0][0]
             raise UnsupportedModelError(f"{where}: {shown} is supported from opset {oldest}, the model has {opset}")
         raise UnsupportedModelError(
             f"{where}: the operator {shown} is not supported; `edgeconv inspect --support MODEL` lists all such nodes"
         )
 
+    def _function(self, node: onnx.NodeProto) -> onnx.FunctionProto | None:
+        domain = "" if node.domain == "ai.onnx" else node.domain
+        return self._functions.get((domain, node.op_type, node.overload))
+
+    def _schema_body(self, node: onnx.NodeProto, inputs: Sequence[Value], scope: Scope) -> onnx.FunctionProto | None:
+        if any(isinstance(value, (Items, Nothing)) for value in inputs):
+            return None
+        types = [value.type if isinstance(value, Ref) else None for value in inputs]
+        given = [found for item in node.attribute if (found := scope.resolved(item)) is not None]
+        return schema_function(node, given, self._key(node, scope)[2], types)
+
+    def _call(
+        self, function: onnx.FunctionProto, node: onnx.NodeProto, inputs: Sequence[Value], scope: Scope
+    ) -> Sequence[Result]:
+        """The body of a function in the place of the node that calls it."""
+        inner = function_scope(function, node, inputs, scope)
+        for each in function.node:
+            self.add_node(each, inner)
+        where = f"the function {function.name!r}"
+        return [self.value(name, where, inner) for name in function.output][: len(node.output)]
+
+    def inline(self, graph: onnx.GraphProto, values: Sequence[Value], outer: Scope) -> tuple[Value, ...]:
+        """The nodes of a subgraph in the place of the node that holds it."""
+        scope = outer.inside()
+        self.add_initializers(graph, scope)
+        names = [value.name for value in graph.input]
+        scope.values.update(zip(names, values, strict=False))
+        for node in graph.node:
+            self.add_node(node, scope)
+        return tuple(self.value(value.name, f"the output {value.name!r}", scope) for value in graph.output)
+
+    def add_initializers(self, graph: onnx.GraphProto, scope: Scope | None = None) -> None:
+        """The constants of a graph or subgraph, decoded where a node first uses them."""
+        if graph.sparse_initializer:
+            raise UnsupportedModelError("sparse initializers are not supported; export the model with dense weights")
+        for tensor in graph.initializer:
+            self.add_lazy_constant(tensor.name, tensor_decoder(tensor, self.folder), scope)
+
+    def _attributes(self, node: onnx.NodeProto, scope: Scope, where: str) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        for item in node.attribute:
+            attribute = scope.resolved(item)
+            if attribute is None:
+                continue
+            is_graph = attribute.type == onnx.AttributeProto.GRAPH
+            found[item.name] = (
+                OnnxSubgraph(attribute.g, self, scope) if is_graph else attribute_value(attribute, self.folder, where)
+            )
+        return found
+
     def _apply(
-        self, rule: ImportRule, inputs: Sequence[Ref | None], attributes: dict[str, Any], outputs: int, where: str
-    ) -> list[Expr | None]:
+        self, rule: ImportRule, inputs: Sequence[Value], attributes: dict[str, Any], outputs: int, where: str
+    ) -> Sequence[Result]:
+        if self.count > _MOST_NODES:
+            raise UnsupportedModelError(
+                f"{where}: the model has more than {_MOST_NODES:,} nodes, functions written out"
+            )
         signature = inspect.signature(rule)
         if "outputs" in signature.parameters:
             attributes["outputs"] = outputs
@@ -94,13 +190,10 @@ class GraphBuilder:
             raise UnsupportedModelError(
                 f"{where}: {error}; edgeconv does not know this form of the operator"
             ) from error
-        for name, parameter in signature.parameters.items():
-            required = parameter.default is inspect.Parameter.empty and parameter.kind is not parameter.VAR_POSITIONAL
-            if required and bound.arguments.get(name, 0) is None:
-                raise InvalidModelError(f"{where}: its input {name!r} is missing")
+        _check_arguments(signature, bound, where)
         try:
             results = rule(*bound.args, **bound.kwargs)
-            return list(results) if isinstance(results, tuple) else [results]
+            return results if isinstance(results, tuple) else [results]
         except Unsupported as error:
             raise UnsupportedModelError(f"{where}: {error}") from error
         except ShapeError as error:
@@ -114,15 +207,31 @@ class GraphBuilder:
             hint = f"; if the dynamic shape of {dynamic[0]!r} ({known}) is the cause, fix it with --input-shape"
         return InvalidModelError(f"{where}: {error}{hint}")
 
-    def _record(self, results: Sequence[Expr | None], names: list[str], label: str) -> None:
+    def _record(self, results: Sequence[Result], names: list[str], label: str, scope: Scope) -> None:
+        tensors: list[Expr | None] = []
+        for name, result in zip(names, results, strict=False):
+            if isinstance(result, Items):
+                scope.values[name] = self._items(result, name, label)
+            elif isinstance(result, Nothing):
+                scope.values[name] = result
+            tensors.append(None if isinstance(result, (Items, Nothing)) else result)
         taken = [self._emitter.fresh(name) if name and name in self._emitter.types else name for name in names]
-        try:
-            found = self._emitter.emit(results, taken, label)
-        except ShapeError as error:
-            raise self._shape_error(error, label) from error
+        found = self._emit(tensors, taken, label)
         for name, unique in zip(names, taken, strict=True):
             if name and unique in found:
-                self._known[name] = self._settled(found[unique])
+                scope.values[name] = self._settled(found[unique])
+
+    def _items(self, items: Items, name: str, label: str) -> Items:
+        """The sequence with every tensor in it written out."""
+        names = [self._emitter.fresh(f"{name}.{place}") for place in range(len(items.values))]
+        found = self._emit(list(items.values), names, label)
+        return Items(tuple(found[each] for each in names))
+
+    def _emit(self, results: Sequence[Expr | None], names: Sequence[str], label: str) -> dict[str, Ref]:
+        try:
+            return self._emitter.emit(results, names, label)
+        except ShapeError as error:
+            raise self._shape_error(error, label) from error
 
     def _settled(self, ref: Ref) -> Ref:
         """A shape that holds symbols, as one operator on an input instead of the subgraph that computes it."""
@@ -139,7 +248,7 @@ class GraphBuilder:
 
     def finish(self, outputs: Sequence[str]) -> Graph:
         """The graph with these outputs; an output that no node computes becomes an Identity."""
-        refs = [self._ref(name, f"the output {name!r}") for name in outputs]
+        refs = [self._output(name) for name in outputs]
         produced = {name for node in self._emitter.nodes for name in node.outputs}
         final: list[str] = []
         for name, ref in zip(outputs, refs, strict=True):
@@ -152,3 +261,25 @@ class GraphBuilder:
         graph = Graph(self._emitter.nodes, self._emitter.types, list(self._inputs), final)
         graph.prune()
         return graph
+
+    def _output(self, name: str) -> Ref:
+        value = self.value(name, f"the output {name!r}", self.scope)
+        if isinstance(value, Ref):
+            return value
+        kind = "a sequence" if isinstance(value, Items) else "an optional"
+        raise UnsupportedModelError(
+            f"the output {name!r} is {kind}; the device has tensors only: make its tensors outputs, or concatenate them"
+        )
+
+
+def _check_arguments(signature: inspect.Signature, bound: inspect.BoundArguments, where: str) -> None:
+    """Required inputs are there, and only those that may be a sequence or an optional are one."""
+    for name, parameter in signature.parameters.items():
+        value = bound.arguments.get(name, 0)
+        is_many = parameter.kind is parameter.VAR_POSITIONAL
+        if value is None and not is_many and parameter.default is inspect.Parameter.empty:
+            raise InvalidModelError(f"{where}: its input {name!r} is missing")
+        for each in value if is_many and isinstance(value, tuple) else (value,):
+            if isinstance(each, (Items, Nothing)) and "Items" not in str(parameter.annotation):
+                kind = "a sequence" if isinstance(each, Items) else "an empty optional"
+                raise UnsupportedModelError(f"{where}: its input {name!r} is {kind}, where edgeconv needs a tensor")

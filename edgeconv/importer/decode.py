@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,7 @@ from onnx import numpy_helper
 from edgeconv.core import DTYPES, Array
 from edgeconv.errors import InvalidModelError, UnsupportedModelError
 
-__all__ = ["attribute_value", "dtype_name", "external_path", "tensor_value"]
+__all__ = ["attribute_value", "dtype_name", "external_path", "tensor_decoder", "tensor_value"]
 
 _CONVERTED = {"float16": "float32", "bfloat16": "float32"}
 """Half precision is a way to store weights: edgeconv computes in float32."""
@@ -44,6 +45,11 @@ def tensor_value(tensor: onnx.TensorProto, folder: Path | None) -> Array:
     except Exception as error:
         raise InvalidModelError(f"{where} cannot be decoded: {error}; export the model again") from error
     return np.ascontiguousarray(value, name).reshape(value.shape)
+
+
+def tensor_decoder(tensor: onnx.TensorProto, folder: Path | None) -> Callable[[], Array]:
+    """`tensor_value`, for later."""
+    return partial(tensor_value, tensor, folder)
 
 
 def external_path(tensor: onnx.TensorProto, folder: Path | None) -> tuple[Path, int, int | None]:
@@ -91,6 +97,7 @@ def _decoders(folder: Path | None) -> dict[int, Callable[[onnx.AttributeProto], 
         kinds.FLOATS: lambda a: tuple(a.floats),
         kinds.INTS: lambda a: tuple(a.ints),
         kinds.STRINGS: lambda a: tuple(s.decode("utf-8", "replace") for s in a.strings),
+        kinds.TYPE_PROTO: lambda a: str(a.tp.WhichOneof("value")),
         kinds.TENSOR: lambda a: tensor_value(a.t, folder),
     }
 

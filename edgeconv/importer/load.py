@@ -6,7 +6,6 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import TypeAlias, Union
 
@@ -19,7 +18,7 @@ from edgeconv.dims import symbol
 from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError, UsageError
 from edgeconv.graph import Graph
 from edgeconv.importer.build import GraphBuilder
-from edgeconv.importer.decode import dtype_name, external_path, tensor_value
+from edgeconv.importer.decode import dtype_name, external_path
 
 __all__ = ["InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
 
@@ -41,8 +40,8 @@ def load_onnx(source: Source, input_shapes: InputShapes | None = None) -> Graph:
     for node in graph.node:
         builder.add_node(node)
     built = builder.finish([value.name for value in graph.output])
-    built.log.append(("import", len(graph.node), len(graph.node) - len(built.nodes)))
-    built.metadata["source.operators"] = str(len(graph.node))
+    built.log.append(("import", builder.count, builder.count - len(built.nodes)))
+    built.metadata["source.operators"] = str(builder.count)
     built.metadata["source.sha256"] = parsed.digest
     if parsed.nbytes is not None:
         built.metadata["source.bytes"] = str(parsed.nbytes)
@@ -60,15 +59,13 @@ def prepare(parsed: Parsed, input_shapes: InputShapes | None = None) -> GraphBui
     inputs = [value for value in graph.input if value.name not in initializers]
     shapes = _input_shapes(inputs, dict(input_shapes or {}))
     opsets = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
-    builder = GraphBuilder(opsets, folder)
+    functions = {("" if f.domain == "ai.onnx" else f.domain, f.name, f.overload): f for f in model.functions}
+    builder = GraphBuilder(opsets, folder, functions)
     for value in inputs:
         builder.add_input(
             value.name, dtype_name(value.type.tensor_type.elem_type, f"input {value.name!r}"), shapes[value.name]
         )
-    for tensor in graph.initializer:
-        builder.add_lazy_constant(tensor.name, partial(tensor_value, tensor, folder))
-    if graph.sparse_initializer:
-        raise UnsupportedModelError("sparse initializers are not supported; export the model with dense weights")
+    builder.add_initializers(graph)
     return builder
 
 

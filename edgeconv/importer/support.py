@@ -50,7 +50,7 @@ def find_obstacles(source: Source, input_shapes: InputShapes | None = None) -> t
 def _obstacle(builder: GraphBuilder, node: onnx.NodeProto, unknown: set[str]) -> Obstacle | None:
     try:
         if unknown.intersection(node.input):
-            builder.rule(node)
+            builder.check_known(node)
         else:
             builder.add_node(node)
     except (UnsupportedModelError, InvalidModelError) as error:

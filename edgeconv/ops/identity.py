@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch
-from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.onnx_rules import Items, Result, Unsupported, onnx_rule
 
 __all__ = ["Identity"]
 
@@ -38,7 +38,7 @@ class Identity(Operator):
 
 
 @onnx_rule("Identity")
-def import_identity(x: Ref) -> Expr:
+def import_identity(x: Ref | Items) -> Result:
     """The input under another name."""
     return x
 

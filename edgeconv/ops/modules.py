@@ -134,5 +134,5 @@ MODULES = {
     "Xor": "logic",
 }
 
-RULE_MODULES = ("gemm", "qdq")
+RULE_MODULES = ("branch", "gemm", "qdq", "sequence")
 """Modules without an operator of their own: import rules that build others."""

@@ -3,22 +3,72 @@
 A rule is a free function whose signature is the contract: inputs positional (`Ref`, or None where ONNX allows absence),
 attributes keyword-only with ONNX's defaults. It returns an expression, or a tuple of them for several outputs.
 `since` is the first opset version that the rule speaks for; the newest rule not beyond the model's opset is taken.
+
+A parameter annotated with `Items` takes a sequence of tensors, too; one annotated with `Subgraph` is a graph attribute.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TypeVar
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias, TypeVar, Union
 
-from edgeconv.ops.base import Expr
+from edgeconv.ops.base import Expr, Ref
 
-__all__ = ["ImportRule", "RULES", "Unsupported", "find_rule", "onnx_rule"]
+__all__ = [
+    "ImportRule",
+    "Items",
+    "NOTHING",
+    "Nothing",
+    "RULES",
+    "Result",
+    "Subgraph",
+    "Unsupported",
+    "Value",
+    "find_rule",
+    "onnx_rule",
+]
 
-ImportRule = Callable[..., "Expr | tuple[Expr | None, ...]"]
+
+@dataclass(frozen=True, eq=False)
+class Items:
+    """A sequence of tensors. It exists while importing only: the device has tensors alone."""
+
+    values: tuple[Expr, ...]
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """An ONNX optional that holds nothing."""
+
+
+NOTHING = Nothing()
+
+Value: TypeAlias = Union[Ref, Items, Nothing, None]
+"""What a name of an ONNX graph stands for; None for an optional input that was not given."""
+Result: TypeAlias = Union[Expr, Items, Nothing, None]
+"""What a rule may return for one output."""
+
+ImportRule = Callable[..., "Result | tuple[Result, ...]"]
 _Rule = TypeVar("_Rule", bound=ImportRule)
 
 RULES: dict[tuple[str, str], list[tuple[int, ImportRule]]] = {}
 """(domain, ONNX operator) -> rules with the opset since which each holds, oldest first."""
+
+
+class Subgraph(Protocol):
+    """A graph attribute (a branch of If, the body of a Loop), which may read values of the graph around it."""
+
+    @property
+    def inputs(self) -> int:
+        """Number of its inputs."""
+
+    @property
+    def outputs(self) -> int:
+        """Number of its outputs."""
+
+    def inline(self, values: Sequence[Value] = ()) -> tuple[Value, ...]:
+        """Import its nodes into the graph around it, `values` for its inputs; what its outputs are then."""
 
 
 class Unsupported(ValueError):  # noqa: N818 - rules raise it as a word, not as an error of the program

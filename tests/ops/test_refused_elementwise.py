@@ -16,7 +16,6 @@ X, INTS = data(2, 3, 4), np.int64([[1, 2]])
 SCALE = np.float32(0.1)
 
 REFUSED = {
-    "bound 'max' is computed": Case("", "Clip", (X, None, SCALE)),
     "two matrices": Case("", "Gemm", (X, data(4, 5)), constants=(1,)),
     "batch dimensions": Case("", "FusedMatMul", (X, X), {"transBatchA": 1}, domain="com.microsoft"),
     "neither LEFT nor RIGHT": Case("", "BitShift", (np.uint8([1]), np.uint8([1])), {"direction": "UP"}),

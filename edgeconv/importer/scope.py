@@ -1,0 +1,46 @@
+"""Names and what they stand for: the main graph, a subgraph inside it, the body of a function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+
+import onnx
+
+from edgeconv.core import Array
+from edgeconv.ops.onnx_rules import Value
+
+__all__ = ["Scope"]
+
+
+@dataclass
+class Scope:
+    """One set of names.
+
+    `attributes`: those of the node that calls the function whose body this is. `parent`: of a subgraph, which sees the
+    names around it; a function does not. `label` stands in front of node names; `depth` counts functions and subgraphs.
+    """
+
+    opsets: Mapping[str, int]
+    values: dict[str, Value] = field(default_factory=dict)
+    lazy: dict[str, Callable[[], Array]] = field(default_factory=dict)
+    attributes: Mapping[str, onnx.AttributeProto] = field(default_factory=dict)
+    parent: Scope | None = None
+    label: str = ""
+    depth: int = 0
+
+    def inside(self) -> Scope:
+        """The scope of a subgraph."""
+        return replace(self, values={}, lazy={}, parent=self, depth=self.depth + 1)
+
+    def resolved(self, attribute: onnx.AttributeProto) -> onnx.AttributeProto | None:
+        """The attribute itself, or the one of the calling node that it refers to; None where that has none."""
+        if not attribute.ref_attr_name:
+            return attribute
+        found = self.attributes.get(attribute.ref_attr_name)
+        if found is None:
+            return None
+        named = onnx.AttributeProto()
+        named.CopyFrom(found)
+        named.name = attribute.name
+        return named
