@@ -7,13 +7,12 @@ Layout is NCHW everywhere.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
-import numpy.typing as npt
 
 from edgeconv.dims import Dim, SymbolicDim
+from edgeconv.records import dataclass, field
 
 __all__ = [
     "DTYPES",
@@ -31,7 +30,12 @@ __all__ = [
     "type_of",
 ]
 
-Array: TypeAlias = npt.NDArray[Any]
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+    Array: TypeAlias = npt.NDArray[Any]
+else:
+    Array = np.ndarray
 Shape: TypeAlias = tuple[Dim, ...]
 Kernel: TypeAlias = Callable[[], None]
 """A planned operator: reads and writes the buffers that it was planned with."""

@@ -8,8 +8,9 @@ as soon as the symbols cancel, so shape rules are written once and serve the con
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Union
+
+from edgeconv.records import dataclass
 
 __all__ = ["Dim", "SymbolicDim", "compare", "evaluate", "symbol"]
 

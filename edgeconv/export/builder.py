@@ -13,6 +13,7 @@ import numpy as np
 
 from edgeconv.core import Array
 from edgeconv.errors import InternalError
+from edgeconv.runtime.layout import slot_names
 
 __all__ = ["Sink"]
 
@@ -79,9 +80,9 @@ class Sink:
             self.builder.Bytes[head + place : head + done] = chunk.data
         return int(self.builder.EndVector())
 
-    def table(self, slots: int, fields: Mapping[Any, int], scalars: Callable[[Any], None] | None = None) -> int:
-        """A table: `fields` are offsets by slot; `scalars` writes the others into the builder first."""
-        self.builder.StartObject(slots)
+    def table(self, slots: type, fields: Mapping[Any, int], scalars: Callable[[Any], None] | None = None) -> int:
+        """A table with `slots`: `fields` are offsets by slot; `scalars` writes the others into the builder first."""
+        self.builder.StartObject(len(slot_names(slots)))
         if scalars is not None:
             scalars(self.builder)
         for slot, offset in fields.items():

@@ -108,7 +108,7 @@ class _Writer:
             builder.PrependUint16Slot(ModelSlot.VERSION, FORMAT_VERSION, 0)
             digest = sink.struct(ModelSlot.DIGEST, f"{DIGEST_BYTES}s", 1, b"")
 
-        return sink.table(len(ModelSlot), fields, scalars), digest
+        return sink.table(ModelSlot, fields, scalars), digest
 
     def _buffers(self) -> int:
         payloads = self._payloads
@@ -126,7 +126,9 @@ class _Writer:
         }
         number = self._operator_number(step.op)
         return sink.table(
-            len(StepSlot), fields, lambda builder: builder.PrependUint32Slot(StepSlot.OPERATOR_INDEX, number, 0)
+            StepSlot,
+            fields,
+            lambda builder: builder.PrependUint32Slot(StepSlot.OPERATOR_INDEX, number, 0),
         )
 
     def _operator_number(self, op: Operator) -> int:
@@ -141,7 +143,7 @@ class _Writer:
         sink = self._sink
         offsets = [sink.once(("attribute", repr(item)), partial(self._attribute, *item)) for item in attributes]
         fields = {OperatorSlot.NAME: sink.text(name), OperatorSlot.ATTRIBUTES: sink.offsets(offsets)}
-        return sink.table(len(OperatorSlot), fields)
+        return sink.table(OperatorSlot, fields)
 
     def _attribute(self, name: str, kind: AttributeKind, value: Any) -> int:
         sink, fields = self._sink, {AttributeSlot.NAME: self._sink.text(name)}
@@ -164,7 +166,7 @@ class _Writer:
                 builder.PrependFloat64(value)  # even a zero: -0.0 is not the default
                 builder.Slot(AttributeSlot.REAL)
 
-        return sink.table(len(AttributeSlot), fields, scalars)
+        return sink.table(AttributeSlot, fields, scalars)
 
     def _tensor(self, number: int, tensor: Tensor) -> int:
         sink, q = self._sink, tensor.type.q
@@ -186,7 +188,7 @@ class _Writer:
             if q is not None and q.axis is None:
                 sink.struct(TensorSlot.QUANTIZATION, QUANTIZATION_STRUCT, 4, q.scale[0], q.zero_point[0])
 
-        return sink.table(len(TensorSlot), fields, scalars)
+        return sink.table(TensorSlot, fields, scalars)
 
     def _axis_quantization(self, q: QParams) -> int:
         fields = {
@@ -194,14 +196,14 @@ class _Writer:
             AxisQuantizationSlot.ZERO_POINTS: self._sink.numbers(q.zero_point if any(q.zero_point) else (), "<i4"),
         }
         return self._sink.table(
-            len(AxisQuantizationSlot),
+            AxisQuantizationSlot,
             fields,
             lambda builder: builder.PrependUint16Slot(AxisQuantizationSlot.AXIS, q.axis, 0),
         )
 
     def _entry(self, key: str, value: str) -> int:
         return self._sink.table(
-            len(EntrySlot), {EntrySlot.KEY: self._sink.text(key), EntrySlot.VALUE: self._sink.text(value)}
+            EntrySlot, {EntrySlot.KEY: self._sink.text(key), EntrySlot.VALUE: self._sink.text(value)}
         )
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import inf
 from typing import ClassVar
 
@@ -13,6 +12,7 @@ from edgeconv.ops.base import Call, Expr, Ref, expr_type
 from edgeconv.ops.binary import ScaledBinary
 from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["Add", "Max", "Min", "Sub", "total"]
 

@@ -6,7 +6,6 @@ int8: the exact sum of integers, and one requantization whose multiplier holds t
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
@@ -19,6 +18,7 @@ from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable, window_counts
 from edgeconv.ops.reduce import ReduceMean
 from edgeconv.ops.windows import Window, resolve_auto_pad
+from edgeconv.records import dataclass
 
 __all__ = ["AveragePool"]
 

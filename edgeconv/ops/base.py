@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import cache, cached_property
 from math import inf, prod
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, Union
@@ -16,6 +15,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, Union
 import numpy as np
 
 from edgeconv.core import Array, Kernel, QParams, TensorType, type_of
+from edgeconv.records import dataclass
 
 __all__ = [
     "Call",

@@ -6,7 +6,6 @@ int8: q times one float32 factor plus one float32 offset per channel, rounded on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.integer import clamp_bounds, is_real, required, scalar
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["BatchNorm"]
 

@@ -8,7 +8,6 @@ point, so every machine gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf, isinf
 from typing import ClassVar
 
@@ -18,6 +17,7 @@ from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
 from edgeconv.ops.broadcast import broadcast_shapes
 from edgeconv.ops.integer import clamp_bounds, multiplier, required, scalar
+from edgeconv.records import dataclass
 
 __all__ = ["Binary", "ClampedBinary", "ScaledBinary", "centred", "check_kind"]
 

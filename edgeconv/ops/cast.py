@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from edgeconv.core import DTYPES, Array, TensorType
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["Cast", "onnx_dtype"]
 

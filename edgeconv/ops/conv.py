@@ -7,7 +7,6 @@ added; `low` and `high` clamp the result.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf, prod
 from typing import ClassVar
 
@@ -21,6 +20,7 @@ from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.residual import check_residual
 from edgeconv.ops.sampling import spread_positions
 from edgeconv.ops.windows import Window, resolve_auto_pad
+from edgeconv.records import dataclass
 
 __all__ = ["Conv"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import isinf
 
 import numpy as np
@@ -13,6 +12,7 @@ from edgeconv.ops.im2col import Columns
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, weight_bound
 from edgeconv.ops.residual import plan_residual
 from edgeconv.ops.windows import Geometry
+from edgeconv.records import dataclass
 
 __all__ = ["ConvLayer"]
 

@@ -7,7 +7,6 @@ The weight is stored with the outputs first, like that of Conv; ONNX's is (C, O 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from typing import Any, ClassVar
@@ -22,6 +21,7 @@ from edgeconv.ops.pool_taps import axis_taps
 from edgeconv.ops.reshape import Reshape
 from edgeconv.ops.transpose import Transpose
 from edgeconv.ops.windows import Window
+from edgeconv.records import dataclass
 
 __all__ = ["ConvTranspose"]
 

@@ -6,7 +6,6 @@ int8: one exact product; zero points are folded into the bias.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf, isinf, prod
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, Sha
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, weight_bound
 from edgeconv.ops.residual import check_residual, plan_residual
 from edgeconv.ops.sampling import spread_positions
+from edgeconv.records import dataclass
 
 __all__ = ["Dense"]
 

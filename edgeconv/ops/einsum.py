@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -15,6 +14,7 @@ from edgeconv.ops.matmul import product
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.reshape import reshape_to
 from edgeconv.ops.transpose import Transpose
+from edgeconv.records import dataclass
 
 __all__ = ["Einsum"]
 

@@ -6,7 +6,6 @@ Here: the base class, and the operators that are one NumPy function.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import TABLE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch
 from edgeconv.ops.binary import check_kind
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = [
     "Abs",

@@ -8,7 +8,6 @@ use one quotient of polynomials instead, as in Eigen's `erf` for float: relative
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import pi, sqrt
 
 import numpy as np
@@ -18,6 +17,7 @@ from edgeconv.ops.add import Add
 from edgeconv.ops.base import Expr, Inputs, Operand, Ref, Scratch, ShapeError
 from edgeconv.ops.elementwise import Elementwise
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["Erf", "Gelu", "erf"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -14,6 +13,7 @@ from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, 
 from edgeconv.ops.broadcast import broadcast_shapes
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.pad import check_value
+from edgeconv.records import dataclass
 
 __all__ = ["Expand", "Fill", "Tile", "dims_of"]
 

@@ -6,7 +6,6 @@ InstanceNormalization is this operator with one channel to a group.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from math import prod
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, S
 from edgeconv.ops.layer_norm import check_rows
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.standardise import Affine, Rows, plan_standardise, standardise
+from edgeconv.records import dataclass, replace
 
 __all__ = ["GroupNorm"]
 

@@ -7,7 +7,6 @@ z = f(x Wz + h Rz), r = f(x Wr + h Rr), n = g(x Wn + (r * h) Rn), h' = (1 - z) *
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from edgeconv.ops.base import Expr, Inputs, Operand, Ref, Scratch
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.recurrent import Recurrent, State, recurrent_attributes
 from edgeconv.ops.recurrent_kernels import Direction, plan_projection, plan_recurrence, start_state
+from edgeconv.records import dataclass
 
 __all__ = ["GRU"]
 

@@ -6,7 +6,6 @@ int8 is a fixed sequence of single IEEE operations on whole arrays, not a reduct
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from edgeconv.ops.base import Inputs, Operand, QuantRule, Scratch, ShapeError
 from edgeconv.ops.integer import is_real, multiplier, requantize_into, required, scalar
 from edgeconv.ops.resize_base import ResizeBase
 from edgeconv.ops.resize_tables import Axis, weighted_taps
+from edgeconv.records import dataclass
 
 __all__ = ["Interpolate"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from edgeconv.ops.integer import is_real
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.reduce import ReduceMean, Reduction
 from edgeconv.ops.standardise import LONGEST_ROW, Affine, Rows, plan_standardise, standardise
+from edgeconv.records import dataclass
 
 __all__ = ["LayerNorm", "ReduceInverseDeviation", "RmsNorm", "check_rows"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -11,6 +10,7 @@ from edgeconv.core import Array, TensorType
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.binary import Binary, check_kind
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = [
     "And",

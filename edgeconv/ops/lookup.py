@@ -6,12 +6,12 @@ Every one-input elementwise function, and every change of scale, is this operato
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, Scratch, ShapeError
+from edgeconv.records import dataclass
 
 __all__ = ["Lookup"]
 

@@ -6,7 +6,6 @@ i = f(x Wi + h Ri + Pi * c), f likewise, c' = f * c + i * g(x Wc + h Rc), o = f(
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -16,6 +15,7 @@ from edgeconv.ops.base import Expr, Inputs, Operand, Ref, Scratch
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.recurrent import Recurrent, State, recurrent_attributes
 from edgeconv.ops.recurrent_kernels import Direction, plan_projection, plan_recurrence, start_state
+from edgeconv.records import dataclass
 
 __all__ = ["LSTM"]
 

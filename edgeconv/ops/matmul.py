@@ -6,7 +6,6 @@ int8: zero points are subtracted first; the product of the integers is exact, in
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -18,6 +17,7 @@ from edgeconv.ops.broadcast import broadcast_shapes
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["MatMul", "product"]
 

@@ -6,7 +6,6 @@ int8: the raw bytes, since the order of integers is the order of the values that
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import ClassVar
 
@@ -17,6 +16,7 @@ from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, 
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable
 from edgeconv.ops.windows import Window, resolve_auto_pad
+from edgeconv.records import dataclass
 
 __all__ = ["MaxPool", "lowest"]
 

@@ -6,7 +6,6 @@ int8: (qa - za) * (qb - zb) is an exact integer, (qa - za) / (qb - zb) one IEEE 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -17,6 +16,7 @@ from edgeconv.ops.base import Expr, Inputs, Operand, Ref, Scratch
 from edgeconv.ops.binary import ClampedBinary, centred
 from edgeconv.ops.integer import multiplier, scalar
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["Div", "Mul"]
 

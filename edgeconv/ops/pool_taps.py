@@ -7,13 +7,13 @@ nothing is padded: a tap that lies in the padding is left out.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel
 from edgeconv.ops.base import Scratch, ShapeError
 from edgeconv.ops.windows import Window
+from edgeconv.records import dataclass, replace
 
 __all__ = ["AxisTaps", "axis_taps", "check_reach", "import_window", "plan_separable", "window_counts"]
 

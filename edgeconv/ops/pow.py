@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
@@ -13,6 +12,7 @@ from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, S
 from edgeconv.ops.binary import Binary, check_kind
 from edgeconv.ops.broadcast import broadcast_shapes
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["Mod", "Pow"]
 

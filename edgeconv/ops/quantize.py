@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -11,6 +10,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, QParams, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, Scratch, ShapeError
 from edgeconv.ops.integer import clamp_bounds, required
+from edgeconv.records import dataclass
 
 __all__ = ["Dequantize", "Quantize", "quantizer"]
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -13,6 +12,7 @@ from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.binary import check_kind
 from edgeconv.ops.cast import onnx_dtype
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["OneHot", "Range", "Trilu"]
 

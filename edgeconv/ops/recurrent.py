@@ -8,7 +8,6 @@ first the input's, then the recurrence's; states (D, N, H). D is 2 where both di
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from math import inf
 from typing import Any, ClassVar, TypeAlias
 
@@ -18,6 +17,7 @@ from edgeconv.core import Array, Shape, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Ref, ShapeError
 from edgeconv.ops.recurrent_activations import find_activations, resolve_activations
 from edgeconv.ops.recurrent_kernels import Direction
+from edgeconv.records import dataclass
 
 __all__ = ["Recurrent", "State", "recurrent_attributes"]
 

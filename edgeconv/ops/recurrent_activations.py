@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from edgeconv.core import Array
 from edgeconv.ops.base import ShapeError
+from edgeconv.records import dataclass
 
 __all__ = ["Activation", "find_activations", "resolve_activations"]
 

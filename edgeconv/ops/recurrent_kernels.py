@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel
 from edgeconv.ops.base import Scratch
+from edgeconv.records import dataclass
 
 __all__ = ["Direction", "plan_projection", "plan_recurrence", "start_state"]
 

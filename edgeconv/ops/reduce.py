@@ -6,7 +6,6 @@ int8 mean and sum: the exact sum of the integers, then one requantization; max a
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
@@ -18,6 +17,7 @@ from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, 
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.sums import plan_sum
+from edgeconv.records import dataclass
 
 __all__ = ["ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Reduction", "register_reduction"]
 

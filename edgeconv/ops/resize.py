@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -15,6 +14,7 @@ from edgeconv.ops.interpolate import Interpolate
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.resize_base import ResizeBase
 from edgeconv.ops.resize_tables import NEAREST, nearest_indices
+from edgeconv.records import dataclass
 
 __all__ = ["ResizeNearest"]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import isfinite
 
 import numpy as np
@@ -12,6 +11,7 @@ from edgeconv.core import Array, Dim, SymbolicDim, TensorType
 from edgeconv.ops.axes import check_axis
 from edgeconv.ops.base import Operator, ShapeError
 from edgeconv.ops.resize_tables import COORDINATES, Axis
+from edgeconv.records import dataclass
 
 __all__ = ["ResizeBase"]
 

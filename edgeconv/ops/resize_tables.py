@@ -5,12 +5,12 @@ The formulas are those of ONNX's Resize (coordinate_transformation_mode, nearest
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
 
 from edgeconv.core import Array
+from edgeconv.records import dataclass
 
 __all__ = ["COORDINATES", "NEAREST", "Axis", "nearest_indices", "weighted_taps"]
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from edgeconv.core import Array, TensorType
@@ -11,6 +9,7 @@ from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.gather import check_indices, check_inside, check_range
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["ScatterElements", "ScatterND"]
 

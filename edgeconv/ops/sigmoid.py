@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -11,6 +10,7 @@ from edgeconv.core import Array, Kernel
 from edgeconv.ops.base import Expr, Inputs, Operand, Ref, Scratch
 from edgeconv.ops.elementwise import Elementwise
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["HardSigmoid", "HardSwish", "Sigmoid", "Silu"]
 

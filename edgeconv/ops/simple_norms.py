@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -12,6 +11,7 @@ from edgeconv.ops.axes import check_axis, normal_axes, normal_axis
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.standardise import standardise
+from edgeconv.records import dataclass
 
 __all__ = ["LocalResponseNorm", "LpNorm", "MeanVarianceNorm"]
 

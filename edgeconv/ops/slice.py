@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from types import EllipsisType
 from typing import ClassVar
 
@@ -13,6 +12,7 @@ from edgeconv.core import Array, Dim, Kernel, SymbolicDim, TensorType
 from edgeconv.ops.axes import check_axis, constant_ints, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.records import dataclass
 
 __all__ = ["EVERYTHING", "Slice"]
 

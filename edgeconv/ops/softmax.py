@@ -7,7 +7,6 @@ at 1/256, since the results lie between 0 and 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 from typing import ClassVar
 
@@ -20,6 +19,7 @@ from edgeconv.ops.integer import scalar
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.reshape import reshape_to
 from edgeconv.ops.sums import plan_sum
+from edgeconv.records import dataclass
 
 __all__ = ["LogSoftmax", "Softmax"]
 

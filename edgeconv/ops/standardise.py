@@ -7,7 +7,6 @@ K**2 * variance = K * sum(q * q) - sum(q)**2 is an exact integer; square root an
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
@@ -16,6 +15,7 @@ from edgeconv.core import Array, Kernel, QParams
 from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.integer import clamp_bounds, exact_dtype, required, scalar
 from edgeconv.ops.sums import plan_sum
+from edgeconv.records import dataclass
 
 __all__ = ["LONGEST_ROW", "Affine", "Rows", "plan_standardise", "standardise"]
 

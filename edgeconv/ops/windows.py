@@ -7,7 +7,6 @@ that belong to no output are computed and dropped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from math import prod
 
@@ -15,6 +14,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from edgeconv.core import Array, Dim, Shape
 from edgeconv.ops.base import ShapeError
+from edgeconv.records import dataclass
 
 __all__ = ["Geometry", "Window", "resolve_auto_pad"]
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from math import prod
 
 import numpy as np
 
 from edgeconv.core import Array
 from edgeconv.errors import EdgeconvError
+from edgeconv.records import dataclass
 
 __all__ = ["Arena", "Lifetime", "ScratchPool", "aligned_block", "place"]
 

@@ -2,39 +2,41 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Mapping
 from math import isnan
-from numbers import Real
-from typing import Any, TypeAlias, get_type_hints
+from typing import Any, TypeAlias
 
 from edgeconv.errors import InternalError, InvalidModelError
 from edgeconv.ops.base import Operator
+from edgeconv.records import MISSING, fields_of
 from edgeconv.runtime.layout import AttributeKind
 
 __all__ = ["AttributeValue", "attribute_kinds", "build_operator", "stored_attributes"]
 
 AttributeValue: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
 
-_KINDS: Mapping[Any, AttributeKind] = {
-    int: AttributeKind.INT,
-    float: AttributeKind.FLOAT,
-    bool: AttributeKind.BOOL,
-    str: AttributeKind.STRING,
-    tuple[int, ...]: AttributeKind.INTS,
-    tuple[float, ...]: AttributeKind.FLOATS,
-    tuple[str, ...]: AttributeKind.STRINGS,
+_KINDS: Mapping[str, AttributeKind] = {
+    "int": AttributeKind.INT,
+    "float": AttributeKind.FLOAT,
+    "bool": AttributeKind.BOOL,
+    "str": AttributeKind.STRING,
+    "tuple[int, ...]": AttributeKind.INTS,
+    "tuple[float, ...]": AttributeKind.FLOATS,
+    "tuple[str, ...]": AttributeKind.STRINGS,
 }
+"""By the annotation as it is written in the operator's file."""
 
 
 def attribute_kinds(op: type[Operator]) -> Mapping[str, AttributeKind]:
     """Attribute name -> kind, in the order of the fields. InternalError for a field that the file cannot hold."""
-    hints = get_type_hints(op)
-    names = [item.name for item in _fields(op)]
-    for name in names:
-        if hints[name] not in _KINDS:
-            raise InternalError(f"attribute {op.__name__}.{name} has type {hints[name]}, which a file cannot hold")
-    return {name: _KINDS[hints[name]] for name in names}
+    kinds = {}
+    for item in fields_of(op):
+        if item.annotation not in _KINDS:
+            raise InternalError(
+                f"attribute {op.__name__}.{item.name} has type {item.annotation}, which a file cannot hold"
+            )
+        kinds[item.name] = _KINDS[item.annotation]
+    return kinds
 
 
 def stored_attributes(op: Operator) -> list[tuple[str, AttributeKind, AttributeValue]]:
@@ -77,11 +79,7 @@ def build_operator(
 
 
 def _defaults(op: type[Operator]) -> Mapping[str, Any]:
-    return {item.name: item.default for item in _fields(op) if item.default is not dataclasses.MISSING}
-
-
-def _fields(op: type[Operator]) -> tuple[dataclasses.Field[Any], ...]:
-    return dataclasses.fields(op) if dataclasses.is_dataclass(op) else ()
+    return {item.name: item.default for item in fields_of(op) if item.default is not MISSING}
 
 
 def _plain(op: str, name: str, kind: AttributeKind, value: Any) -> AttributeValue:
@@ -114,6 +112,8 @@ def _integer(value: Any) -> int:
 
 
 def _real(value: Any) -> float:
+    from numbers import Real
+
     if not isinstance(value, Real):
         raise TypeError("a number is needed")
     number = float(value)

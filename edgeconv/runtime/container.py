@@ -6,11 +6,12 @@ buffer data (padding too), its own 16 bytes taken as zero.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from importlib import import_module
+from typing import Any
 
-from edgeconv.errors import InvalidModelError
+from edgeconv.errors import InternalError, InvalidModelError
+from edgeconv.records import dataclass
 from edgeconv.runtime.flat import Flat, Table, damaged
 from edgeconv.runtime.layout import (
     ALIGNMENT,
@@ -78,12 +79,14 @@ def open_container(view: memoryview) -> Container:
 
 def payload_digest(data: bytes | memoryview) -> bytes:
     """The digest of a buffer's data."""
-    return hashlib.sha256(data).digest()[:DIGEST_BYTES]
+    from hashlib import sha256
+
+    return sha256(data).digest()[:DIGEST_BYTES]
 
 
 def structure_digest(view: memoryview, payloads: Sequence[Payload], place: int) -> bytes:
     """The digest of all bytes outside `payloads`, the 16 bytes of the digest itself (at `place`) taken as zero."""
-    sha, is_outside = hashlib.sha256(), False
+    sha, is_outside = _small_sha256(), False
     for start, end in _gaps(payloads, len(view)):
         if start <= place <= end - DIGEST_BYTES:
             sha.update(view[start:place])
@@ -94,7 +97,17 @@ def structure_digest(view: memoryview, payloads: Sequence[Payload], place: int) 
             sha.update(view[start:end])
     if not is_outside:
         damaged("its digest lies inside a buffer")
-    return sha.digest()[:DIGEST_BYTES]
+    return bytes(sha.digest()[:DIGEST_BYTES])
+
+
+def _small_sha256() -> Any:
+    """SHA-256 from Python itself: for a few bytes of structure, to load hashlib and its OpenSSL would cost far more."""
+    for module in ("_sha2", "_sha256", "hashlib"):
+        try:
+            return import_module(module).sha256()
+        except ImportError:
+            continue
+    raise InternalError("this Python has no SHA-256")
 
 
 def _gaps(payloads: Sequence[Payload], size: int) -> Iterator[tuple[int, int]]:

@@ -7,10 +7,10 @@ which make thousands of tables out of the same bytes run dry early.
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from edgeconv.errors import InvalidModelError
+from edgeconv.records import dataclass
 
 __all__ = ["Flat", "Table", "damaged"]
 

@@ -31,6 +31,7 @@ __all__ = [
     "OperatorSlot",
     "StepSlot",
     "TensorSlot",
+    "slot_names",
 ]
 
 IDENTIFIER: Final = b"EDG1"
@@ -72,72 +73,77 @@ class AttributeKind(IntEnum):
     STRINGS = 6
 
 
-class ModelSlot(IntEnum):
+class ModelSlot:
     """Fields of table Model."""
 
-    VERSION = 0
-    DIGEST = 1
-    OPERATORS = 2
-    TENSORS = 3
-    BUFFERS = 4
-    DATA = 5
-    STEPS = 6
-    INPUTS = 7
-    OUTPUTS = 8
-    METADATA = 9
+    VERSION: Final = 0
+    DIGEST: Final = 1
+    OPERATORS: Final = 2
+    TENSORS: Final = 3
+    BUFFERS: Final = 4
+    DATA: Final = 5
+    STEPS: Final = 6
+    INPUTS: Final = 7
+    OUTPUTS: Final = 8
+    METADATA: Final = 9
 
 
-class OperatorSlot(IntEnum):
+class OperatorSlot:
     """Fields of table Operator."""
 
-    NAME = 0
-    ATTRIBUTES = 1
+    NAME: Final = 0
+    ATTRIBUTES: Final = 1
 
 
-class AttributeSlot(IntEnum):
+class AttributeSlot:
     """Fields of table Attribute."""
 
-    NAME = 0
-    KIND = 1
-    INTEGER = 2
-    REAL = 3
-    TEXT = 4
-    INTEGERS = 5
-    REALS = 6
-    TEXTS = 7
+    NAME: Final = 0
+    KIND: Final = 1
+    INTEGER: Final = 2
+    REAL: Final = 3
+    TEXT: Final = 4
+    INTEGERS: Final = 5
+    REALS: Final = 6
+    TEXTS: Final = 7
 
 
-class AxisQuantizationSlot(IntEnum):
+class AxisQuantizationSlot:
     """Fields of table AxisQuantization."""
 
-    AXIS = 0
-    SCALES = 1
-    ZERO_POINTS = 2
+    AXIS: Final = 0
+    SCALES: Final = 1
+    ZERO_POINTS: Final = 2
 
 
-class TensorSlot(IntEnum):
+class TensorSlot:
     """Fields of table Tensor."""
 
-    NAME = 0
-    DTYPE = 1
-    SHAPE = 2
-    SYMBOLS = 3
-    QUANTIZATION = 4
-    AXIS_QUANTIZATION = 5
-    BUFFER = 6
+    NAME: Final = 0
+    DTYPE: Final = 1
+    SHAPE: Final = 2
+    SYMBOLS: Final = 3
+    QUANTIZATION: Final = 4
+    AXIS_QUANTIZATION: Final = 5
+    BUFFER: Final = 6
 
 
-class StepSlot(IntEnum):
+class StepSlot:
     """Fields of table Step."""
 
-    OPERATOR_INDEX = 0
-    INPUTS = 1
-    OUTPUTS = 2
-    NAME = 3
+    OPERATOR_INDEX: Final = 0
+    INPUTS: Final = 1
+    OUTPUTS: Final = 2
+    NAME: Final = 3
 
 
-class EntrySlot(IntEnum):
+class EntrySlot:
     """Fields of table Entry."""
 
-    KEY = 0
-    VALUE = 1
+    KEY: Final = 0
+    VALUE: Final = 1
+
+
+def slot_names(table: type) -> list[str]:
+    """The fields of one of the classes above, in the order of their slots."""
+    return [name for name in vars(table) if name.isupper()]

@@ -7,7 +7,6 @@ a place in the arena for as long as it lives, and every operator is planned once
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
@@ -15,6 +14,7 @@ from edgeconv.core import Array, Kernel, TensorType, dequantize
 from edgeconv.errors import EdgeconvError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operand, ShapeError, infer_types
 from edgeconv.ops.quantize import quantizer
+from edgeconv.records import dataclass
 from edgeconv.runtime.arena import Arena, Lifetime, ScratchPool, place
 from edgeconv.runtime.program import ABSENT, Program, Step
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 from edgeconv.core import Array, TensorType
 from edgeconv.ops.base import Operator
+from edgeconv.records import dataclass, field
 
 __all__ = ["ABSENT", "Program", "Step", "Tensor"]
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
+from edgeconv.records import dataclass, field
 from edgeconv.runtime.container import Container, open_container, payload_digest
 from edgeconv.runtime.decode import buffer_users
 from edgeconv.runtime.flat import damaged

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
 from types import ModuleType
 from typing import Any, ClassVar
 
@@ -16,6 +15,7 @@ from edgeconv.errors import InternalError, InvalidModelError
 from edgeconv.export.edge import to_bytes
 from edgeconv.ops import MODULES
 from edgeconv.ops.base import TABLE, Operator, QuantRule
+from edgeconv.records import dataclass
 from edgeconv.runtime.attributes import attribute_kinds, build_operator, stored_attributes
 from edgeconv.runtime.layout import AttributeKind
 from edgeconv.runtime.reader import read_program

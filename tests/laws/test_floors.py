@@ -13,6 +13,7 @@ FLOORS = {
     "edgeconv.dims": 0,
     "edgeconv.errors": 0,
     "edgeconv.files": 0,
+    "edgeconv.records": 0,
     "edgeconv.ops": 1,
     "edgeconv.runtime": 1,
     "edgeconv.data": 2,
