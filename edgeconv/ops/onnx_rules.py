@@ -10,10 +10,10 @@ A parameter annotated with `Items` takes a sequence of tensors, too; one annotat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias, TypeVar, Union
 
 from edgeconv.ops.base import Expr, Ref
+from edgeconv.records import dataclass
 
 __all__ = [
     "ImportRule",

@@ -87,3 +87,9 @@ def test_operators_know_nothing_of_the_runtime_that_runs_them() -> None:
     operators = [source for source in sources() if _within(source.module, "edgeconv.ops")]
     imported = {module for source in operators for _, module in imports_of(source)}
     assert not [module for module in imported if _within(module, "edgeconv.runtime")]
+
+
+def test_the_floors_of_a_device_generate_no_code_when_they_load() -> None:
+    below = [source for source in sources() if _floor(source.module) <= 1 and source.module != "edgeconv.records"]
+    using = [source.module for source in below if "dataclasses" in {module for _, module in imports_of(source)}]
+    assert not using, f"{using} import dataclasses: take `dataclass`, `field` and `replace` from edgeconv.records"
