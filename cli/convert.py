@@ -40,6 +40,7 @@ __all__ = ["convert"]
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Keep nodes whose name matches in float. Repeatable.")
 @click.option("--exclude-op", multiple=True, metavar="TYPE", help="Keep operators of a type in float. Repeatable.")
 @options.input_shape
+@options.bind
 @click.option("--eval", "eval_data", metavar="DATA", help="Samples to measure fp32 and int8 on, with labels for top1.")
 @options.report_options
 @options.preprocessing
@@ -76,6 +77,7 @@ class _Job:
     exclude: tuple[str, ...]
     exclude_op: tuple[str, ...]
     input_shapes: tuple[str, ...]
+    bindings: tuple[str, ...]
     eval_data: str | None
     metric: str | None
     max_drop: float | None
@@ -106,7 +108,8 @@ class _Job:
         from edgeconv import api
 
         started = time.perf_counter()
-        graph = api.load(self.model, options.parse_input_shapes(self.input_shapes))
+        shapes, constants = options.parse_input_shapes(self.input_shapes), options.parse_bindings(self.bindings)
+        graph = api.load(self.model, shapes, constants)
         source = self._evaluation_source(graph)
         with progress_bars(self.output) as progress:
             model = api.convert(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import click
 
@@ -13,9 +13,12 @@ from edgeconv_cli import options
 from edgeconv_cli.output import Output
 
 if TYPE_CHECKING:
+    from edgeconv.core import Array
     from edgeconv.report.inspection import Inspection
 
 __all__ = ["inspect"]
+
+_Shapes: TypeAlias = "dict[str, list[int | str]]"
 
 
 @click.command(short_help="Show what is in a model, or what would not convert.")
@@ -23,8 +26,16 @@ __all__ = ["inspect"]
 @click.option("--support", is_flag=True, help="List every node of an ONNX model that would not convert, and why.")
 @click.option("--quantization", is_flag=True, help="Show scales and zero points, too.")
 @options.input_shape
+@options.bind
 @options.common
-def inspect(output: Output, model: str, support: bool, quantization: bool, input_shapes: tuple[str, ...]) -> None:
+def inspect(
+    output: Output,
+    model: str,
+    support: bool,
+    quantization: bool,
+    input_shapes: tuple[str, ...],
+    bindings: tuple[str, ...],
+) -> None:
     """Show operators, shapes, parameters, multiply-accumulates, bytes and memory of MODEL (.edge or .onnx).
 
     \b
@@ -38,14 +49,15 @@ def inspect(output: Output, model: str, support: bool, quantization: bool, input
     from edgeconv.model import is_edge_file
 
     is_edge = is_edge_file(model)
-    if is_edge and (support or input_shapes):
-        raise UsageError("--support and --input-shape are for ONNX models; this is an .edge file")
+    if is_edge and (support or input_shapes or bindings):
+        raise UsageError("--support, --input-shape and --bind are for ONNX models; this is an .edge file")
+    fixed = options.parse_input_shapes(input_shapes), options.parse_bindings(bindings)
     if support:
-        _show_support(output, model, input_shapes)
+        _show_support(output, model, *fixed)
         return
     from edgeconv.report.inspection_content import inspection_document, inspection_json
 
-    found = _inspect_edge(model) if is_edge else _inspect_onnx(model, input_shapes)
+    found = _inspect_edge(model) if is_edge else _inspect_onnx(model, *fixed)
     output.show(inspection_document(found, quantization))
     output.result(inspection_json(found))
 
@@ -57,11 +69,11 @@ def _inspect_edge(path: str) -> Inspection:
     return inspect_program(read_program(path), os.path.basename(path), os.stat(path).st_size)
 
 
-def _inspect_onnx(path: str, input_shapes: tuple[str, ...]) -> Inspection:
+def _inspect_onnx(path: str, input_shapes: _Shapes, constants: dict[str, Array]) -> Inspection:
     from edgeconv import api
     from edgeconv.report.inspection import inspect_program
 
-    model = api.convert(path, precision="fp32", input_shapes=options.parse_input_shapes(input_shapes))
+    model = api.convert(path, precision="fp32", input_shapes=input_shapes, constants=constants)
     facts = model.conversion
     return inspect_program(
         model.program,
@@ -72,11 +84,11 @@ def _inspect_onnx(path: str, input_shapes: tuple[str, ...]) -> Inspection:
     )
 
 
-def _show_support(output: Output, path: str, input_shapes: tuple[str, ...]) -> None:
+def _show_support(output: Output, path: str, input_shapes: _Shapes, constants: dict[str, Array]) -> None:
     from edgeconv.api import obstacles
     from edgeconv.report.document import Section, Table
 
-    found, nodes = obstacles(path, options.parse_input_shapes(input_shapes))
+    found, nodes = obstacles(path, input_shapes, constants)
     result = {"schema": "edgeconv/support/1", "nodes": nodes, "unsupported": [asdict(each) for each in found]}
     output.result(result)
     if not found:

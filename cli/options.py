@@ -12,6 +12,7 @@ from edgeconv.errors import UsageError
 from edgeconv_cli.output import Output
 
 if TYPE_CHECKING:
+    from edgeconv.core import Array
     from edgeconv.data import Preprocessing
 
 __all__ = [
@@ -19,8 +20,10 @@ __all__ = [
     "METRIC",
     "PATH",
     "common",
+    "bind",
     "force",
     "input_shape",
+    "parse_bindings",
     "parse_input_shapes",
     "preprocessing",
     "report_options",
@@ -83,6 +86,48 @@ def parse_input_shapes(texts: tuple[str, ...]) -> dict[str, list[int | str]]:
             raise UsageError(f"--input-shape gives {name!r} twice")
         shapes[name] = [int(part) if part.isdecimal() else part for part in parts]
     return shapes
+
+
+def bind(function: Function) -> Function:
+    """--bind, repeatable."""
+    return click.option(
+        "--bind",
+        "bindings",
+        multiple=True,
+        metavar="NAME=V,V,...",
+        help="Make an input a constant, such as axes=1,2 or scales=up.npy, since shapes depend on it. Repeatable.",
+    )(function)
+
+
+def parse_bindings(texts: tuple[str, ...]) -> dict[str, Array]:
+    """Input name -> value: numbers, or the array in an .npy file."""
+    values: dict[str, Array] = {}
+    for text in texts:
+        name, equals, given = text.rpartition("=")
+        if not equals or not name:
+            raise UsageError(
+                f"--bind {text!r} is not understood; expected NAME=V,V,... as in axes=1,2, or NAME=FILE.npy"
+            )
+        if name in values:
+            raise UsageError(f"--bind gives {name!r} twice")
+        values[name] = _bound_value(text, given)
+    return values
+
+
+def _bound_value(text: str, given: str) -> Array:
+    import numpy as np
+
+    try:
+        if given.endswith(".npy"):
+            array: Array = np.load(given, allow_pickle=False)
+            return array
+        return np.array([int(part) if "." not in part and "e" not in part else float(part) for part in _parts(given)])
+    except (OSError, ValueError) as error:
+        raise UsageError(f"--bind {text!r} is not understood: {error}") from error
+
+
+def _parts(given: str) -> list[str]:
+    return [part.strip().lower() for part in given.split(",") if part.strip()]
 
 
 def _is_dimension(text: str) -> bool:

@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 import edgeconv
 from edgeconv.core import Array, TensorType
@@ -48,25 +49,28 @@ Progress = Callable[[str, int, Union[int, None]], None]
 def load(
     source: str | os.PathLike[str] | bytes | onnx.ModelProto,
     input_shapes: Mapping[str, Sequence[int | str]] | None = None,
+    constants: Mapping[str, ArrayLike] | None = None,
 ) -> Graph:
     """The graph of an ONNX model, as it is; `convert` simplifies it.
 
     source: path, bytes, or ModelProto. input_shapes: dimensions by input name, to fix what the model leaves open; a
-    name instead of a number keeps a dimension open. Raises InvalidModelError, UnsupportedModelError, UsageError.
+    name instead of a number keeps a dimension open. constants: values by input name; such an input becomes a constant,
+    which those must on whose values shapes depend. Raises InvalidModelError, UnsupportedModelError, UsageError.
     """
     with _onnx_installed():
         from edgeconv.importer import load_onnx
-    return load_onnx(source, input_shapes)
+    return load_onnx(source, input_shapes, constants)
 
 
 def obstacles(
     source: str | os.PathLike[str] | bytes | onnx.ModelProto,
     input_shapes: Mapping[str, Sequence[int | str]] | None = None,
+    constants: Mapping[str, ArrayLike] | None = None,
 ) -> tuple[tuple[Obstacle, ...], int]:
     """(every node of an ONNX model that would not convert, with the reason; number of all nodes)."""
     with _onnx_installed():
         from edgeconv.importer.support import find_obstacles
-    return find_obstacles(source, input_shapes)
+    return find_obstacles(source, input_shapes, constants)
 
 
 @contextmanager
@@ -88,16 +92,17 @@ def convert(
     exclude_op: Sequence[str] = (),
     *,
     input_shapes: Mapping[str, Sequence[int | str]] | None = None,
+    constants: Mapping[str, ArrayLike] | None = None,
     preprocessing: Preprocessing | None = None,
     samples: int | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Simplify a model and, at int8, quantize it on calibration samples.
 
-    source: as for `load`, or its result. calibration: see `edgeconv.data.open_data`; needed at int8. method: minmax,
-    percentile, entropy or mse. exclude: shell patterns of node names that stay in float; exclude_op: operator types.
-    samples: use at most so many. Raises UsageError for options that make no sense, DataError for samples that do not
-    fit, and what `load` raises.
+    source, input_shapes, constants: as for `load`; or source is its result. calibration: see
+    `edgeconv.data.open_data`; needed at int8. method: minmax, percentile, entropy or mse. exclude: shell patterns of
+    node names that stay in float; exclude_op: operator types. samples: use at most so many. Raises UsageError for
+    options that make no sense, DataError for samples that do not fit, and what `load` raises.
     """
     if precision not in PRECISIONS:
         raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
@@ -109,7 +114,7 @@ def convert(
     if precision == "fp32" and (exclude or exclude_op):
         raise UsageError("--exclude and --exclude-op have no use at fp32, where every operator stays in float")
     config = QuantConfig(method=method, exclude=tuple(exclude), exclude_op=tuple(exclude_op))
-    loaded = source if isinstance(source, Graph) else load(source, input_shapes)
+    loaded = source if isinstance(source, Graph) else load(source, input_shapes, constants)
     graph = simplify(protect_excluded(loaded, config))
     if calibration is None or precision == "fp32":
         graph.metadata.update(_provenance(precision))

@@ -7,6 +7,7 @@ EdgeconvError                 1   anything below
  +- AccuracyError             3   the accuracy gate: the drop is larger than allowed
  +- InvalidModelError         4   the file is damaged, unsafe, or not what it claims to be
  +- UnsupportedModelError     5   the model is valid, but holds something edgeconv does not convert
+     +- RunTimeInputError   5   something must be known while converting that depends on an input of the model
 
 A message is one line: the operator and node, what was found, what to do next.
 """
@@ -19,6 +20,7 @@ __all__ = [
     "EdgeconvError",
     "InternalError",
     "InvalidModelError",
+    "RunTimeInputError",
     "UnsupportedModelError",
     "UsageError",
 ]
@@ -60,3 +62,11 @@ class UnsupportedModelError(EdgeconvError):
     """The model is valid, but holds something that edgeconv does not convert."""
 
     exit_code = 5
+
+
+class RunTimeInputError(UnsupportedModelError):
+    """Shapes depend on the values of the model's input called `input`; bind it, and the model may convert."""
+
+    def __init__(self, message: str, input: str) -> None:
+        super().__init__(message)
+        self.input = input

@@ -10,7 +10,7 @@ from typing import Any
 import onnx
 
 from edgeconv.core import Array, Shape, TensorType, type_of
-from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError
+from edgeconv.errors import EdgeconvError, InvalidModelError, RunTimeInputError, UnsupportedModelError
 from edgeconv.graph import Emitter, Graph
 from edgeconv.graph.shapes import shape_expression
 from edgeconv.importer.decode import attribute_value, tensor_decoder
@@ -19,7 +19,7 @@ from edgeconv.importer.scope import Scope
 from edgeconv.importer.subgraph import OnnxSubgraph
 from edgeconv.ops.base import Expr, Ref, ShapeError
 from edgeconv.ops.identity import Identity
-from edgeconv.ops.onnx_rules import RULES, ImportRule, Items, Nothing, Result, Unsupported, Value, find_rule
+from edgeconv.ops.onnx_rules import RULES, AtRunTime, ImportRule, Items, Nothing, Result, Unsupported, Value, find_rule
 
 __all__ = ["GraphBuilder", "node_label"]
 
@@ -103,6 +103,8 @@ class GraphBuilder:
                 raise
             try:
                 return self._call(body, node, inputs, scope)
+            except RunTimeInputError:
+                raise
             except EdgeconvError:
                 pass  # of two reasons, that of the operator itself says more
             raise
@@ -194,10 +196,24 @@ class GraphBuilder:
         try:
             results = rule(*bound.args, **bound.kwargs)
             return results if isinstance(results, tuple) else [results]
+        except AtRunTime as error:
+            raise self._run_time_error(error, where) from error
         except Unsupported as error:
             raise UnsupportedModelError(f"{where}: {error}") from error
         except ShapeError as error:
             raise self._shape_error(error, where) from error
+
+    def _run_time_error(self, error: AtRunTime, where: str) -> UnsupportedModelError:
+        """The error of a value that is not known; it names the model's input from which the value comes, if one."""
+        wanted = {error.ref.name}
+        for node in reversed(self._emitter.nodes):
+            if wanted.intersection(node.outputs):
+                wanted.update(node.inputs)
+        sources = [name for name in self._inputs if name in wanted]
+        if len(sources) == 1 and self._emitter.types[sources[0]].rank < 2:
+            name = sources[0]
+            return RunTimeInputError(f"{where}: {error}, or fix its value with --bind {name}=...", name)
+        return UnsupportedModelError(f"{where}: {error}")
 
     def _shape_error(self, error: ShapeError, where: str) -> EdgeconvError:
         dynamic = [name for name in self._inputs if not self._emitter.types[name].is_static]

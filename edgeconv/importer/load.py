@@ -6,36 +6,42 @@ import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeAlias, Union
 
+import numpy as np
 import onnx
 from google.protobuf.message import DecodeError
+from numpy.typing import ArrayLike
 
 from edgeconv import ops
 from edgeconv.core import Dim, Shape
 from edgeconv.dims import symbol
 from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError, UsageError
 from edgeconv.graph import Graph
+from edgeconv.importer.bind import bind_inputs
 from edgeconv.importer.build import GraphBuilder
 from edgeconv.importer.decode import dtype_name, external_path
 
-__all__ = ["InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
+__all__ = ["Constants", "InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
 
 _OLDEST_OPSET = 7
 
+Constants = Mapping[str, ArrayLike]
 InputShapes = Mapping[str, Sequence[int | str]]
 Source: TypeAlias = Union[str, "os.PathLike[str]", bytes, onnx.ModelProto]
 
 
-def load_onnx(source: Source, input_shapes: InputShapes | None = None) -> Graph:
+def load_onnx(source: Source, input_shapes: InputShapes | None = None, constants: Constants | None = None) -> Graph:
     """The graph of an ONNX model, shapes inferred and shape computations folded.
 
-    `input_shapes` fixes dimensions by input name; a dimension given as a name stays symbolic.
+    `input_shapes` fixes dimensions by input name; a dimension given as a name stays symbolic. `constants` binds inputs
+    to values: they become constants, on which shapes may depend.
     Raises InvalidModelError, UnsupportedModelError, or UsageError for an input that is not there.
     """
     parsed = parse(source)
-    builder, model = prepare(parsed, input_shapes), parsed.model
+    builder, model = prepare(parsed, input_shapes, constants), parsed.model
     graph = model.graph
     for node in graph.node:
         builder.add_node(node)
@@ -50,13 +56,17 @@ def load_onnx(source: Source, input_shapes: InputShapes | None = None) -> Graph:
     return built
 
 
-def prepare(parsed: Parsed, input_shapes: InputShapes | None = None) -> GraphBuilder:
+def prepare(
+    parsed: Parsed, input_shapes: InputShapes | None = None, constants: Constants | None = None
+) -> GraphBuilder:
     """A builder that knows the inputs and initializers of the model, ready for its nodes."""
     ops.load_all()
     model, folder, graph = parsed.model, parsed.folder, parsed.model.graph
     _check_header(model)
     initializers = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in initializers]
+    bound = bind_inputs(inputs, constants or {})
+    inputs = [value for value in inputs if value.name not in bound]
     shapes = _input_shapes(inputs, dict(input_shapes or {}))
     opsets = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
     functions = {("" if f.domain == "ai.onnx" else f.domain, f.name, f.overload): f for f in model.functions}
@@ -65,6 +75,8 @@ def prepare(parsed: Parsed, input_shapes: InputShapes | None = None) -> GraphBui
         builder.add_input(
             value.name, dtype_name(value.type.tensor_type.elem_type, f"input {value.name!r}"), shapes[value.name]
         )
+    for name, array in bound.items():
+        builder.add_lazy_constant(name, partial(np.asarray, array))
     builder.add_initializers(graph)
     return builder
 
@@ -109,8 +121,10 @@ def _external_bytes(model: onnx.ModelProto, folder: Path | None) -> int:
 
 def _check_header(model: onnx.ModelProto) -> None:
     versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
-    if not versions:
+    if not model.opset_import:
         raise InvalidModelError("the model does not say which opset it uses; it is damaged or cut off")
+    if not versions:
+        return  # it has no operator of ONNX's own domain
     newest = onnx.defs.onnx_opset_version()
     if not _OLDEST_OPSET <= versions[0] <= newest:
         raise UnsupportedModelError(
@@ -145,7 +159,7 @@ def _input_shape(value: onnx.ValueInfoProto, override: Sequence[int | str] | Non
     for axis, (want, dim) in enumerate(zip(override, declared, strict=False)):
         if dim.dim_value > 0 and isinstance(want, int) and want != dim.dim_value:
             raise UsageError(f"--input-shape sets dimension {axis} of {value.name!r} to {want}; it is {dim.dim_value}")
-    return tuple(dim if isinstance(dim, int) and dim > 0 else symbol(str(dim)) for dim in override)
+    return tuple(dim if isinstance(dim, int) and dim >= 0 else symbol(str(dim)) for dim in override)
 
 
 def _declared_dim(dim: onnx.TensorShapeProto.Dimension, axis: int, name: str) -> Dim:

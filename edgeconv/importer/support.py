@@ -10,7 +10,7 @@ import onnx
 from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError
 from edgeconv.importer.build import GraphBuilder, node_label
 from edgeconv.importer.decode import dtype_name
-from edgeconv.importer.load import InputShapes, Source, parse, prepare
+from edgeconv.importer.load import Constants, InputShapes, Source, parse, prepare
 
 __all__ = ["Obstacle", "find_obstacles"]
 
@@ -26,7 +26,9 @@ class Obstacle:
     reason: str
 
 
-def find_obstacles(source: Source, input_shapes: InputShapes | None = None) -> tuple[tuple[Obstacle, ...], int]:
+def find_obstacles(
+    source: Source, input_shapes: InputShapes | None = None, constants: Constants | None = None
+) -> tuple[tuple[Obstacle, ...], int]:
     """(obstacles in the order of the model, number of nodes).
 
     After a node that does not convert, its outputs are taken to be what the model declares of them. Where it declares
@@ -34,7 +36,7 @@ def find_obstacles(source: Source, input_shapes: InputShapes | None = None) -> t
     for anything but a node.
     """
     parsed = parse(source)
-    builder, graph = prepare(parsed, input_shapes), parsed.model.graph
+    builder, graph = prepare(parsed, input_shapes, constants), parsed.model.graph
     declared = {value.name: value for value in graph.value_info}
     unknown: set[str] = set()
     found = []

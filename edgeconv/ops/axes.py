@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from edgeconv.core import Array
 from edgeconv.ops.base import Ref, ShapeError
-from edgeconv.ops.onnx_rules import Unsupported
+from edgeconv.ops.onnx_rules import AtRunTime
 
-__all__ = ["check_axis", "constant_ints", "normal_axes", "normal_axis"]
+__all__ = ["check_axis", "constant_ints", "constant_value", "known_value", "normal_axes", "normal_axis"]
 
 
 def normal_axis(axis: int, rank: int) -> int:
@@ -28,8 +29,20 @@ def check_axis(axis: int, rank: int) -> None:
         raise ShapeError(f"axis {axis} is outside a tensor of {rank} dimensions")
 
 
+def known_value(ref: Ref, name: str) -> Array:
+    """The value of an input that must not depend on data; of dtype object where it holds symbolic dimensions."""
+    if ref.value is None:
+        raise AtRunTime(ref, name)
+    return ref.value
+
+
+def constant_value(ref: Ref, name: str) -> Array:
+    """The value of an input that must be constant; AtRunTime (an Unsupported) where it is not."""
+    if known_value(ref, name).dtype == object:
+        raise AtRunTime(ref, name)
+    return known_value(ref, name)
+
+
 def constant_ints(ref: Ref, name: str) -> tuple[int, ...]:
-    """The integers of an input that must be constant, such as axes; Unsupported when it is computed at run time."""
-    if ref.value is None or ref.value.dtype == object:
-        raise Unsupported(f"its input {name!r} is computed at run time; make it a constant")
-    return tuple(int(item) for item in ref.value.reshape(-1))
+    """The integers of an input that must be constant, such as axes."""
+    return tuple(int(item) for item in constant_value(ref, name).reshape(-1))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from math import inf, isnan
+from math import inf, isinf, isnan
 from typing import ClassVar
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import TABLE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
 __all__ = ["Clamp"]
@@ -67,10 +67,16 @@ def import_clip_attributes(x: Ref, *, min: float = -inf, max: float = inf) -> Ex
 
 @onnx_rule("Clip", since=11)
 def import_clip(x: Ref, low: Ref | None = None, high: Ref | None = None) -> Expr:
-    """Clip from opset 11: the bounds are inputs, which must be constant here."""
-    bounds = []
-    for name, ref, default in (("min", low, -inf), ("max", high, inf)):
-        if ref is not None and ref.value is None:
-            raise Unsupported(f"its bound {name!r} is computed at run time; make it a constant")
-        bounds.append(default if ref is None or ref.value is None else float(ref.value.reshape(())))
-    return Clamp(*bounds)(x)
+    """Clip from opset 11: the bounds are inputs; those that are computed at run time become Max and Min."""
+    from edgeconv.ops.add import Max, Min  # whose own module needs Clamp
+
+    y: Expr = x
+    if low is not None and low.value is None:
+        y, low = Max()(y, low), None
+    bounds = [
+        default if ref is None or ref.value is None else float(ref.value.reshape(()))
+        for ref, default in ((low, -inf), (high, inf))
+    ]
+    if not all(isinf(bound) for bound in bounds) or y is x:
+        y = Clamp(*bounds)(y)
+    return y if high is None or high.value is not None else Min()(y, high)

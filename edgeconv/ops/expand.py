@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import DTYPES, Array, Kernel, Shape, SymbolicDim, TensorType
-from edgeconv.ops.axes import constant_ints
+from edgeconv.ops.axes import constant_ints, known_value
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.broadcast import broadcast_shapes
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
@@ -111,12 +111,14 @@ def dims_of(shape: TensorType) -> Shape:
 @onnx_rule("Expand", since=8)
 def import_expand(x: Ref, shape: Ref) -> Expr:
     """Broadcast to a shape."""
+    known_value(shape, "shape")
     return x if broadcast_shapes(x.type.shape, dims_of(shape.type)) == x.type.shape else Expand()(x, shape)
 
 
 @onnx_rule("ConstantOfShape", since=9)
 def import_constant_of_shape(shape: Ref, *, value: Array | None = None) -> Expr:
     """A tensor full of one value."""
+    known_value(shape, "input")
     item = np.zeros(1, np.float32) if value is None else value.reshape(-1)[:1]
     return Fill(float(item[0]), item.dtype.name)(shape)
 
@@ -124,7 +126,7 @@ def import_constant_of_shape(shape: Ref, *, value: Array | None = None) -> Expr:
 @onnx_rule("Tile", since=6)
 def import_tile(x: Ref, repeats: Ref) -> Expr:
     """Repetition; an unknown number of times only along a dimension of 1."""
-    if repeats.value is None or repeats.value.dtype != object:
+    if known_value(repeats, "repeats").dtype != object:
         return Tile(constant_ints(repeats, "repeats"))(x)
     times = dims_of(repeats.type)
     if len(times) != x.type.rank or any(1 not in pair for pair in zip(times, x.type.shape, strict=True)):

@@ -16,6 +16,7 @@ from edgeconv.ops.base import Expr, Ref
 from edgeconv.records import dataclass
 
 __all__ = [
+    "AtRunTime",
     "ImportRule",
     "Items",
     "NOTHING",
@@ -73,6 +74,14 @@ class Subgraph(Protocol):
 
 class Unsupported(ValueError):  # noqa: N818 - rules raise it as a word, not as an error of the program
     """Raised by a rule for a valid node that edgeconv cannot convert; the message says why, and the way on."""
+
+
+class AtRunTime(Unsupported):
+    """Raised by a rule for an input that must be known while converting, and is not: `ref`, called `name` by ONNX."""
+
+    def __init__(self, ref: Ref, name: str) -> None:
+        super().__init__(f"its input {name!r} is computed at run time; make it a constant")
+        self.ref = ref
 
 
 def onnx_rule(*names: str, since: int = 1, domain: str = "") -> Callable[[_Rule], _Rule]:

@@ -9,9 +9,9 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, TensorType, quantize
-from edgeconv.ops.axes import constant_ints, normal_axis
+from edgeconv.ops.axes import constant_ints, constant_value, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
 __all__ = ["Pad", "check_value"]
@@ -136,12 +136,10 @@ def import_pad_attributes(x: Ref, *, pads: Sequence[int], mode: str = "constant"
 
 @onnx_rule("Pad", since=11)
 def import_pad(
-    x: Ref, pads: Ref, constant_value: Ref | None = None, axes: Ref | None = None, *, mode: str = "constant"
+    x: Ref, pads: Ref, border: Ref | None = None, axes: Ref | None = None, *, mode: str = "constant"
 ) -> Expr:
     """Pad from opset 11: pads, the border's value and (from opset 18) the axes are constant inputs."""
     value = 0.0
-    if constant_value is not None and mode == "constant":
-        if constant_value.value is None:
-            raise Unsupported("the value of its border is computed at run time; make it a constant")
-        value = float(constant_value.value.reshape(()))
+    if border is not None and mode == "constant":
+        value = float(constant_value(border, "constant_value").reshape(()))
     return _pad(x, constant_ints(pads, "pads"), None if axes is None else constant_ints(axes, "axes"), mode, value)

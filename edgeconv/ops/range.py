@@ -7,7 +7,7 @@ from math import ceil
 import numpy as np
 
 from edgeconv.core import Array, Dim, SymbolicDim, TensorType
-from edgeconv.ops.axes import check_axis, constant_ints, normal_axis
+from edgeconv.ops.axes import check_axis, constant_ints, known_value, normal_axis
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.binary import check_kind
 from edgeconv.ops.cast import onnx_dtype
@@ -90,6 +90,8 @@ class OneHot(Operator):
 @onnx_rule("Range", since=11)
 def import_range(start: Ref, limit: Ref, delta: Ref, *, stash_type: int = 1) -> Expr:
     """Numbers at equal distances."""
+    for ref, name in ((start, "start"), (limit, "limit"), (delta, "delta")):
+        known_value(ref, name)
     return Range()(start, limit, delta)
 
 

@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
-from edgeconv.ops.axes import constant_ints, normal_axes, normal_axis
+from edgeconv.ops.axes import constant_ints, known_value, normal_axes, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.records import dataclass
@@ -79,9 +79,7 @@ def reshape_to(x: Expr, source: Shape, target: Shape) -> Expr:
 @onnx_rule("Reshape")
 def import_reshape(x: Ref, shape: Ref, *, allowzero: int = 0) -> Expr:
     """Reshape to a constant shape, or to one computed from input shapes."""
-    if shape.value is None:
-        raise Unsupported("its shape is computed from data at run time")
-    dims = list(shape.value.tolist())
+    dims = list(known_value(shape, "shape").tolist())
     if any(isinstance(dim, SymbolicDim) for dim in dims):
         resolved = [x.type.shape[axis] if dim == 0 and not allowzero else dim for axis, dim in enumerate(dims)]
         if -1 in resolved:

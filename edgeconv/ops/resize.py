@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.axes import normal_axis
+from edgeconv.ops.axes import constant_ints, constant_value, known_value, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.interpolate import Interpolate
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
@@ -106,12 +106,10 @@ def import_resize(
     }
     if sizes is None:
         return _build(x, chosen, _constant_floats(scales, "scales"), (), options)
-    if sizes.value is None:
-        raise Unsupported("its sizes are computed from data at run time")
-    if sizes.value.dtype == object:
+    if known_value(sizes, "sizes").dtype == object:
         _require_stretch(keep_aspect_ratio_policy)
         return _operator(chosen, (), (), options)(x, sizes)
-    wanted = tuple(int(size) for size in sizes.value.reshape(-1))
+    wanted = constant_ints(sizes, "sizes")
     if keep_aspect_ratio_policy == "stretch":
         return _build(x, chosen, (), wanted, options)
     scale, wanted = _keep_aspect(x, chosen, wanted, keep_aspect_ratio_policy)
@@ -175,6 +173,6 @@ def _operator(
 
 
 def _constant_floats(ref: Ref | None, name: str) -> tuple[float, ...]:
-    if ref is None or ref.value is None or ref.value.dtype == object:
-        raise Unsupported(f"its {name} are computed at run time or missing; make them a constant")
-    return tuple(float(item) for item in ref.value.reshape(-1))
+    if ref is None:
+        raise ShapeError(f"needs {name}, or sizes")
+    return tuple(float(item) for item in constant_value(ref, name).reshape(-1))

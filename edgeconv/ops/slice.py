@@ -9,7 +9,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, SymbolicDim, TensorType
-from edgeconv.ops.axes import check_axis, constant_ints, normal_axis
+from edgeconv.ops.axes import check_axis, constant_ints, known_value, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.records import dataclass
@@ -80,9 +80,8 @@ def import_slice(x: Ref, starts: Ref, ends: Ref, axes: Ref | None = None, steps:
 
 
 def _bounds(ref: Ref, name: str) -> list[Dim]:
-    if ref.value is None:
-        raise Unsupported(f"its input {name!r} is computed from data at run time; make it a constant")
-    return [item if isinstance(item, SymbolicDim) else int(item) for item in ref.value.reshape(-1).tolist()]
+    items = known_value(ref, name).reshape(-1).tolist()
+    return [item if isinstance(item, SymbolicDim) else int(item) for item in items]
 
 
 def _slice(x: Ref, starts: Sequence[Dim], ends: Sequence[Dim], axes: Sequence[int], steps: Sequence[int]) -> Expr:
