@@ -153,20 +153,17 @@ class _Job:
         return replace(report, candidate=candidate, reference=replace(report.reference, name=Path(self.model).name))
 
     def _tell(self, model: Model, report: AccuracyReport | None, is_written: bool, seconds: float) -> None:
-        from edgeconv.report import render
         from edgeconv.report.as_json import accuracy_json, conversion_json
         from edgeconv.report.content import accuracy_document, conversion_document
 
         self.output.show(conversion_document(model.conversion) if report is None else accuracy_document(report))
         self.output.say()
         if self.report_folder is not None:
-            from edgeconv.report.folder import save_report
+            from edgeconv.report.folder import write_report
 
             subject = model.conversion if report is None else report
-            title = Path(self.target).name
-            texts = render.json(subject), render.markdown(subject, title)
-            save_report(self.report_folder, *texts, overwrite=self.force)
-            self.output.say(f"report in {self.report_folder}: report.json, report.md")
+            names = write_report(self.report_folder, subject, Path(self.target).name, overwrite=self.force)
+            self.output.say(f"report in {self.report_folder}: {names}")
         if is_written:
             self.output.say(f"wrote {self.target} ({model.bytes_after:,} bytes) in {seconds:.1f} s")
         self.output.result(

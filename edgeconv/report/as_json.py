@@ -28,7 +28,7 @@ from typing import Any
 from edgeconv.report.accuracy import RANDOM_STAMP, AccuracyReport, OutputFidelity
 from edgeconv.report.conversion import Conversion
 
-__all__ = ["accuracy_json", "conversion_json"]
+__all__ = ["Json", "accuracy_json", "conversion_json", "finite", "output_json"]
 
 Json = dict[str, Any]
 
@@ -43,14 +43,14 @@ def accuracy_json(report: AccuracyReport) -> Json:
         "data": report.data,
         "is_random": report.is_random,
         "stamp": RANDOM_STAMP if report.is_random else None,
-        "fp32": _number(report.fp32),
-        "int8": _number(report.int8),
-        "drop": _number(report.drop),
-        "drop_points": _number(report.drop_points),
-        "agreement": _number(report.agreement),
-        "sqnr_db": None if worst is None else _number(worst.sqnr),
+        "fp32": finite(report.fp32),
+        "int8": finite(report.int8),
+        "drop": finite(report.drop),
+        "drop_points": finite(report.drop_points),
+        "agreement": finite(report.agreement),
+        "sqnr_db": None if worst is None else finite(worst.sqnr),
         "identical": worst is not None and worst.mse == 0,
-        "outputs": [_output(output) for output in report.outputs],
+        "outputs": [output_json(output) for output in report.outputs],
         "candidate": asdict(report.candidate),
         "reference": None if report.reference is None else asdict(report.reference),
         "conversion": None if report.conversion is None else conversion_json(report.conversion),
@@ -78,16 +78,17 @@ def conversion_json(conversion: Conversion) -> Json:
     }
 
 
-def _output(output: OutputFidelity) -> Json:
+def output_json(output: OutputFidelity) -> Json:
+    """One output of an accuracy report."""
     return {
         "name": output.name,
-        "sqnr_db": _number(output.sqnr),
+        "sqnr_db": finite(output.sqnr),
         "identical": output.mse == 0,
-        "mse": _number(output.mse),
-        "largest_error": _number(output.largest_error),
+        "mse": finite(output.mse),
+        "largest_error": finite(output.largest_error),
     }
 
 
-def _number(value: float | None) -> float | None:
-    """JSON has neither infinity nor NaN."""
+def finite(value: float | None) -> float | None:
+    """`value`, or None for what JSON does not have: infinity and NaN."""
     return value if value is not None and isfinite(value) else None

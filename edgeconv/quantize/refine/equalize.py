@@ -9,6 +9,7 @@ third of the way (in the exponent) is gone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import inf
@@ -22,8 +23,10 @@ from edgeconv.ops.batch_norm import BatchNorm
 from edgeconv.ops.conv import Conv
 from edgeconv.runtime import Interpreter
 
-__all__ = ["equalize"]
+__all__ = ["RESCALED", "equalize"]
 
+RESCALED = "equalize.values"
+"""Metadata key: JSON, the names of the values whose channels are scaled, for whoever compares with the original."""
 _EXPONENT = 0.35
 _LIMIT = 2.0**-6
 """No channel is amplified more than 64 times."""
@@ -48,6 +51,8 @@ def equalize(graph: Graph, batches: Iterable[Mapping[str, Array]]) -> Graph:
         current[name] = _scale_output(graph, current[name], 1 / factors)
         for node in nodes:
             current[node.outputs[0]] = _scale_input(graph, current[node.outputs[0]], factors)
+    if pairs:
+        graph.metadata[RESCALED] = json.dumps(sorted(pairs), separators=(",", ":"))
     graph.nodes = [current[node.outputs[0]] for node in graph.nodes]
     graph.prune()
     graph.check("equalize")
