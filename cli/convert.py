@@ -39,6 +39,19 @@ __all__ = ["convert"]
 )
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Keep nodes whose name matches in float. Repeatable.")
 @click.option("--exclude-op", multiple=True, metavar="TYPE", help="Keep operators of a type in float. Repeatable.")
+@click.option(
+    "--effort",
+    type=click.Choice(["fast", "default", "best"]),
+    default="default",
+    show_default=True,
+    help="How much is tried to lose less: fast corrects biases, best tries many ways and takes its time.",
+)
+@click.option(
+    "--time-budget",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Stop refining after so long, and say so.",
+)
 @options.input_shape
 @options.bind
 @click.option("--eval", "eval_data", metavar="DATA", help="Samples to measure fp32 and int8 on, with labels for top1.")
@@ -76,6 +89,8 @@ class _Job:
     method: str
     exclude: tuple[str, ...]
     exclude_op: tuple[str, ...]
+    effort: str
+    time_budget: float | None
     input_shapes: tuple[str, ...]
     bindings: tuple[str, ...]
     eval_data: str | None
@@ -121,6 +136,8 @@ class _Job:
                 self.exclude_op,
                 preprocessing=self.images,
                 samples=self.samples,
+                effort=self.effort,
+                time_budget=self.time_budget,
                 progress=progress,
             )
             report = None

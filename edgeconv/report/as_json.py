@@ -17,6 +17,7 @@ conversion, "edgeconv/conversion/1":
   bytes           {before, after}; before is null when the source was no file
   float_nodes     [{name, operator, reason}]
   warnings
+  refinement      see `edgeconv.report.refinement.refinement_json`, or null
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 
 from edgeconv.report.accuracy import RANDOM_STAMP, AccuracyReport, OutputFidelity
 from edgeconv.report.conversion import Conversion
+from edgeconv.report.refinement import refinement_json
 
 __all__ = ["Json", "accuracy_json", "conversion_json", "finite", "output_json"]
 
@@ -75,6 +77,7 @@ def conversion_json(conversion: Conversion) -> Json:
         "bytes": {"before": conversion.bytes_before, "after": conversion.bytes_after},
         "float_nodes": [asdict(node) for node in conversion.float_nodes],
         "warnings": list(conversion.warnings),
+        "refinement": None if conversion.refinement is None else refinement_json(conversion.refinement),
     }
 
 

@@ -9,6 +9,7 @@ from math import isinf, isnan
 from edgeconv.report.accuracy import CLASSIFICATION, RANDOM_STAMP, AccuracyReport, ModelFacts, OutputFidelity
 from edgeconv.report.conversion import Conversion, FloatNode, PassEffect
 from edgeconv.report.document import Block, Document, Facts, Note, Section, Table
+from edgeconv.report.refinement import refinement_blocks
 
 __all__ = [
     "accuracy_document",
@@ -40,6 +41,9 @@ def conversion_document(conversion: Conversion) -> Document:
     sections.append(Section("What each step removed", (passes_block(conversion.passes),)))
     if conversion.float_nodes:
         sections.append(Section("Left in float", tuple(float_blocks(conversion.float_nodes))))
+    refined = () if conversion.refinement is None else tuple(refinement_blocks(conversion.refinement))
+    if refined:
+        sections.append(Section("Refinement", refined))
     if conversion.warnings:
         sections.append(Section("Warnings", tuple(Note(text, strong=True) for text in conversion.warnings)))
     return tuple(sections)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgeconv.report.record import RefinementRecord
+
 __all__ = ["Conversion", "FloatNode", "PassEffect"]
 
 
@@ -30,7 +32,8 @@ class Conversion:
     """Operators and bytes before and after, pass by pass; what stayed in float.
 
     `bytes_before`: the ONNX file with its external data, None where the source was no file.
-    `method`, `calibration_samples`: how the ranges were chosen, None for fp32.
+    `method`, `calibration_samples`: how the ranges were chosen, None for fp32. `refinement`: what was tried, layer by
+    layer, to lose less.
     """
 
     precision: str
@@ -44,3 +47,4 @@ class Conversion:
     calibration_samples: int | None = None
     calibration_is_random: bool = False
     warnings: tuple[str, ...] = ()
+    refinement: RefinementRecord | None = None
