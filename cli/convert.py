@@ -27,7 +27,11 @@ __all__ = ["convert"]
 @click.command(short_help="Turn an ONNX model into a small int8 .edge file, and say what it cost.")
 @click.argument("model", type=options.EXISTING)
 @click.argument("edge", type=options.PATH, required=False, metavar="[MODEL.edge]")
-@click.option("--calib", metavar="DATA", help="Calibration samples, some 100 typical inputs; needed for int8.")
+@click.option(
+    "--calib",
+    metavar="DATA",
+    help="Calibration samples, some 100 typical inputs; needed for int8 unless MODEL is quantized.",
+)
 @click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Use the first N calibration samples only.")
 @click.option("--precision", type=click.Choice(["int8", "fp32"]), default="int8", show_default=True)
 @click.option(
@@ -39,19 +43,6 @@ __all__ = ["convert"]
 )
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Keep nodes whose name matches in float. Repeatable.")
 @click.option("--exclude-op", multiple=True, metavar="TYPE", help="Keep operators of a type in float. Repeatable.")
-@click.option(
-    "--effort",
-    type=click.Choice(["fast", "default", "best"]),
-    default="default",
-    show_default=True,
-    help="How much is tried to lose less: fast corrects biases, best tries many ways and takes its time.",
-)
-@click.option(
-    "--time-budget",
-    type=click.FloatRange(min=0),
-    metavar="SECONDS",
-    help="Stop refining after so long, and say so.",
-)
 @options.input_shape
 @options.bind
 @click.option("--eval", "eval_data", metavar="DATA", help="Samples to measure fp32 and int8 on, with labels for top1.")
@@ -67,6 +58,7 @@ def convert(output: Output, **given: Any) -> None:
     edgeconv convert model.onnx small.edge --calib calib.npz --eval test.npz --max-drop 0.01
     edgeconv convert model.onnx --calib photos/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --scale 1/255
     edgeconv convert model.onnx --precision fp32
+    edgeconv convert quantized.onnx                       (QDQ or QOperator: keeps its own parameters)
     edgeconv convert model.onnx --calib random:8          (a dry run: does it convert?)
 
     With --max-drop and a larger drop nothing is written, and the exit code is 3.
@@ -89,8 +81,6 @@ class _Job:
     method: str
     exclude: tuple[str, ...]
     exclude_op: tuple[str, ...]
-    effort: str
-    time_budget: float | None
     input_shapes: tuple[str, ...]
     bindings: tuple[str, ...]
     eval_data: str | None
@@ -105,11 +95,6 @@ class _Job:
         from edgeconv.files import check_target
         from edgeconv.report.folder import check_report_folder
 
-        if self.precision == "int8" and self.calib is None:
-            raise UsageError(
-                "int8 needs calibration samples: pass --calib DATA, some 100 typical inputs (.npz, .npy, or a folder); "
-                "--calib random:8 serves for a dry run, --precision fp32 needs none"
-            )
         if self.eval_data is None and (self.metric or self.max_drop is not None):
             raise UsageError("--metric and --max-drop need samples to measure on: pass --eval DATA")
         if Path(self.target).resolve() == Path(self.model).resolve():
@@ -136,8 +121,6 @@ class _Job:
                 self.exclude_op,
                 preprocessing=self.images,
                 samples=self.samples,
-                effort=self.effort,
-                time_budget=self.time_budget,
                 progress=progress,
             )
             report = None
@@ -170,17 +153,20 @@ class _Job:
         return replace(report, candidate=candidate, reference=replace(report.reference, name=Path(self.model).name))
 
     def _tell(self, model: Model, report: AccuracyReport | None, is_written: bool, seconds: float) -> None:
+        from edgeconv.report import render
         from edgeconv.report.as_json import accuracy_json, conversion_json
         from edgeconv.report.content import accuracy_document, conversion_document
 
         self.output.show(conversion_document(model.conversion) if report is None else accuracy_document(report))
         self.output.say()
         if self.report_folder is not None:
-            from edgeconv.report.folder import write_report
+            from edgeconv.report.folder import save_report
 
             subject = model.conversion if report is None else report
-            names = write_report(self.report_folder, subject, Path(self.target).name, overwrite=self.force)
-            self.output.say(f"report in {self.report_folder}: {names}")
+            title = Path(self.target).name
+            texts = render.json(subject), render.markdown(subject, title)
+            save_report(self.report_folder, *texts, overwrite=self.force)
+            self.output.say(f"report in {self.report_folder}: report.json, report.md")
         if is_written:
             self.output.say(f"wrote {self.target} ({model.bytes_after:,} bytes) in {seconds:.1f} s")
         self.output.result(

@@ -13,7 +13,6 @@ import click
 import edgeconv
 from edgeconv.errors import EdgeconvError, InternalError
 from edgeconv.report.text import printable
-from edgeconv_cli.compare import compare
 from edgeconv_cli.convert import convert
 from edgeconv_cli.evaluate import evaluate
 from edgeconv_cli.inspect import inspect
@@ -55,7 +54,7 @@ def commands() -> None:
     """
 
 
-for _command in (convert, inspect, run, evaluate, compare, verify):
+for _command in (convert, inspect, run, evaluate, verify):
     commands.add_command(_command)
 
 

@@ -25,9 +25,10 @@ from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.model import Model, Opened, Runnable, open_model, record_float_reasons
 from edgeconv.passes import simplify
-from edgeconv.quantize import QuantConfig, protect_excluded, quantize_recorded
+from edgeconv.quantize import QuantConfig, is_quantized, keep_parameters, protect_excluded, quantize
 from edgeconv.report import AccuracyReport
 from edgeconv.report.compare import choose_metric, compare
+from edgeconv.report.conversion import OWN_PARAMETERS
 from edgeconv.report.feeding import fixed_batch, pad_rows, samples_at_once
 from edgeconv.report.inspection import FLOAT_REASONS
 from edgeconv.runtime import Interpreter
@@ -95,33 +96,30 @@ def convert(
     constants: Mapping[str, ArrayLike] | None = None,
     preprocessing: Preprocessing | None = None,
     samples: int | None = None,
-    effort: str = "default",
-    time_budget: float | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Simplify a model and, at int8, quantize it on calibration samples.
 
+    A model that came quantized (QuantizeLinear, QLinearConv ...) keeps its own scales at int8 and needs no samples.
     source, input_shapes, constants: as for `load`; or source is its result. calibration: see
     `edgeconv.data.open_data`; needed at int8. method: minmax, percentile, entropy or mse. exclude: shell patterns of
-    node names that stay in float; exclude_op: operator types. samples: use at most so many. effort: fast, default or
-    best, see `edgeconv.quantize.EFFORTS`; time_budget: seconds after which refining stops, which the model's record
-    then says. Raises UsageError for options that make no sense, DataError for samples that do not fit, and what `load`
-    raises.
+    node names that stay in float; exclude_op: operator types. samples: use at most so many. Raises UsageError for
+    options that make no sense, DataError for samples that do not fit, and what `load` raises.
     """
     if precision not in PRECISIONS:
         raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
-    if precision == "int8" and calibration is None:
-        raise UsageError(
-            "int8 needs calibration samples: pass --calib DATA, some 100 typical inputs (.npz, .npy, a folder); "
-            "--calib random:8 serves for a dry run, --precision fp32 needs none"
-        )
     if precision == "fp32" and (exclude or exclude_op):
         raise UsageError("--exclude and --exclude-op have no use at fp32, where every operator stays in float")
-    config = QuantConfig(
-        method=method, exclude=tuple(exclude), exclude_op=tuple(exclude_op), effort=effort, time_budget=time_budget
-    )
+    config = QuantConfig(method=method, exclude=tuple(exclude), exclude_op=tuple(exclude_op))
     loaded = source if isinstance(source, Graph) else load(source, input_shapes, constants)
     graph = simplify(protect_excluded(loaded, config))
+    if precision == "int8" and is_quantized(graph):
+        return _kept(graph, config, calibration)
+    if precision == "int8" and calibration is None:
+        raise UsageError(
+            "int8 needs calibration samples: pass --calib DATA, some 100 typical inputs (.npz, .npy, or a folder); "
+            "--calib random:8 serves for a dry run, --precision fp32 needs none"
+        )
     if calibration is None or precision == "fp32":
         graph.metadata.update(_provenance(precision))
         return Model(graph)
@@ -178,15 +176,27 @@ def evaluate(
 
 def _quantized(graph: Graph, data: DataSource, config: QuantConfig, progress: Progress | None) -> Model:
     feeds = _Feeds(graph, data, progress)
-    made = quantize_recorded(graph, feeds, config, feeds.tell)
-    result = made.graph
-    options = {"method": config.method, "effort": config.effort, "exclude": config.exclude}
-    result.metadata.update(_provenance("int8", **options, exclude_op=config.exclude_op))
+    result = quantize(graph, feeds, config, feeds.calibrated)
+    result.metadata.update(
+        _provenance("int8", method=config.method, exclude=config.exclude, exclude_op=config.exclude_op)
+    )
     result.metadata["calibration.sha256"] = feeds.digest
     result.metadata["calibration.samples"] = str(feeds.samples)
     record_float_reasons(result)
     warnings = _warnings(feeds.samples, data.is_random, result)
-    return Model(result, config.method, feeds.samples, data.is_random, warnings, made.record)
+    return Model(result, config.method, feeds.samples, data.is_random, warnings)
+
+
+def _kept(graph: Graph, config: QuantConfig, calibration: Data | None) -> Model:
+    """A model that came quantized, with its own parameters."""
+    result = keep_parameters(graph, config)
+    result.metadata.update(
+        _provenance("int8", method=OWN_PARAMETERS, exclude=config.exclude, exclude_op=config.exclude_op)
+    )
+    record_float_reasons(result)
+    unused = "the model came quantized and keeps its own parameters; the calibration samples were not used"
+    warnings = () if calibration is None else (unused,)
+    return Model(result, OWN_PARAMETERS, warnings=(*warnings, *_warnings(_FEW_SAMPLES, False, result)))
 
 
 class _Feeds:
@@ -209,14 +219,16 @@ class _Feeds:
             done += batch.count
         self.samples, self.digest = done, running.hexdigest()
 
-    def tell(self, stage: str, done: int, total: int | None) -> None:
-        """Show progress; calibration counts samples, padding included."""
-        if self._progress is None:
-            return
-        if stage == "calibrating":
-            total = self._data.count
-            done = done if total is None else min(done, total)
-        self._progress(stage, done, total)
+    def calibrated(self, done: int) -> None:
+        """Show that statistics cover `done` samples (padding included); what follows is refining layers."""
+        count = self._data.count
+        self._tell("calibrating", done if count is None else min(done, count), count)
+        if count is not None and done >= count:
+            self._tell("refining", 0, None)
+
+    def _tell(self, stage: str, done: int, total: int | None) -> None:
+        if self._progress is not None:
+            self._progress(stage, done, total)
 
     def _fitted(self, batch: Batch) -> dict[str, Array]:
         if self._fixed is None or batch.is_whole or batch.count == self._fixed:

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgeconv.core import Array, SymbolicDim, TensorType, type_of
+from edgeconv.core import Array, QParams, SymbolicDim, TensorType, type_of
 from edgeconv.graph.graph import Node
-from edgeconv.ops.base import Call, Expr, Output, Ref
+from edgeconv.ops.base import Call, Expr, OnGrid, Output, Ref
 
 __all__ = ["Emitter"]
 
@@ -20,11 +20,15 @@ _FOLD_GROWTH_BYTES = 1 << 20
 
 
 class Emitter:
-    """Appends expressions to a list of nodes; `types` holds the type of every value named so far."""
+    """Appends expressions to a list of nodes; `types` holds the type of every value named so far.
+
+    `grids`: the scales of constants that came as integers.
+    """
 
     def __init__(self, types: dict[str, TensorType]) -> None:
         self.types = types
         self.nodes: list[Node] = []
+        self.grids: dict[QParams, None] = {}
 
     def fresh(self, base: str) -> str:
         """A name not taken yet, derived from `base`."""
@@ -67,6 +71,9 @@ class _Job:
         """The reference to `expr`, written out first where need be."""
         if isinstance(expr, Ref):
             return expr
+        if isinstance(expr, OnGrid):
+            self._emitter.grids[expr.grid] = None
+            expr = expr.value
         if isinstance(expr, np.ndarray):
             return self._constant(expr, name or self._emitter.fresh(f"{self._base}.const"))
         call, index = (expr, 0) if isinstance(expr, Call) else (expr.call, expr.index)

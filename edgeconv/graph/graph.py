@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from edgeconv.core import Array, TensorType
+from edgeconv.core import Array, QParams, TensorType
 from edgeconv.errors import InternalError
 from edgeconv.ops.base import Inputs, Operator, ShapeError, infer_types
 
@@ -42,7 +42,8 @@ class Graph:
 
     `metadata` is kept in the file: provenance, options. `log` says what each pass did: (pass, nodes changed, nodes
     fewer). `float_reasons` says, of a quantized graph, why a node stayed in float: first output -> reason.
-    `protected` names the nodes that no pass may change or fuse.
+    `protected` names the nodes that no pass may change or fuse. `grids`: scales (and axes) of the constants that the
+    source holds as integers; no pass scales a weight then.
     """
 
     nodes: list[Node]
@@ -53,6 +54,7 @@ class Graph:
     log: list[tuple[str, int, int]] = field(default_factory=list)
     float_reasons: dict[str, str] = field(default_factory=dict)
     protected: frozenset[str] = frozenset()
+    grids: tuple[QParams, ...] = ()
 
     def copy(self) -> Graph:
         """A graph that can be changed without changing this one (arrays are shared; nobody writes to them)."""
@@ -65,6 +67,7 @@ class Graph:
             list(self.log),
             dict(self.float_reasons),
             self.protected,
+            self.grids,
         )
 
     def producers(self) -> dict[str, Node]:

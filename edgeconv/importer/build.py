@@ -275,6 +275,7 @@ class GraphBuilder:
             self._emitter.emit([Identity()(ref)], [unique], name)
             final.append(unique)
         graph = Graph(self._emitter.nodes, self._emitter.types, list(self._inputs), final)
+        graph.grids = tuple(self._emitter.grids)
         graph.prune()
         return graph
 

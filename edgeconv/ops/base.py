@@ -22,6 +22,7 @@ __all__ = [
     "Expr",
     "Inputs",
     "MOVE",
+    "OnGrid",
     "Operand",
     "Operator",
     "Output",
@@ -251,11 +252,21 @@ class Output:
         return self.call.types[self.index]
 
 
-Expr: TypeAlias = Union[Ref, Call, Output, "Array"]
+@dataclass(frozen=True, eq=False)
+class OnGrid:
+    """A float constant that was stored as integers: value = scale * integer, with the scales (and axis) of `grid`."""
+
+    value: Array
+    grid: QParams
+
+
+Expr: TypeAlias = Union[Ref, Call, Output, OnGrid, "Array"]
 
 
 def expr_type(expr: Expr) -> TensorType:
     """The type of any expression; an array is a constant."""
+    if isinstance(expr, OnGrid):
+        return type_of(expr.value)
     return type_of(expr) if isinstance(expr, np.ndarray) else expr.type
 
 

@@ -9,7 +9,15 @@ import numpy as np
 from edgeconv.core import Array, Kernel, quantize
 from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.im2col import Columns
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, weight_bound
+from edgeconv.ops.integer import (
+    centred_weight,
+    exact_dtype,
+    multiplier,
+    requantize_into,
+    required,
+    scalar,
+    weight_bound,
+)
 from edgeconv.ops.residual import plan_residual
 from edgeconv.ops.windows import Geometry
 from edgeconv.records import dataclass
@@ -65,7 +73,7 @@ class ConvLayer:
         """The int8 kernel: exact sums, one rounding. The zero point of x is folded into the bias."""
         (scale_x, zero_x), q = scalar(self.x.q), required(self.y.q)
         rows = self.weight.array.shape[0]
-        matrix = self.weight.array.reshape(rows, -1).astype(np.int64)
+        matrix = centred_weight(self.weight.array, self.weight.q).reshape(rows, -1)
         bias = -zero_x * matrix.sum(axis=1) + (0 if self.bias is None else self.bias.array.astype(np.int64))
         padding = self._padding()
         dtype = exact_dtype(weight_bound(matrix, bias, max(128, int(np.abs(padding.astype(np.int32)).max()))))

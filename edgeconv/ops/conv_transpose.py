@@ -15,7 +15,16 @@ import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, Shape, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import exact_dtype, is_real, multiplier, requantize_into, required, scalar, weight_bound
+from edgeconv.ops.integer import (
+    centred_weight,
+    exact_dtype,
+    is_real,
+    multiplier,
+    requantize_into,
+    required,
+    scalar,
+    weight_bound,
+)
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.pool_taps import axis_taps
 from edgeconv.ops.reshape import Reshape
@@ -153,8 +162,9 @@ def _plan_int8(
 ) -> Kernel:
     scale_x, zero_x = scalar(x.q)
     rows = weight.array.shape[0]
-    dtype = exact_dtype(2.0 * weight_bound(weight.array, bias))  # x - zero_point needs one bit more than x
-    matrix = np.ascontiguousarray(_as_matrix(weight.array, op.groups), dtype)
+    centred = centred_weight(weight.array, weight.q)
+    dtype = exact_dtype(2.0 * weight_bound(centred, bias))  # x - zero_point needs one bit more than x
+    matrix = np.ascontiguousarray(_as_matrix(centred, op.groups), dtype)
     terms = scratch((*matrix.shape[:2], prod(x.array.shape[2:])), dtype)
     values, acc = scratch(x.array.shape[1:], dtype), scratch(y.array.shape[1:], dtype)
     add_products = _plan_product(op, matrix, op.window(weight.type), terms, values, acc)

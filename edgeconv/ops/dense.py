@@ -13,7 +13,15 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, weight_bound
+from edgeconv.ops.integer import (
+    centred_weight,
+    exact_dtype,
+    multiplier,
+    requantize_into,
+    required,
+    scalar,
+    weight_bound,
+)
 from edgeconv.ops.residual import check_residual, plan_residual
 from edgeconv.ops.sampling import spread_positions
 from edgeconv.records import dataclass
@@ -100,7 +108,7 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     x, weight, bias, residual = inputs[0], inputs[1], inputs.get(2), inputs.get(3)
     scale_x, zero_x = scalar(x.q)
     q_weight, q = required(weight.q), required(y.q)
-    matrix = weight.array.astype(np.int64)
+    matrix = centred_weight(weight.array, weight.q)
     fill = -zero_x * matrix.sum(axis=0) + (0 if bias is None else bias.array.astype(np.int64))
     dtype = exact_dtype(weight_bound(matrix.T, fill))
     factor = multiplier(np.broadcast_to(np.array(q_weight.scale, np.float64), fill.shape) * scale_x, scalar(q)[0])

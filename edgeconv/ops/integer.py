@@ -17,6 +17,7 @@ from edgeconv.ops.base import ShapeError
 
 __all__ = [
     "EXACT_FLOAT32",
+    "centred_weight",
     "clamp_bounds",
     "exact_dtype",
     "is_real",
@@ -41,6 +42,12 @@ def weight_bound(weight: Array, bias: Array | None, largest: int = 128) -> int:
     if bias is not None:
         sums = sums + np.abs(bias.astype(np.int64))
     return int(sums.max(initial=0))
+
+
+def centred_weight(values: Array, q: QParams | None) -> Array:
+    """int64 (q - zero_point) of an int8 weight; its zero points are 0 unless a quantized model came with others."""
+    _, zero_point = required(q).arrays(values.ndim)
+    return values.astype(np.int64) - zero_point.astype(np.int64)
 
 
 def multiplier(scales_in: Sequence[float] | Array, scale_out: float) -> Array:

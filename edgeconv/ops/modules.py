@@ -35,6 +35,7 @@ MODULES = {
     "Dense": "dense",
     "DepthToSpace": "block_moves",
     "Dequantize": "quantize",
+    "DequantizeLinear": "qdq",
     "Dims": "shape",
     "Div": "mul",
     "Einsum": "einsum",
@@ -86,6 +87,7 @@ MODULES = {
     "Pad": "pad",
     "Pow": "pow",
     "Quantize": "quantize",
+    "QuantizeLinear": "qdq",
     "RNN": "rnn",
     "Range": "range",
     "Reciprocal": "elementwise",
@@ -134,5 +136,5 @@ MODULES = {
     "Xor": "logic",
 }
 
-RULE_MODULES = ("branch", "gemm", "qdq", "sequence")
+RULE_MODULES = ("branch", "gemm", "sequence")
 """Modules without an operator of their own: import rules that build others."""

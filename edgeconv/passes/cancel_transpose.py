@@ -20,6 +20,7 @@ from edgeconv.ops.base import Expr
 from edgeconv.ops.binary import Binary
 from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.elementwise import Elementwise
+from edgeconv.ops.qdq import DequantizeLinear, QuantizeLinear
 from edgeconv.ops.softmax import LogSoftmax, Softmax
 from edgeconv.ops.transpose import Transpose
 from edgeconv.passes.rewrite import View, rewrite
@@ -55,7 +56,7 @@ def _moved(name: str, perm: tuple[int, ...], view: View, depth: int) -> Expr | N
         return x if joined == tuple(range(len(joined))) else Transpose(joined)(x)
     if isinstance(op, (Softmax, LogSoftmax)):
         op = replace(op, axis=perm.index(op.axis))
-    elif not isinstance(op, (Elementwise, Clamp, Binary)):
+    elif not isinstance(op, (Elementwise, Clamp, Binary, QuantizeLinear, DequantizeLinear)):
         return None
     moved = [_moved(item, perm, view, depth - 1) for item in source.inputs]
     return None if any(item is None for item in moved) else op(*moved)

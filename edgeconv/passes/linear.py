@@ -66,12 +66,16 @@ class Affine:
 
 @dataclass(frozen=True)
 class Linear:
-    """One linear operator with constant weight (and bias, float64, shape (outputs,))."""
+    """One linear operator with constant weight (and bias, float64, shape (outputs,)).
+
+    `is_fixed`: the weight came as integers, so nothing is multiplied into it.
+    """
 
     op: _Op
     x: Ref
     weight: Array
     bias: Array | None
+    is_fixed: bool = False
 
     @property
     def outputs(self) -> int:
@@ -90,7 +94,7 @@ class Linear:
 
     def followed_by(self, outer: Affine, low: float = -inf, high: float = inf) -> Linear | None:
         """This operator with `outer` and then a clamp folded in; None where its own clamp stands between."""
-        moved = outer.bounds(*bounds(self.op))
+        moved = None if self.is_fixed and (outer.factor != 1).any() else outer.bounds(*bounds(self.op))
         if moved is None or max(moved[0], low) > min(moved[1], high):
             return None
         weight = self.weight * self._by_output(outer.factor)
@@ -119,7 +123,7 @@ class Linear:
     def preceded_by(self, inner: Affine, x: Ref) -> Linear | None:
         """This operator applied to `inner` of x; None where its borders would not see the offset."""
         op = self.op
-        if isinstance(op, ConvTranspose) and inner.offset.any():
+        if self.is_fixed or (isinstance(op, ConvTranspose) and inner.offset.any()):
             return None
         if isinstance(op, Conv) and any(op.pads) and (inner.offset.any() or op.pad_values):
             if not inner.factor.all():
@@ -148,9 +152,8 @@ def linear(node: Node | None, view: View) -> Linear | None:
     bias = view.constant(node.inputs[2]) if has_bias else None
     if weight is None or weight.dtype.kind != "f" or (has_bias and bias is None):
         return None
-    return Linear(
-        node.op, view.ref(node.inputs[0]), weight.astype(np.float64), None if bias is None else bias.astype(np.float64)
-    )
+    exact = None if bias is None else bias.astype(np.float64)
+    return Linear(node.op, view.ref(node.inputs[0]), weight.astype(np.float64), exact, view.has_grids)
 
 
 def affine(node: Node | None, view: View, axis: int) -> Affine | None:

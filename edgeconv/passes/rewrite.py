@@ -25,13 +25,17 @@ _O = TypeVar("_O", bound=Operator)
 
 
 class View:
-    """What a rule may ask of the graph. Producers are those already rewritten in this sweep; uses are kept exact."""
+    """What a rule may ask of the graph. Producers are those already rewritten in this sweep; uses are kept exact.
+
+    `has_grids`: weights came as integers, so no rule may scale or cut them.
+    """
 
     def __init__(self, graph: Graph) -> None:
         self._types = graph.types
         self._outputs = set(graph.outputs)
         self._producers: dict[str, Node] = {}
         self._protected = graph.protected
+        self.has_grids = bool(graph.grids)
         self._uses = Counter(name for node in graph.nodes for name in node.inputs if name)
         self._uses.update(graph.outputs)
 

@@ -31,7 +31,7 @@ def _rule(node: Node, view: View, readers: dict[str, list[Node]]) -> tuple[Expr 
     if not isinstance(node.op, (Slice, Split)):
         return None
     dense = view.producer(node.inputs[0], Dense)
-    if dense is None or view.is_output(node.inputs[0]):
+    if dense is None or view.is_output(node.inputs[0]) or view.has_grids:
         return None
     rank, width = view.type_of(node.inputs[0]).rank, view.type_of(node.inputs[0]).shape[-1]
     spans = [_spans(reader, rank, width) for reader in readers.get(node.inputs[0], [])]

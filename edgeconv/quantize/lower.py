@@ -6,7 +6,7 @@ stand at the borders to what stays in float.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -35,7 +35,11 @@ class _Chain:
 
 @dataclass
 class _State:
-    """The int8 graph in the making. `home`: does a value of the float graph live in int8 under its own name?"""
+    """The int8 graph in the making. `home`: does a value of the float graph live in int8 under its own name?
+
+    `own`: constants of the float graph that came as integers, with their parameters. `inside`: the values within
+    chains of functions that nothing rounds (None: all that only a function reads).
+    """
 
     float_graph: Graph
     selection: Selection
@@ -44,6 +48,8 @@ class _State:
     nodes: list[Node] = field(default_factory=list)
     home: set[str] = field(default_factory=set)
     chains: dict[str, _Chain] = field(default_factory=dict)
+    own: Mapping[str, QParams] = field(default_factory=dict)
+    inside: Collection[str] | None = None
 
     def fresh(self, name: str) -> str:
         """A name that nothing has yet."""
@@ -91,9 +97,19 @@ class _State:
                 self.home.add(name)
 
 
-def lower(graph: Graph, selection: Selection, qparams: Mapping[str, QParams]) -> Graph:
-    """The int8 graph; every operator with int8 weights has a bias, if only of zeros, for refinements to change."""
-    state = _State(graph, selection, qparams, dict(graph.types))
+def lower(
+    graph: Graph,
+    selection: Selection,
+    qparams: Mapping[str, QParams],
+    own: Mapping[str, QParams] | None = None,
+    inside: Collection[str] | None = None,
+) -> Graph:
+    """The int8 graph; every operator with int8 weights has a bias, if only of zeros, for refinements to change.
+
+    `own`: the parameters of constants that came as integers, by name; their integers are kept. `inside`: values that
+    only a chain of functions sees, where that is known; by default all that one function reads.
+    """
+    state = _State(graph, selection, qparams, dict(graph.types), own=own or {}, inside=inside)
     _lower_inputs(state)
     uses = graph.consumers()
     for node in graph.nodes:
@@ -126,7 +142,9 @@ def _lower_float(state: _State, node: Node) -> None:
     inputs = []
     for position, name in enumerate(node.inputs):
         value = state.float_graph.constant(name) if name else None
-        if position in axes and value is not None and value.dtype == np.float32:
+        if name in state.own and value is not None and position in (rule.weight, *(p for p, _ in rule.weight_only)):
+            inputs.append(state.constant(f"{name}.int8", quantize(value, state.own[name]), state.own[name]))
+        elif position in axes and value is not None and value.dtype == np.float32:
             inputs.append(state.constant(f"{name}.int8", *weight_only(value, axes[position])))
         else:
             inputs.append(state.as_float(name) if name else "")
@@ -141,7 +159,8 @@ def _lower_table(state: _State, node: Node, readers: int) -> None:
     """A Lookup; a chain of functions that nothing else reads becomes one table."""
     variable = _variable(state.float_graph, node)
     chain = state.chains.get(variable)
-    if chain is None or readers != 1 or variable in state.float_graph.outputs:
+    is_apart = state.inside is not None and variable not in state.inside
+    if chain is None or readers != 1 or is_apart or variable in state.float_graph.outputs:
         chain = _Chain(variable, lambda x: x, ())
     function = _as_function(state.float_graph, node)
     before = chain.function
@@ -194,7 +213,7 @@ def _place_weights(state: _State, node: Node, rule: QuantRule, inputs: list[str]
     has_bias = rule.bias is not None and rule.bias < len(node.inputs) and bool(node.inputs[rule.bias])
     bias = graph.constant(node.inputs[rule.bias]) if has_bias and rule.bias is not None else None
     scale_x = state.qparams[node.inputs[0]].scale[0]
-    made = quantize_weights(weight, rule.weight_axis, bias, scale_x)
+    made = quantize_weights(weight, rule.weight_axis, bias, scale_x, state.own.get(node.inputs[rule.weight]))
     inputs[rule.weight] = state.constant(f"{node.inputs[rule.weight]}.int8", made.values, made.q)
     if rule.bias is not None:
         inputs.extend([""] * (rule.bias + 1 - len(inputs)))

@@ -13,7 +13,16 @@ from edgeconv.passes.linear import RAW_SPREAD, affine
 from edgeconv.passes.rewrite import View
 from edgeconv.quantize.config import QuantConfig
 
-__all__ = ["WEIGHT_ONLY", "Selection", "activation_inputs", "excluded_nodes", "is_table", "protect_excluded", "select"]
+__all__ = [
+    "WEIGHT_ONLY",
+    "Selection",
+    "activation_inputs",
+    "excluded_nodes",
+    "is_table",
+    "obstacle",
+    "protect_excluded",
+    "select",
+]
 
 _ONNX_NAMES = {"gemm": ("dense",), "matmul": ("dense", "matmul"), "relu": ("clamp",), "clip": ("clamp",)}
 """ONNX operator types that edgeconv calls otherwise."""
@@ -44,7 +53,7 @@ def select(graph: Graph, config: QuantConfig) -> Selection:
     chosen = Selection()
     raw = _standardising(graph)
     for node in graph.nodes:
-        reason = excluded.get(node.outputs[0]) or raw.get(node.outputs[0]) or _obstacle(graph, node)
+        reason = excluded.get(node.outputs[0]) or raw.get(node.outputs[0]) or obstacle(graph, node)
         if reason is None:
             chosen.int8.add(node.outputs[0])
         elif any(graph.types[name].is_float for name in node.outputs if name):
@@ -73,7 +82,7 @@ def is_table(graph: Graph, node: Node) -> bool:
     return (rule.table or node.op.elementwise) and known.shape == result.shape
 
 
-def _obstacle(graph: Graph, node: Node) -> str | None:
+def obstacle(graph: Graph, node: Node) -> str | None:
     """Why `node` cannot compute in int8, or None."""
     rule = node.op.quant
     if rule is None:

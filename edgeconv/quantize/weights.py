@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edgeconv.core import Array, QParams
+from edgeconv.core import Array, QParams, quantize
 from edgeconv.quantize.ranges import bias_limit_scales, weight_scales
 
 __all__ = ["QuantizedWeights", "quantize_weights", "weight_only"]
@@ -23,11 +23,19 @@ class QuantizedWeights:
     bias: Array
 
 
-def quantize_weights(weight: Array, axis: int, bias: Array | None, scale_x: float) -> QuantizedWeights:
-    """Round a float weight with output channels along `axis`, and its bias (zeros where there is none)."""
+def quantize_weights(
+    weight: Array, axis: int, bias: Array | None, scale_x: float, own: QParams | None = None
+) -> QuantizedWeights:
+    """Round a float weight with output channels along `axis`, and its bias (zeros where there is none).
+
+    `own`: the parameters that the weight came with; it is then stored in the integers that it came from.
+    """
     bias = np.zeros(weight.shape[axis], np.float32) if bias is None else bias
-    scales = np.maximum(weight_scales(weight, axis), bias_limit_scales(bias, scale_x))
-    values, q = _round(weight, scales, axis)
+    if own is None:
+        scales = np.maximum(weight_scales(weight, axis), bias_limit_scales(bias, scale_x))
+        values, q = _round(weight, scales, axis)
+    else:
+        values, q = quantize(weight, own), own
     steps = np.rint(bias / (np.array(q.scale, np.float64) * scale_x))
     return QuantizedWeights(values, q, np.clip(steps, -_INT32_LIMIT, _INT32_LIMIT).astype(np.int32))
 

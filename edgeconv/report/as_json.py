@@ -12,12 +12,11 @@ accuracy report, "edgeconv/accuracy-report/1":
   conversion      see below, or null
   warnings, provenance
 conversion, "edgeconv/conversion/1":
-  precision, method, calibration_samples, calibration_is_random
+  precision, method ("own": the model came quantized), calibration_samples, calibration_is_random
   operators       {before, after, passes: [{name, changed, removed}]}
   bytes           {before, after}; before is null when the source was no file
   float_nodes     [{name, operator, reason}]
   warnings
-  refinement      see `edgeconv.report.refinement.refinement_json`, or null
 """
 
 from __future__ import annotations
@@ -28,9 +27,8 @@ from typing import Any
 
 from edgeconv.report.accuracy import RANDOM_STAMP, AccuracyReport, OutputFidelity
 from edgeconv.report.conversion import Conversion
-from edgeconv.report.refinement import refinement_json
 
-__all__ = ["Json", "accuracy_json", "conversion_json", "finite", "output_json"]
+__all__ = ["accuracy_json", "conversion_json"]
 
 Json = dict[str, Any]
 
@@ -45,14 +43,14 @@ def accuracy_json(report: AccuracyReport) -> Json:
         "data": report.data,
         "is_random": report.is_random,
         "stamp": RANDOM_STAMP if report.is_random else None,
-        "fp32": finite(report.fp32),
-        "int8": finite(report.int8),
-        "drop": finite(report.drop),
-        "drop_points": finite(report.drop_points),
-        "agreement": finite(report.agreement),
-        "sqnr_db": None if worst is None else finite(worst.sqnr),
+        "fp32": _number(report.fp32),
+        "int8": _number(report.int8),
+        "drop": _number(report.drop),
+        "drop_points": _number(report.drop_points),
+        "agreement": _number(report.agreement),
+        "sqnr_db": None if worst is None else _number(worst.sqnr),
         "identical": worst is not None and worst.mse == 0,
-        "outputs": [output_json(output) for output in report.outputs],
+        "outputs": [_output(output) for output in report.outputs],
         "candidate": asdict(report.candidate),
         "reference": None if report.reference is None else asdict(report.reference),
         "conversion": None if report.conversion is None else conversion_json(report.conversion),
@@ -77,21 +75,19 @@ def conversion_json(conversion: Conversion) -> Json:
         "bytes": {"before": conversion.bytes_before, "after": conversion.bytes_after},
         "float_nodes": [asdict(node) for node in conversion.float_nodes],
         "warnings": list(conversion.warnings),
-        "refinement": None if conversion.refinement is None else refinement_json(conversion.refinement),
     }
 
 
-def output_json(output: OutputFidelity) -> Json:
-    """One output of an accuracy report."""
+def _output(output: OutputFidelity) -> Json:
     return {
         "name": output.name,
-        "sqnr_db": finite(output.sqnr),
+        "sqnr_db": _number(output.sqnr),
         "identical": output.mse == 0,
-        "mse": finite(output.mse),
-        "largest_error": finite(output.largest_error),
+        "mse": _number(output.mse),
+        "largest_error": _number(output.largest_error),
     }
 
 
-def finite(value: float | None) -> float | None:
-    """`value`, or None for what JSON does not have: infinity and NaN."""
+def _number(value: float | None) -> float | None:
+    """JSON has neither infinity nor NaN."""
     return value if value is not None and isfinite(value) else None

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from math import isinf, isnan
 
-from edgeconv.report.accuracy import CLASSIFICATION, RANDOM_STAMP, AccuracyReport, ModelFacts, OutputFidelity
-from edgeconv.report.conversion import Conversion, FloatNode, PassEffect
+from edgeconv.report.accuracy import CLASSIFICATION, RANDOM_STAMP, AccuracyReport, ModelFacts
+from edgeconv.report.conversion import OWN_PARAMETERS, Conversion, FloatNode, PassEffect
 from edgeconv.report.document import Block, Document, Facts, Note, Section, Table
-from edgeconv.report.refinement import refinement_blocks
 
-__all__ = [
-    "accuracy_document",
-    "conversion_document",
-    "decibels",
-    "float_blocks",
-    "metric_value",
-    "outputs_blocks",
-    "passes_block",
-    "verdict",
-]
+__all__ = ["accuracy_document", "conversion_document", "decibels", "float_blocks", "passes_block", "verdict"]
 
 _METRIC_NAMES = {"top1": "top-1", "top5": "top-5", "mse": "mean squared error", "sqnr": "SQNR"}
 _NAMES_SHOWN = 8
@@ -41,9 +31,6 @@ def conversion_document(conversion: Conversion) -> Document:
     sections.append(Section("What each step removed", (passes_block(conversion.passes),)))
     if conversion.float_nodes:
         sections.append(Section("Left in float", tuple(float_blocks(conversion.float_nodes))))
-    refined = () if conversion.refinement is None else tuple(refinement_blocks(conversion.refinement))
-    if refined:
-        sections.append(Section("Refinement", refined))
     if conversion.warnings:
         sections.append(Section("Warnings", tuple(Note(text, strong=True) for text in conversion.warnings)))
     return tuple(sections)
@@ -55,7 +42,9 @@ def _conversion_facts(conversion: Conversion) -> tuple[tuple[str, str], ...]:
         ("operators", f"{conversion.operators_before:,} -> {conversion.operators_after:,}"),
         ("bytes", _size(conversion)),
     ]
-    if conversion.method is not None:
+    if conversion.method == OWN_PARAMETERS:
+        facts.insert(1, ("calibration", "none: the model came quantized and keeps its own parameters"))
+    elif conversion.method is not None:
         samples = f"{conversion.calibration_samples:,} {'random ' * conversion.calibration_is_random}samples"
         facts.insert(1, ("calibration", f"{conversion.method} ranges from {samples}"))
     if conversion.precision != "fp32":
@@ -136,7 +125,7 @@ def _accuracy_section(report: AccuracyReport) -> Section:
         blocks.append(Note(RANDOM_STAMP, strong=True))
     blocks.extend(Note(text, strong=True) for text in report.warnings)
     blocks.extend(_scores(report))
-    blocks.extend(outputs_blocks(report.outputs))
+    blocks.extend(_outputs(report))
     return Section(counted + (f" of {report.data}" if report.data else ""), tuple(blocks))
 
 
@@ -161,17 +150,16 @@ def _scores(report: AccuracyReport) -> Iterable[Block]:
         yield Facts(((f"agreement with {other}", f"{metric_value('top1', report.agreement)} of samples"),))
 
 
-def outputs_blocks(outputs: Sequence[OutputFidelity]) -> Iterable[Block]:
-    """How far outputs are from the reference's."""
-    if not outputs:
+def _outputs(report: AccuracyReport) -> Iterable[Block]:
+    if not report.outputs:
         return
     rows = tuple(
-        (output.name, decibels(output.sqnr), f"{output.mse:.3g}", f"{output.largest_error:.3g}") for output in outputs
+        (output.name, decibels(output.sqnr), f"{output.mse:.3g}", f"{output.largest_error:.3g}")
+        for output in report.outputs
     )
     yield Table(("output", "SQNR", "mean squared error", "largest error"), rows, "lrrr")
-    worst = min(outputs, key=lambda output: output.sqnr)
-    if len(outputs) > 1:
-        yield Note(f"worst output: {worst.name}, {decibels(worst.sqnr)}")
+    if report.worst is not None and len(report.outputs) > 1:
+        yield Note(f"worst output: {report.worst.name}, {decibels(report.worst.sqnr)}")
 
 
 def _operators(model: ModelFacts | None) -> str:

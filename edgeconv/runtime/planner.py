@@ -120,11 +120,9 @@ def activation_bytes(program: Program, shapes: Mapping[int, tuple[int, ...]]) ->
     return place(_lifetimes(program, types, _view_roots(program, types)))[1]
 
 
-def plan_alone(
-    step: Step, types: Sequence[TensorType], arrays: Mapping[int, Array], pool: ScratchPool | None = None
-) -> Kernel:
-    """The kernel of a single step over arrays of its own; steps that run in turn may share working memory in `pool`."""
-    return _plan_step(step, types, arrays, pool or ScratchPool(1 << 40))
+def plan_alone(step: Step, types: Sequence[TensorType], arrays: Mapping[int, Array]) -> Kernel:
+    """The kernel of a single step over arrays of its own."""
+    return _plan_step(step, types, arrays, ScratchPool(1 << 40))
 
 
 def _operand(known: TensorType, array: Array, integer: bool) -> Operand:

@@ -38,7 +38,6 @@ def _run(*arguments: str, missing: tuple[str, ...] = _EXTRAS) -> subprocess.Comp
         ["verify", _EDGE],
         ["run", _EDGE, "-i", "random:1"],
         ["evaluate", _EDGE, "--data", str(_SAMPLE / "test.npz")],
-        ["compare", _EDGE, _EDGE, "--data", str(_SAMPLE / "test.npz"), "--samples", "4"],
     ],
     ids=lambda arguments: arguments[0],
 )
