@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 else:
     Array = np.ndarray
 Shape: TypeAlias = tuple[Dim, ...]
-Kernel: TypeAlias = Callable[[], None]
-"""A planned operator: reads and writes the buffers that it was planned with."""
+Kernel: TypeAlias = Callable[[], object]
+"""A planned operator: reads and writes the buffers that it was planned with. What it returns is nothing to anybody."""
 
 INT8_MIN, INT8_MAX = -128, 127
 

@@ -6,6 +6,8 @@ int8: the exact sum of integers, and one requantization whose multiplier holds t
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from itertools import product
 from math import prod
 from typing import ClassVar
 
@@ -14,13 +16,18 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.integer import exact_dtype, is_real, multiplier, requantize_into, required, scalar
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.ops.planes import Planes
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable, window_counts
 from edgeconv.ops.reduce import ReduceMean
 from edgeconv.ops.windows import Window, resolve_auto_pad
 from edgeconv.records import dataclass
 
 __all__ = ["AveragePool"]
+
+_FEW = 16
+"""Up to so many outputs per channel, all windows are summed by one product."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +42,8 @@ class AveragePool(Operator):
     count_include_pad: bool = False
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
+    wide: ClassVar[bool] = True
+    planes: ClassVar[bool] = True
 
     @property
     def window(self) -> Window:
@@ -81,17 +90,34 @@ class AveragePool(Operator):
     def _plan_int8(self, x: Operand, y: Operand, divisors: Array, scratch: Scratch) -> Kernel:
         scale_x, zero_x = scalar(x.q)
         dtype = exact_dtype(prod(self.kernel) * 255.0)
-        values, acc = scratch(x.array.shape, dtype), scratch(y.array.shape, dtype)
-        total = plan_separable(np.add, 0, self.window, values, acc, scratch)
-        requantize = requantize_into(acc, multiplier(scale_x / divisors, scalar(y.q)[0]), required(y.q), y.array)
-        source, zero_point = x.array, np.asarray(zero_x, dtype)
+        factor = multiplier(scale_x / divisors, scalar(y.q)[0])
+        outputs = prod(y.array.shape[2:])
+        if x.planes is not None and x.rows is not None and dtype == "float32" and outputs <= _FEW:
+            lines = x.rows[:, :-1, x.planes.origin : x.planes.origin + x.planes.run]
+            few = scratch((*y.array.shape[:2], outputs))
+            total = partial(np.matmul, lines, scratch.hold(self._membership(x.planes, y.array.shape[2:])), few)
+            return chain([total, requantize_into(few.reshape(y.array.shape), factor, required(y.q), y.array)])
+        values, jobs = x.array, list[Kernel]()
+        if values.dtype.name != dtype:
+            values = scratch(x.array.shape, dtype)
+            jobs.append(cast(values, x.array))
+            if not x.is_wide and zero_x:
+                jobs.append(partial(np.subtract, values, np.asarray(zero_x, dtype), values))
+        acc = scratch(y.array.shape, dtype)
+        jobs.append(plan_separable(np.add, 0, self.window, values, acc, scratch))
+        return chain([*jobs, requantize_into(acc, factor, required(y.q), y.array)])
 
-        def kernel() -> None:
-            np.subtract(source, zero_point, out=values)
-            total()
-            requantize()
-
-        return kernel
+    def _membership(self, planes: Planes, out: tuple[int, ...]) -> Array:
+        """float32 (run, outputs): 1 where an element of the row lies in an output's window."""
+        table = np.zeros((prod(out), planes.length), np.float32)
+        taps = [axis_taps(self.window, axis, n, out[axis]).parts for axis, n in enumerate(planes.spatial)]
+        for parts in product(*taps):
+            inputs = (range(n)[into] for n, (_, _, into) in zip(planes.spatial, parts, strict=True))
+            outputs = (range(n)[target] for n, (_, target, _) in zip(out, parts, strict=True))
+            for places in product(*(zip(i, o, strict=True) for i, o in zip(inputs, outputs, strict=True))):
+                row = int(np.ravel_multi_index([o for _, o in places], out))
+                planes.elements(table[row])[tuple(i for i, _ in places)] += 1
+        return np.ascontiguousarray(table[:, planes.origin : planes.origin + planes.run].T)
 
 
 @onnx_rule("AveragePool")

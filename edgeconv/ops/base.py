@@ -15,6 +15,7 @@ from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, Union
 import numpy as np
 
 from edgeconv.core import Array, Kernel, QParams, TensorType, type_of
+from edgeconv.ops.planes import Planes
 from edgeconv.records import dataclass
 
 __all__ = [
@@ -74,11 +75,22 @@ TABLE = QuantRule(activations=(0,), table=True)
 class Operand:
     """A tensor as a kernel sees it: its type, and the array that holds (or will hold) it.
 
-    Arrays of activations may be strided views; constants are contiguous. `type.value` is set for constants.
+    Constants are contiguous, and `type.value` is set for them. An int8 activation may be carried as float32 values
+    q - zero_point (`is_wide`), between operators that are `wide`. Between operators that know `planes`, `rows`
+    (N, C + 1, length) hold an activation with margins (see Planes), and `array` is a strided view of its elements;
+    `clean` says that somebody relies on zeros in the margins.
     """
 
     type: TensorType
     array: Array
+    planes: Planes | None = None
+    rows: Array | None = None
+    clean: bool = False
+
+    @property
+    def is_wide(self) -> bool:
+        """True for int8 values carried as float32, centred: q - zero_point."""
+        return self.type.dtype == "int8" and self.array.dtype == np.float32
 
     @property
     def is_constant(self) -> bool:
@@ -96,6 +108,15 @@ class Scratch(Protocol):
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         """An uninitialised array; its contents do not survive from one call of the kernel to the next."""
+
+    def shared(self, key: str, shape: Sequence[int], dtype: str) -> Array:
+        """As above, but the same memory for all requests of this step with the same key."""
+
+    def hold(self, array: Array) -> Array:
+        """`array` itself, which the kernel keeps for good: weights made ready. It is counted."""
+
+    def kept(self, key: str, shape: Sequence[int], dtype: str) -> Array:
+        """An array of zeros at first, shared by the steps that ask for the same key, shape and dtype, and no others."""
 
 
 T = TypeVar("T")
@@ -137,6 +158,10 @@ class Operator:
     """True: output 0 has the bytes of input 0 in the same order (Reshape), so it needs no buffer of its own."""
     elementwise: ClassVar[bool] = False
     """True: every output element depends on the input elements at its place alone."""
+    wide: ClassVar[bool] = False
+    """True: int8 inputs and outputs may each be carried as float32, see Operand."""
+    planes: ClassVar[bool] = False
+    """True: inputs and outputs of rank 3 and more may be planes, see Operand."""
     channel_axis: ClassVar[int] = 1
     """Where the input's channels are, for an operator with a weight."""
     folds: ClassVar[bool] = True
@@ -168,6 +193,10 @@ class Operator:
                 np.copyto(target, result, casting="unsafe")
 
         return kernel
+
+    def margins(self, inputs: Inputs[TensorType]) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """(begins, ends) of the zeros that `plan` would like around input 0, where that is given as planes."""
+        return None
 
     def tables(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> tuple[Array, ...]:
         """Constants that the int8 form needs (an exp table); made at conversion, appended to the inputs."""

@@ -8,6 +8,7 @@ point, so every machine gives the same bytes.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import inf, isinf
 from typing import ClassVar
 
@@ -16,10 +17,11 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
 from edgeconv.ops.broadcast import broadcast_shapes
-from edgeconv.ops.integer import clamp_bounds, multiplier, required, scalar
+from edgeconv.ops.integer import clamp_bounds, multiplier, narrow, required, scalar
+from edgeconv.ops.jobs import cast, chain, clip
 from edgeconv.records import dataclass
 
-__all__ = ["Binary", "ClampedBinary", "ScaledBinary", "centred", "check_kind"]
+__all__ = ["Binary", "ClampedBinary", "ScaledBinary", "centred", "check_kind", "clear", "lines_of"]
 
 
 def check_kind(x: TensorType, kinds: str) -> None:
@@ -65,6 +67,8 @@ class ClampedBinary(Binary):
     high: float = inf
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 1))
+    wide: ClassVar[bool] = True
+    planes: ClassVar[bool] = True
 
     def infer(self, a: TensorType, b: TensorType) -> tuple[TensorType, ...]:
         if not self.low <= self.high:
@@ -83,39 +87,31 @@ class ClampedBinary(Binary):
         return y if isinf(self.low) and isinf(self.high) else np.clip(y, self.low, self.high)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        if inputs[0].q is not None:
-            return self._plan_int8(inputs[0], inputs[1], outputs[0], scratch)
-        a, b, y = inputs[0].array, inputs[1].array, outputs[0].array
-        if y.dtype != np.float32:
+        a, b, y = inputs[0], inputs[1], outputs[0]
+        if a.q is None and y.array.dtype != np.float32:
             return Operator.plan(self, inputs, outputs, scratch)
-        low, high, clamps = np.float32(self.low), np.float32(self.high), not (isinf(self.low) and isinf(self.high))
-        ufunc = self.ufunc
+        (left, right), out = lines_of([a, b], y)
+        if a.q is not None:
+            return chain(self._int8_jobs((a, left), (b, right), (y, out), scratch) + clear(y, out))
+        jobs: list[Kernel] = [partial(self.ufunc, left, right, out=out)]
+        if not (isinf(self.low) and isinf(self.high)):
+            jobs.append(partial(clip, out, np.float32(self.low), np.float32(self.high), out))
+        return chain(jobs + clear(y, out))
 
-        def kernel() -> None:
-            ufunc(a, b, out=y)
-            if clamps:
-                np.clip(y, low, high, out=y)
-
-        return kernel
-
-    def _plan_int8(self, a: Operand, b: Operand, y: Operand, scratch: Scratch) -> Kernel:
-        q = required(y.q)
-        work = scratch(y.type.ints)
-        combine = self.plan_real(a, b, q.scale[0], work, scratch)
+    def _int8_jobs(
+        self, a: tuple[Operand, Array], b: tuple[Operand, Array], y: tuple[Operand, Array], scratch: Scratch
+    ) -> list[Kernel]:
+        q, out = required(y[0].q), y[1]
+        work = scratch(out.shape)
         zero_point = np.float32(q.zero_point[0])
         lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, self.low, self.high))
-        out = y.array
+        jobs: list[Kernel] = [*self.real_jobs(a, b, q.scale[0], work, scratch), partial(np.rint, work, work)]
+        return [*jobs, *narrow(work, lo, hi, zero_point, out)]
 
-        def kernel() -> None:
-            combine()
-            np.rint(work, out=work)
-            np.clip(work, lo, hi, out=work)
-            np.add(work, zero_point, out=out, casting="unsafe")
-
-        return kernel
-
-    def plan_real(self, a: Operand, b: Operand, scale: float, work: Array, scratch: Scratch) -> Kernel:
-        """A kernel that leaves (a ? b) / scale in `work`, not yet rounded."""
+    def real_jobs(
+        self, a: tuple[Operand, Array], b: tuple[Operand, Array], scale: float, work: Array, scratch: Scratch
+    ) -> list[Kernel]:
+        """Jobs that leave (a ? b) / scale in `work`, not yet rounded; of each input, the operand and its values."""
         raise NotImplementedError
 
 
@@ -126,36 +122,61 @@ class ScaledBinary(ClampedBinary):
     int8: f((qa - za) * float32(sa / sy), (qb - zb) * float32(sb / sy)), each step one IEEE operation.
     """
 
-    def plan_real(self, a: Operand, b: Operand, scale: float, work: Array, scratch: Scratch) -> Kernel:
-        left, load_left = centred(a, float(multiplier(required(a.q).scale, scale)[0]), scratch)
-        right, load_right = centred(b, float(multiplier(required(b.q).scale, scale)[0]), scratch)
-        ufunc = self.ufunc
-
-        def kernel() -> None:
-            load_left()
-            load_right()
-            ufunc(left, right, out=work)
-
-        return kernel
+    def real_jobs(
+        self, a: tuple[Operand, Array], b: tuple[Operand, Array], scale: float, work: Array, scratch: Scratch
+    ) -> list[Kernel]:
+        left, load_left = centred(*a, float(multiplier(required(a[0].q).scale, scale)[0]), scratch)
+        right, load_right = centred(*b, float(multiplier(required(b[0].q).scale, scale)[0]), scratch)
+        return [*load_left, *load_right, partial(self.ufunc, left, right, out=work)]
 
 
-def centred(x: Operand, factor: float, scratch: Scratch) -> tuple[Array, Kernel]:
-    """(values, kernel): the kernel leaves float32(q - zero_point) * float32(factor) in the values.
+def centred(x: Operand, values: Array, factor: float, scratch: Scratch) -> tuple[Array, list[Kernel]]:
+    """(result, jobs): the jobs leave float32(q - zero_point) * float32(factor) of the `values` of x in the result.
 
     Constants are prepared once, in memory of their own.
     """
-    zero_point, scale = np.float32(scalar(x.q)[1]), np.float32(factor)
+    zero_point, scale = np.float32(0 if x.is_wide else scalar(x.q)[1]), np.float32(factor)
     if x.is_constant:
-        return (x.array.astype(np.float32) - zero_point) * scale, _nothing
-    values, source = scratch(x.array.shape), x.array
+        return (values.astype(np.float32) - zero_point) * scale, []
+    if x.is_wide:
+        if scale == 1:
+            return values, []
+        work = scratch(values.shape)
+        return work, [partial(np.multiply, values, scale, work)]
+    work = scratch(values.shape)
+    jobs = [cast(work, values)]
+    if zero_point:
+        jobs.append(partial(np.subtract, work, zero_point, work))
+    if scale != 1:
+        jobs.append(partial(np.multiply, work, scale, work))
+    return work, jobs
 
-    def kernel() -> None:
-        np.subtract(source, zero_point, out=values)
-        if scale != 1:
-            np.multiply(values, scale, out=values)
 
-    return values, kernel
+def lines_of(inputs: Sequence[Operand], y: Operand) -> tuple[list[Array], Array]:
+    """The values of the inputs and of y for an elementwise kernel: as whole lines where all are planes of one kind.
+
+    An input with one element per channel, or one in all, goes along; otherwise the arrays themselves.
+    """
+    arrays = [x.array for x in inputs]
+    planes = y.planes
+    if planes is None or y.rows is None:
+        return arrays, y.array
+    found = []
+    for x in inputs:
+        if x.planes == planes and x.rows is not None and x.array.shape[:2] == y.array.shape[:2]:
+            found.append(x.rows[:, :-1, planes.origin : planes.origin + planes.run])
+        elif x.array.size == 1:
+            found.append(x.array.reshape(1, 1, 1))
+        elif x.array.ndim == y.array.ndim and x.array.shape[2:] == (1,) * (x.array.ndim - 2):
+            inner: tuple[slice | int, ...] = (slice(None), slice(None), *(0,) * (x.array.ndim - 3))
+            found.append(x.array[inner])
+        else:
+            return arrays, y.array
+    return found, y.rows[:, :-1, planes.origin : planes.origin + planes.run]
 
 
-def _nothing() -> None:
-    """The kernel of a constant."""
+def clear(y: Operand, written: Array) -> list[Kernel]:
+    """Jobs: zeros into the gaps of y where whole lines were `written`."""
+    if not y.clean or y.planes is None or y.rows is None or written is y.array:
+        return []
+    return [partial(hole.fill, 0) for hole in y.planes.holes(y.rows[:, :-1])]

@@ -42,6 +42,8 @@ class Conv(Operator):
     pad_values: tuple[float, ...] = ()
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 3), weight=1, weight_axis=0, bias=2)
+    wide: ClassVar[bool] = True
+    planes: ClassVar[bool] = True
 
     def infer(
         self,
@@ -101,11 +103,15 @@ class Conv(Operator):
         x, weight, bias = inputs[0], inputs[1], inputs.get(2)
         if not (weight.is_constant and (bias is None or bias.is_constant)):
             return super().plan(inputs, outputs, scratch)
-        geometry = self.window(weight.type).geometry(x.type.ints[1:], outputs[0].type.ints[2:])
         padding = np.array(self.pad_values or 0, np.float32)
         bounds = (self.low, self.high)
-        layer = ConvLayer(geometry, self.groups, *bounds, padding, x, weight, bias, inputs.get(3), outputs[0])
-        return layer.plan_float(scratch) if x.q is None else layer.plan_int8(scratch)
+        window = self.window(weight.type)
+        layer = ConvLayer(window, self.groups, *bounds, padding, x, weight, bias, inputs.get(3), outputs[0])
+        return layer.plan(scratch)
+
+    def margins(self, inputs: Inputs[TensorType]) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        rank = len(self.strides)
+        return self.pads[:rank], self.pads[rank:]
 
     def columns(self, x: Array, weight: Array, count: int) -> Array:
         window = self.window(TensorType("float32", weight.shape))

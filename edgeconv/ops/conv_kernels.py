@@ -1,38 +1,41 @@
-"""The kernels of Conv: grouped im2col and one (batched) product per sample, in float32 or exactly in int8."""
+"""The kernels of Conv: the taps of each block, one (batched) product, and one pass after another over its sums.
+
+Float32 or exactly in int8. A batch goes sample by sample. Where source and target are planes, nothing is padded or
+copied on the way: the sums of whole lines, gaps included, go into the target's row.
+"""
 
 from __future__ import annotations
 
-from math import isinf
+from collections.abc import Iterator
+from functools import cached_property, partial
+from math import isinf, prod
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel, quantize
+from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, quantize
 from edgeconv.ops.base import Operand, Scratch
-from edgeconv.ops.im2col import Columns
-from edgeconv.ops.integer import (
-    centred_weight,
-    exact_dtype,
-    multiplier,
-    requantize_into,
-    required,
-    scalar,
-    weight_bound,
-)
-from edgeconv.ops.residual import plan_residual
-from edgeconv.ops.windows import Geometry
+from edgeconv.ops.im2col import Block, Columns
+from edgeconv.ops.integer import centred_weight, clamp_bounds, exact_dtype, multiplier, required, scalar, sum_bound
+from edgeconv.ops.jobs import cast, chain, clip
+from edgeconv.ops.planes import Planes
+from edgeconv.ops.residual import Residual
+from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass
 
 __all__ = ["ConvLayer"]
 
+_MASKED = 1 << 16
+_SHORT = 512
+
 
 @dataclass(frozen=True)
 class ConvLayer:
-    """A convolution with constant weight (and bias), ready to be planned. The batch goes sample by sample.
+    """A convolution with constant weight (and bias), ready to be planned.
 
     `pad_values`: float32, real values of the padding; one, or one for each input channel.
     """
 
-    geometry: Geometry
+    window: Window
     groups: int
     low: float
     high: float
@@ -43,82 +46,200 @@ class ConvLayer:
     residual: Operand | None
     y: Operand
 
-    def plan_float(self, scratch: Scratch) -> Kernel:
-        """The float32 kernel."""
-        bias = None if self.bias is None else self.bias.array.astype(np.float32)
-        source = self.x.array.dtype.name
-        columns = Columns(self.geometry, self.groups, self.pad_values, source, "float32", bias is not None, scratch)
-        matrix = self._grouped(self.weight.array, bias if columns.has_ones else None, "float32")
-        column_bias = None if bias is None or columns.has_ones else bias[:, None]
-        acc, product, result = self._accumulator("float32", scratch)
-        low, high, clamps = np.float32(self.low), np.float32(self.high), not (isinf(self.low) and isinf(self.high))
-        added = [None] * len(self.x.array) if self.residual is None else list(self.residual.array)
-        steps = [(columns.loader(x), more, y) for x, more, y in zip(self.x.array, added, self.y.array, strict=True)]
+    def plan(self, scratch: Scratch) -> Kernel:
+        """The kernel, in the arithmetic of x."""
+        return chain(self._jobs(scratch))
 
-        def kernel() -> None:
-            for load, more, out in steps:
-                np.matmul(matrix, load(), out=product)
-                if column_bias is not None:
-                    np.add(acc, column_bias, out=acc)
-                if more is not None:
-                    np.add(result, more, out=result)
-                if clamps:
-                    np.clip(result, low, high, out=out)
-                else:
-                    np.copyto(out, result)
+    def _jobs(self, scratch: Scratch) -> Iterator[Kernel]:
+        source = _Source(self, scratch)
+        matrix, dtype, ones = self._matrix(source)
+        target = self.y.planes if self.y.planes is not None and self.y.planes.spatial == self._out else None
+        columns = Columns.over(self.window, source.planes, self._out, target, self.groups, self.x.array.shape[1])
+        finish = _Finish(self, columns, dtype, scratch)
+        direct = columns.is_pointwise and dtype == "float32"
+        carried = ones and (not direct or (source.has_ones and self.groups == 1))
+        used = matrix if carried or not ones else matrix[:, :, :-1]
+        grouped = scratch.hold(np.array(used, dtype, order="C"))
+        offset = None if carried or not ones else matrix[:, :, -1].astype(dtype)
+        for n in range(self.x.array.shape[0]):
+            rows, load = source.sample(n)
+            yield from load
+            kind = "int8" if self.x.q is not None else "float"
+            if direct:
+                blocks = columns.direct(rows, carried, self.weight.array.shape[0])
+            else:
+                blocks = columns.blocks(rows, kind, dtype, carried, scratch)
+            for block in blocks:
+                yield from finish.block(n, block, grouped, offset)
+            yield from finish.clear(n)
 
-        return kernel
+    @property
+    def _out(self) -> tuple[int, ...]:
+        return self.y.type.ints[2:]
 
-    def plan_int8(self, scratch: Scratch) -> Kernel:
-        """The int8 kernel: exact sums, one rounding. The zero point of x is folded into the bias."""
-        (scale_x, zero_x), q = scalar(self.x.q), required(self.y.q)
-        rows = self.weight.array.shape[0]
-        matrix = centred_weight(self.weight.array, self.weight.q).reshape(rows, -1)
-        bias = -zero_x * matrix.sum(axis=1) + (0 if self.bias is None else self.bias.array.astype(np.int64))
-        padding = self._padding()
-        dtype = exact_dtype(weight_bound(matrix, bias, max(128, int(np.abs(padding.astype(np.int32)).max()))))
-        columns = Columns(self.geometry, self.groups, padding, padding.dtype.name, dtype, True, scratch)
-        grouped = self._grouped(matrix, bias, dtype)
-        acc, product, result = self._accumulator(dtype, scratch)
-        margin = acc[:, self.geometry.run :]
-        scales = np.broadcast_to(np.array(required(self.weight.q).scale, np.float64), (rows,)) * scale_x
-        factor = multiplier(scales, q.scale[0]).reshape(-1, 1)
-        work = None if dtype == "float32" else scratch(acc.shape)
-        more = None if self.residual is None else scratch(result.shape)
-        steps = []
-        for n, x in enumerate(self.x.array):
-            held = self.residual
-            add = None if held is None or more is None else plan_residual(held.array[n], held.q, q, more)
-            out = self.y.array[n]
-            bounds = (self.low, self.high)
-            view = self.geometry.outputs_of
-            requantize = requantize_into(acc, factor, q, out, *bounds, work=work, add=add, outputs=view)
-            steps.append((columns.loader(x), requantize))
+    def _matrix(self, source: _Source) -> tuple[Array, str, bool]:
+        """Weights (groups, outputs, taps [+ 1 for the bias]), the dtype of the product, and whether there is a bias."""
+        rows, weight = self.weight.array.shape[0], self.weight.array
+        shape = (self.groups, rows // self.groups, -1)
+        if self.x.q is None:
+            parts = [weight.reshape(shape)]
+            if self.bias is not None:
+                parts.append(self.bias.array.reshape(shape))
+            return np.concatenate(parts, axis=2), "float32", self.bias is not None
+        matrix = centred_weight(weight, self.weight.q).reshape(rows, -1)
+        bias = 0 if self.bias is None else self.bias.array.astype(np.int64)
+        bias = bias - source.folded * matrix.sum(axis=1)
+        dtype = exact_dtype(sum_bound(matrix, bias, source.lowest, source.highest))
+        return np.concatenate([matrix.reshape(shape), bias.reshape(shape)], axis=2), dtype, True
 
-        def kernel() -> None:
-            for load, requantize in steps:
-                np.matmul(grouped, load(), out=product)
-                margin.fill(0)
-                requantize()
 
-        return kernel
+class _Source:
+    """The samples of x as rows (C [+ 1], length), with the padding of the window around them.
 
-    def _padding(self) -> Array:
-        """The padding in steps of x: int8 where that holds it, int16 where it lies outside of what x can be."""
-        wide = quantize(self.pad_values, required(self.x.q), "int16")
-        narrow = wide.astype(np.int8)
-        return narrow if np.array_equal(narrow, wide) else wide
+    int8: rows hold q, or q - zero_point where x is carried so; `folded` is what is still to be subtracted, by way of
+    the bias. All values lie between `lowest` and `highest`.
+    """
 
-    def _grouped(self, matrix: Array, bias: Array | None, dtype: str) -> Array:
-        """The weight as (groups, outputs per group, taps [+ 1 for the bias])."""
-        rows = matrix.reshape(self.groups, matrix.shape[0] // self.groups, -1)
-        if bias is not None:
-            rows = np.concatenate([rows, bias.reshape(self.groups, -1, 1)], axis=2)
-        return np.ascontiguousarray(rows, dtype)
+    def __init__(self, layer: ConvLayer, scratch: Scratch) -> None:
+        self._x, window = layer.x, layer.window
+        rank = len(window.kernel)
+        begins, ends = window.pads[:rank], window.pads[rank:]
+        zero = 0 if self._x.q is None else scalar(self._x.q)[1]
+        centre = zero if self._x.is_wide else 0
+        self.folded = zero - centre
+        fill = self._padding(layer, self.folded)
+        self.lowest, self.highest = INT8_MIN - centre, INT8_MAX - centre
+        if any(window.pads):
+            self.lowest, self.highest = min(self.lowest, int(fill.min())), max(self.highest, int(fill.max()))
+        known = self._x.planes
+        plain = not fill.any() or not any(window.pads)
+        self._rows = self._x.rows if known is not None and plain and known.covers(begins, ends) else None
+        self.has_ones = self._rows is not None
+        if known is not None and self._rows is not None:
+            self.planes, self._buffer = known, None
+            return
+        self.planes = _planes_for(layer, begins, ends)
+        dense = self._x.array.dtype == np.float32 and not any(window.pads) and self.planes.run == self.planes.length
+        is_view = dense and self._x.array.flags.c_contiguous
+        self._buffer = None if is_view else scratch((self._x.array.shape[1], self.planes.length))
+        self._fill = fill
 
-    def _accumulator(self, dtype: str, scratch: Scratch) -> tuple[Array, Array, Array]:
-        """(sums (rows, columns), the part that the product writes, the part that are outputs (rows, *out))."""
-        columns, rows = self.geometry.columns, self.weight.array.shape[0]
-        acc = scratch((rows, columns), dtype)
-        product = acc.reshape(self.groups, rows // self.groups, columns)[:, :, : self.geometry.run]
-        return acc, product, self.geometry.outputs_of(acc)
+    def sample(self, n: int) -> tuple[Array, list[Kernel]]:
+        """The rows of sample `n`, and what brings them up to date."""
+        if self._rows is not None:
+            return self._rows[n], []
+        x, buffer = self._x.array[n], self._buffer
+        if buffer is None:
+            return x.reshape(x.shape[0], -1), []
+        jobs = [cast(self.planes.elements(buffer), x)]
+        if self.planes.run < self.planes.length:
+            jobs.insert(0, cast(buffer, self._fill))
+        return buffer, jobs
+
+    def _padding(self, layer: ConvLayer, folded: int) -> Array:
+        """float32 (C or 1, 1): what the padding holds, in the rows' own numbers."""
+        values = layer.pad_values.reshape(-1, 1)
+        if self._x.q is None:
+            return values
+        steps = quantize(values, required(self._x.q), "int16").astype(np.float32)
+        return steps - np.float32(scalar(self._x.q)[1] - folded)
+
+
+def _planes_for(layer: ConvLayer, begins: tuple[int, ...], ends: tuple[int, ...]) -> Planes:
+    """Rows for x with the window's padding; at the pitch of the target's, where that saves a copy."""
+    spatial, wanted = layer.x.type.ints[2:], layer.y.planes
+    if wanted is not None and wanted.spatial == spatial and wanted.covers(begins, ends):
+        return wanted
+    return Planes(spatial, begins, ends)
+
+
+class _Finish:
+    """From the sums of a block to the output: scale (int8), residual, clamp, and the way into y."""
+
+    def __init__(self, layer: ConvLayer, columns: Columns, dtype: str, scratch: Scratch) -> None:
+        self._layer, self._columns, self._dtype, self._scratch = layer, columns, dtype, scratch
+        self._y, self._q = layer.y, layer.y.q
+        aligned = self._y.planes is not None and self._y.planes.spatial == columns.out
+        self._aligned = aligned and self._y.planes is not None and self._y.planes.steps == columns.steps
+        self._residual = None if layer.residual is None else Residual(layer.residual, self._y.type)
+        if self._q is None:
+            self._bounds = np.float32(layer.low), np.float32(layer.high)
+            self._clamps, self._masked = not (isinf(layer.low) and isinf(layer.high)), False
+            return
+        zero = self._q.zero_point[0]
+        low, high = clamp_bounds(self._q, layer.low, layer.high)
+        self._bounds, self._clamps = (np.float32(low - zero), np.float32(high - zero)), True
+        rows = layer.weight.array.shape[0]
+        has_holes = self._aligned and self._y.clean and columns.run > prod(columns.out)
+        small = rows * columns.run <= _MASKED and columns.run < _SHORT
+        self._masked = small and low - zero <= 0 <= high - zero and layer.residual is None and has_holes
+        self._expanded = small
+
+    @cached_property
+    def _factor(self) -> Array:
+        """float32 (rows, 1), or of the shape of the sums: long rows are faster, and zeros clear the gaps."""
+        layer, rows = self._layer, self._layer.weight.array.shape[0]
+        scales = np.broadcast_to(np.array(required(layer.weight.q).scale, np.float64), (rows,))
+        factor = multiplier(scales * scalar(layer.x.q)[0], required(self._q).scale[0]).reshape(-1, 1)
+        if not self._expanded:
+            return factor
+        mask = self._y.planes.mask if self._masked and self._y.planes is not None else 1
+        full = np.array(np.broadcast_to(factor * mask, (rows, self._columns.run)), np.float32)
+        return self._scratch.hold(full)
+
+    def block(self, n: int, block: Block, matrix: Array, offset: Array | None) -> Iterator[Kernel]:
+        """Product and finish of one block of sample `n`."""
+        per_group = matrix.shape[1]
+        rows = slice(block.groups.start * per_group, block.groups.stop * per_group)
+        count, run = rows.stop - rows.start, block.columns.stop - block.columns.start
+        acc = self._scratch.shared("sums", (count, run), self._dtype)
+        if block.load is not None:
+            yield block.load
+        yield partial(np.matmul, matrix[block.groups], block.array, acc.reshape(-1, per_group, run))
+        if offset is not None:
+            yield partial(np.add, acc, offset[block.groups].reshape(-1, 1), acc)
+        yield from self._scale_and_write(n, acc, rows, block.columns)
+
+    def _scale_and_write(self, n: int, acc: Array, rows: slice, columns: slice) -> Iterator[Kernel]:
+        work = acc
+        if self._dtype != "float32":
+            work = self._scratch.shared("rounded", acc.shape, "float32")
+            yield cast(work, acc)
+        if self._q is not None:
+            factor = self._factor[rows, columns] if self._expanded else self._factor[rows]
+            yield partial(np.multiply, work, factor, work)
+        if self._residual is not None:
+            yield from self._residual.add(n, work, rows, columns, self._columns, self._scratch)
+        if self._q is not None:
+            yield partial(np.rint, work, work)
+        yield from self._write(n, work, rows, columns)
+
+    def _write(self, n: int, work: Array, rows: slice, columns: slice) -> Iterator[Kernel]:
+        """Clamp into the target; where that is int8, by way of `work`."""
+        low, high = self._bounds
+        source, target = self._ends(n, work, rows, columns)
+        if self._q is not None and not self._y.is_wide:
+            yield partial(clip, work, low, high, work)
+            if self._q.zero_point[0]:
+                yield partial(np.add, work, np.float32(self._q.zero_point[0]), work)
+            yield cast(target, source)
+        elif self._clamps:
+            yield partial(clip, source, low, high, target)
+        else:
+            yield cast(target, source)
+
+    def _ends(self, n: int, work: Array, rows: slice, columns: slice) -> tuple[Array, Array]:
+        """The same cells of the sums and of y."""
+        if self._aligned and self._y.rows is not None and self._y.planes is not None:
+            origin = self._y.planes.origin
+            return work, self._y.rows[n, rows, origin + columns.start : origin + columns.stop]
+        first = columns.start // self._columns.steps[0]
+        lines = -(-(columns.stop - columns.start) // self._columns.steps[0])
+        part = self._columns.part(first, lines)
+        return part.elements(work), self._y.array[n, rows, first : first + lines]
+
+    def clear(self, n: int) -> Iterator[Kernel]:
+        """Zeros into the gaps that whole lines were written over."""
+        if self._aligned and self._y.clean and not self._masked and self._y.rows is not None and self._y.planes:
+            for hole in self._y.planes.holes(self._y.rows[n, :-1]):
+                yield partial(hole.fill, 0)

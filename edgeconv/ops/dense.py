@@ -6,23 +6,17 @@ int8: one exact product; zero points are folded into the bias.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import inf, isinf, prod
 from typing import ClassVar
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
-from edgeconv.ops.integer import (
-    centred_weight,
-    exact_dtype,
-    multiplier,
-    requantize_into,
-    required,
-    scalar,
-    weight_bound,
-)
-from edgeconv.ops.residual import check_residual, plan_residual
+from edgeconv.ops.integer import centred_weight, exact_dtype, multiplier, requantize_into, required, scalar, sum_bound
+from edgeconv.ops.jobs import cast, chain, clip
+from edgeconv.ops.residual import Residual, check_residual
 from edgeconv.ops.sampling import spread_positions
 from edgeconv.records import dataclass
 
@@ -37,6 +31,7 @@ class Dense(Operator):
     high: float = inf
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 3), weight=1, weight_axis=1, bias=2)
+    wide: ClassVar[bool] = True
 
     channel_axis: ClassVar[int] = -1
 
@@ -92,42 +87,34 @@ def _plan_float(dense: Dense, inputs: Inputs[Operand], y: Operand) -> Kernel:
     added = [] if bias is None else [bias.array]
     if residual is not None:
         added.append(_rows(residual.array))
-    low, high, clamps = np.float32(dense.low), np.float32(dense.high), not (isinf(dense.low) and isinf(dense.high))
-
-    def kernel() -> None:
-        np.matmul(rows, matrix, out=out)
-        for more in added:
-            np.add(out, more, out=out)
-        if clamps:
-            np.clip(out, low, high, out=out)
-
-    return kernel
+    jobs: list[Kernel] = [partial(np.matmul, rows, matrix, out)]
+    jobs += [partial(np.add, out, more, out) for more in added]
+    if not (isinf(dense.low) and isinf(dense.high)):
+        jobs.append(partial(clip, out, np.float32(dense.low), np.float32(dense.high), out))
+    return chain(jobs)
 
 
 def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scratch) -> Kernel:
     x, weight, bias, residual = inputs[0], inputs[1], inputs.get(2), inputs.get(3)
     scale_x, zero_x = scalar(x.q)
+    centre = zero_x if x.is_wide else 0
     q_weight, q = required(weight.q), required(y.q)
     matrix = centred_weight(weight.array, weight.q)
-    fill = -zero_x * matrix.sum(axis=0) + (0 if bias is None else bias.array.astype(np.int64))
-    dtype = exact_dtype(weight_bound(matrix.T, fill))
+    fill = (centre - zero_x) * matrix.sum(axis=0) + (0 if bias is None else bias.array.astype(np.int64))
+    dtype = exact_dtype(sum_bound(matrix.T, fill, INT8_MIN - centre, INT8_MAX - centre))
     factor = multiplier(np.broadcast_to(np.array(q_weight.scale, np.float64), fill.shape) * scale_x, scalar(q)[0])
-    product = np.ascontiguousarray(matrix, dtype)
-    source, out = _rows(x.array), _rows(y.array)
-    rows, acc = scratch(source.shape, dtype), scratch(out.shape, dtype)
-    offset = fill.astype(dtype)
-    add = None
-    if residual is not None:
-        add = plan_residual(_rows(residual.array), residual.q, q, scratch(out.shape))
-    requantize = requantize_into(acc, factor, q, out, dense.low, dense.high, add=add)
-
-    def kernel() -> None:
-        np.copyto(rows, source)
-        np.matmul(rows, product, out=acc)
-        np.add(acc, offset, out=acc)
-        requantize()
-
-    return kernel
+    product = scratch.hold(np.array(matrix, dtype, order="C"))
+    rows, out = _rows(x.array), _rows(y.array)
+    acc, offset = scratch(out.shape, dtype), fill.astype(dtype)
+    work = acc if dtype == "float32" else scratch(out.shape)
+    jobs: list[Kernel] = []
+    if rows.dtype.name != dtype:
+        source, rows = rows, scratch(rows.shape, dtype)
+        jobs.append(cast(rows, source))
+    jobs += [partial(np.matmul, rows, product, acc), partial(np.add, acc, offset, acc)]
+    add = [] if residual is None else Residual(residual, y.type).add_to(work, _rows(residual.array), scratch)
+    jobs.append(requantize_into(acc, factor, q, out, dense.low, dense.high, add=add, work=work))
+    return chain(jobs)
 
 
 def _rows(array: Array) -> Array:

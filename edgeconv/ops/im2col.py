@@ -1,90 +1,168 @@
-"""The im2col buffer of a convolution: (groups, taps [+ a row of ones that carries the bias], columns)."""
+"""What a convolution multiplies: the taps of its window as (groups, taps [+ a row of ones for the bias], columns).
+
+The source is a sample as rows (see `Planes`). A pointwise window at unit stride needs no buffer: the rows are the
+columns. Otherwise taps are copied into one, in blocks of groups or of lines that fit the cache.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import cached_property
 from math import prod
-from typing import TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from edgeconv.core import Array
+from edgeconv.core import Array, Kernel
 from edgeconv.ops.base import Scratch
-from edgeconv.ops.windows import Geometry
+from edgeconv.ops.jobs import cast
+from edgeconv.ops.planes import Planes, run_of, strided
+from edgeconv.ops.windows import Window
+from edgeconv.records import dataclass, replace
 
-__all__ = ["Columns", "Loader"]
+__all__ = ["BLOCK_BYTES", "Block", "Columns"]
 
-Loader: TypeAlias = Callable[[], Array]
-"""Brings one sample into the buffer and returns the columns."""
+BLOCK_BYTES = 1 << 20
+"""Bytes of taps laid out at a time: near a core's second cache. benchmarks/blocks.py measures other sizes."""
 
 
+@dataclass(frozen=True)
+class Block:
+    """A part of the product: these groups, these columns; `load` brings `columns` (groups, K, columns) up to date."""
+
+    groups: slice
+    columns: slice
+    load: Kernel | None
+    array: Array
+
+
+@dataclass(frozen=True)
 class Columns:
-    """Where one sample after another is laid out as the right side of the product.
+    """The columns of a window over rows of `planes`, for outputs (*out) that lie at `steps` from each other."""
 
-    Padding carries `fill`, one value or one for each channel. A pointwise window over data that already has the
-    product's dtype is used in place, and then there is no row of ones.
-    """
+    window: Window
+    planes: Planes
+    out: tuple[int, ...]
+    steps: tuple[int, ...]
+    groups: int
+    channels: int
 
-    def __init__(
-        self,
-        geometry: Geometry,
-        groups: int,
-        fill: float | Array,
-        source: str,
-        dtype: str,
-        ones: bool,
-        scratch: Scratch,
-    ) -> None:
-        self._geometry, self._groups = geometry, groups
-        self._fill = np.asarray(fill).reshape(-1, *(1,) * len(geometry.out)).astype(source)
-        taps = geometry.shape[0] // groups * prod(geometry.window.kernel)
-        self._direct = geometry.is_pointwise and source == dtype
-        self.has_ones = ones and not self._direct
-        if self._direct:
-            return
-        self._padded = scratch(geometry.padded, source) if geometry.is_padded else None
-        self._buffer = scratch((groups, taps + self.has_ones, geometry.run), dtype)
-        self._ones = self._buffer[:, taps:]
-        self._body = _as_taps(self._buffer[:, :taps], geometry)
+    @staticmethod
+    def over(
+        window: Window, planes: Planes, out: tuple[int, ...], target: Planes | None, groups: int, channels: int
+    ) -> Columns:
+        """At unit strides the outputs lie as the source does; else as the target does, or without gaps."""
+        if set(window.strides) == {1}:
+            steps = planes.steps
+        else:
+            steps = Planes(out, (0,) * len(out), (0,) * len(out)).steps if target is None else target.steps
+        return Columns(window, planes, out, steps, groups, channels)
 
-    def loader(self, sample: Array) -> Loader:
-        """The loader of `sample` (C, *S), a contiguous array whose contents may change between calls."""
-        if self._direct:
-            columns = sample.reshape(self._groups, -1, self._geometry.run)
-            return lambda: columns
-        if self._padded is None:
-            return self._copy(self._geometry.taps(sample, self._groups))
-        return self._pad_and_copy(sample, self._padded)
+    @property
+    def is_pointwise(self) -> bool:
+        """True when the rows themselves are the columns."""
+        return prod(self.window.kernel) == 1 and self.is_flat
 
-    def _copy(self, source: Array) -> Loader:
-        body, ones, buffer = self._body, self._ones, self._buffer
+    @property
+    def is_flat(self) -> bool:
+        """True at unit strides, where each tap is one contiguous run of a row."""
+        return set(self.window.strides) == {1}
 
-        def load() -> Array:
-            np.copyto(body, source, casting="unsafe")
-            ones.fill(1)
-            return buffer
+    @cached_property
+    def run(self) -> int:
+        """Number of columns."""
+        return run_of(self.out, self.steps)
 
-        return load
+    @property
+    def taps(self) -> int:
+        """Rows of the product's right side for one group, without the ones."""
+        return self.channels // self.groups * prod(self.window.kernel)
 
-    def _pad_and_copy(self, sample: Array, padded: Array) -> Loader:
-        copy = self._copy(self._geometry.taps(padded, self._groups))
-        interior, fill = self._geometry.interior(padded), self._fill
+    @cached_property
+    def first(self) -> int:
+        """The place in a row of what the first tap of the first output sees."""
+        begins = zip(self.window.pads, self.planes.steps, strict=False)
+        return self.planes.origin - sum(begin * step for begin, step in begins)
 
-        def load() -> Array:
-            np.copyto(padded, fill)
-            np.copyto(interior, sample)
-            return copy()
+    def elements(self, columns: Array) -> Array:
+        """The outputs (rows, *out) inside columns (rows, run)."""
+        inner = tuple(step * columns.itemsize for step in self.steps)
+        return as_strided(columns, (columns.shape[0], *self.out), (columns.strides[0], *inner))
 
-        return load
+    def direct(self, rows: Array, ones: bool, outputs: int) -> Iterator[Block]:
+        """Blocks of a pointwise window: parts of the rows (C [+ 1], length) themselves, for so many output rows."""
+        used = rows[: self.channels + ones, self.first : self.first + self.run]
+        array = used[None] if self.groups == 1 else used.reshape(self.groups, self.taps, -1)
+        lines = _even(self.out[0], max(1, BLOCK_BYTES // (4 * outputs * self.steps[0])))
+        for line in range(0, self.out[0], lines):
+            columns = self._span(line, min(line + lines, self.out[0]))
+            yield Block(slice(0, self.groups), columns, None, array[:, :, columns])
+
+    def _span(self, first: int, stop: int) -> slice:
+        """The columns of some lines."""
+        start = first * self.steps[0]
+        return slice(start, start + run_of((stop - first, *self.out[1:]), self.steps))
+
+    def part(self, first: int, lines: int) -> Columns:
+        """The columns of some lines of the output."""
+        return replace(self, out=(min(lines, self.out[0] - first), *self.out[1:]))
+
+    def blocks(self, rows: Array, kind: str, dtype: str, ones: bool, scratch: Scratch) -> Iterator[Block]:
+        """Blocks whose taps are copied from rows (C, length) into a buffer of `dtype`, one after another.
+
+        Buffers are shared by steps of one `kind`, so that what lies in the gaps is always a number of that kind.
+        """
+        lines, groups = self._extent(np.dtype(dtype).itemsize)
+        widest = run_of((lines, *self.out[1:]), self.steps)
+        key = f"columns {kind}{' and ones' if ones else ''}"
+        buffer = scratch.kept(key, (groups, self.taps + ones, widest), dtype)
+        buffer[:, self.taps :] = 1
+        for group in range(0, self.groups, groups):
+            chosen = slice(group, min(group + groups, self.groups))
+            for line in range(0, self.out[0], lines):
+                yield self._block(rows, buffer, chosen, slice(line, min(line + lines, self.out[0])))
+
+    def _extent(self, itemsize: int) -> tuple[int, int]:
+        """(lines of the output, groups) of one block: many groups go group by group, one goes line by line."""
+        bytes_each = (self.taps + 1) * itemsize
+        if self.groups > 1:
+            return self.out[0], min(self.groups, max(1, BLOCK_BYTES // (bytes_each * self.run)))
+        line = max(self.steps[0], prod(self.out[1:]))
+        return _even(self.out[0], max(1, BLOCK_BYTES // (bytes_each * line))), 1
+
+    def _block(self, rows: Array, buffer: Array, groups: slice, lines: slice) -> Block:
+        count, height = groups.stop - groups.start, lines.stop - lines.start
+        columns = self._span(lines.start, lines.stop)
+        run = columns.stop - columns.start
+        array = buffer[:count, :, :run]
+        body = self._as_taps(array, height)
+        source = self._taps_of(rows, groups, lines, run)
+        return Block(groups, columns, cast(body, source), array)
+
+    def _taps_of(self, rows: Array, groups: slice, lines: slice, run: int) -> Array:
+        """(groups, C / groups, *kernel, columns) of the rows; where strided, (*out) takes the place of the columns."""
+        per_group, (row, item) = self.channels // self.groups, rows.strides
+        steps = [step * item for step in self.planes.steps]
+        lead = (row * per_group, row, *(d * s for d, s in zip(self.window.dilations, steps, strict=True)))
+        count = groups.stop - groups.start
+        offset = self.first + lines.start * self.window.strides[0] * self.planes.steps[0]
+        part = rows[groups.start * per_group :]
+        if self.is_flat:
+            return strided(part, offset, (count, per_group, *self.window.kernel, run), (*lead, item))
+        shape = (count, per_group, *self.window.kernel, lines.stop - lines.start, *self.out[1:])
+        moves = (n * s for n, s in zip(self.window.strides, steps, strict=True))
+        return strided(part, offset, shape, (*lead, *moves))
+
+    def _as_taps(self, buffer: Array, height: int) -> Array:
+        """The buffer (groups, taps [+ 1], run) in the shape of `_taps_of`."""
+        kernel, (group, row, item) = self.window.kernel, buffer.strides
+        inner = (buffer.shape[2],) if self.is_flat else (height, *self.out[1:])
+        tail = (item,) if self.is_flat else tuple(step * item for step in self.steps)
+        lead = [row * prod(kernel[axis:]) for axis in range(len(kernel) + 1)]
+        shape = (buffer.shape[0], self.channels // self.groups, *kernel, *inner)
+        return as_strided(buffer, shape, (group, *lead, *tail))
 
 
-def _as_taps(body: Array, geometry: Geometry) -> Array:
-    """The buffer (groups, taps, run) in the shape of `Geometry.taps`."""
-    groups, taps, run = body.shape
-    kernel = geometry.window.kernel
-    inner = (run,) if geometry.is_flat else geometry.out
-    steps = [body.strides[1] * prod(kernel[axis:]) for axis in range(len(kernel) + 1)]
-    tail = [body.itemsize * prod(inner[axis + 1 :]) for axis in range(len(inner))]
-    shape = (groups, taps // prod(kernel), *kernel, *inner)
-    return as_strided(body, shape, (body.strides[0], *steps, *tail))
+def _even(total: int, most: int) -> int:
+    """The size of equal parts of `total`, each at most `most`."""
+    return -(-total // -(-total // min(most, total))) if total else 1

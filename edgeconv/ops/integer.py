@@ -7,13 +7,15 @@ Requantization: saturate(rint(float32(acc) * float32(s_in / s_out)) + zero_point
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
+from functools import partial
 from math import ceil, floor, inf, isinf
 
 import numpy as np
 
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
 from edgeconv.ops.base import ShapeError
+from edgeconv.ops.jobs import cast, chain, clip
 
 __all__ = [
     "EXACT_FLOAT32",
@@ -22,9 +24,11 @@ __all__ = [
     "exact_dtype",
     "is_real",
     "multiplier",
+    "narrow",
     "required",
     "requantize_into",
     "scalar",
+    "sum_bound",
     "weight_bound",
 ]
 
@@ -42,6 +46,14 @@ def weight_bound(weight: Array, bias: Array | None, largest: int = 128) -> int:
     if bias is not None:
         sums = sums + np.abs(bias.astype(np.int64))
     return int(sums.max(initial=0))
+
+
+def sum_bound(matrix: Array, bias: Array, lowest: int, highest: int) -> int:
+    """Largest magnitude any partial sum of integer rows (O, K) can take, for activations from `lowest` to `highest`."""
+    positive, negative = np.maximum(matrix, 0).sum(axis=1), np.minimum(matrix, 0).sum(axis=1)
+    above = positive * max(highest, 0) + negative * min(lowest, 0)
+    below = positive * -min(lowest, 0) - negative * max(highest, 0)
+    return int((np.maximum(above, below) + np.abs(bias)).max(initial=0))
 
 
 def centred_weight(values: Array, q: QParams | None) -> Array:
@@ -95,34 +107,31 @@ def requantize_into(
     low: float = -inf,
     high: float = inf,
     *,
+    add: Iterable[Kernel] = (),
     work: Array | None = None,
-    add: Callable[[Array], Kernel] | None = None,
-    outputs: Callable[[Array], Array] | None = None,
 ) -> Kernel:
     """A kernel: out = saturate(rint(acc * factor [+ more]) + zero_point), clamped to [low, high]; `acc` is overwritten.
 
     `factor` is float32 and broadcasts against `acc`. A float64 accumulator is rounded to float32 first, so that both
-    give the same bytes; it needs `work`, float32 of its shape (made where it is missing). `add` plans a kernel that
-    adds more to the scaled sums, in units of the output's scale. `outputs` picks the view that goes to `out` (by
-    default all): the elementwise steps run over the whole accumulator, since long rows are faster than short ones.
+    give the same bytes, in `work` (float32 of its shape; made where it is missing). `add` holds the kernels that add
+    more to the scaled sums, in units of the output's scale. Into a float32 `out` goes the value without zero_point.
     """
     zero_point = np.float32(q.zero_point[0])
     lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, low, high))
-    narrow = acc.dtype == np.float32
-    if narrow or work is None:
-        work = acc if narrow else np.empty(acc.shape, np.float32)
-    result = work if outputs is None else outputs(work)
-    more = None if add is None else add(result)
+    jobs: list[Kernel] = []
+    scaled = acc
+    if acc.dtype != np.float32:
+        scaled = np.empty(acc.shape, np.float32) if work is None else work
+        jobs.append(cast(scaled, acc))
+    jobs += [partial(np.multiply, scaled, factor, scaled), *add, partial(np.rint, scaled, scaled)]
+    return chain([*jobs, *narrow(scaled, lo, hi, zero_point, out)])
 
-    def kernel() -> None:
-        if not narrow:
-            np.copyto(work, acc, casting="same_kind")
-        np.multiply(work, factor, out=work)
-        if more is not None:
-            more()
-        np.rint(work, out=work)
-        np.clip(work, lo, hi, out=work)
-        np.add(work, zero_point, out=work)
-        np.copyto(out, result, casting="unsafe")
 
-    return kernel
+def narrow(values: Array, low: np.float32, high: np.float32, zero_point: np.float32, out: Array) -> list[Kernel]:
+    """Jobs: whole `values` clamped to [low, high] into `out`: int8 with the zero point, or float32 without."""
+    if out.dtype == np.float32:
+        return [partial(clip, values, low, high, out)]
+    jobs: list[Kernel] = [partial(clip, values, low, high, values)]
+    if zero_point:
+        jobs.append(partial(np.add, values, zero_point, values))
+    return [*jobs, cast(out, values)]

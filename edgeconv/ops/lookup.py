@@ -6,11 +6,16 @@ Every one-input elementwise function, and every change of scale, is this operato
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.core import INT8_MIN, Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, Scratch, ShapeError
+from edgeconv.ops.binary import clear, lines_of
+from edgeconv.ops.integer import scalar
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.records import dataclass
 
 __all__ = ["Lookup"]
@@ -22,6 +27,9 @@ class Lookup(Operator):
 
     function: str = ""
 
+    wide: ClassVar[bool] = True
+    planes: ClassVar[bool] = True
+
     def infer(self, x: TensorType, table: TensorType) -> tuple[TensorType, ...]:
         if x.dtype != "int8" or table.dtype != "int8" or table.shape != (256,):
             raise ShapeError(f"needs an int8 input and a table int8[256], found {x} and {table}")
@@ -31,13 +39,22 @@ class Lookup(Operator):
         return table[x.astype(np.int16) + 128]
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        # Read as uint8, the values 0..127 come before -128..-1, so the table is rotated once instead. `np.take` would
-        # make indices of its own otherwise.
-        x, y = inputs[0].array.view(np.uint8), outputs[0].array
-        table, index = np.roll(inputs[1].array, 128), scratch(x.shape, np.dtype(np.intp).name)
-
-        def kernel() -> None:
-            np.copyto(index, x)
-            np.take(table, index, out=y, mode="clip")
-
-        return kernel
+        x, y = inputs[0], outputs[0]
+        (values,), out = lines_of([x], y)
+        index = scratch(values.shape, np.dtype(np.intp).name)
+        table = inputs[1].array
+        load: list[Kernel]
+        if x.is_wide:
+            zero = np.intp(scalar(x.q)[1] - INT8_MIN)
+            load = [cast(index, values), partial(np.add, index, zero, index)]
+        else:
+            # Read as uint8, the values 0..127 come before -128..-1, so the table is rotated once instead.
+            table, load = np.roll(table, 128), [cast(index, values.view(np.uint8))]
+        if y.is_wide:
+            table = table.astype(np.float32) - np.float32(scalar(y.q)[1])
+        # `np.take` would make indices and results of its own otherwise.
+        found = out if out.flags.c_contiguous else scratch(out.shape, out.dtype.name)
+        jobs: list[Kernel] = [*load, partial(np.take, table, index, None, found, "clip")]
+        if found is not out:
+            jobs.append(cast(out, found))
+        return chain(jobs + clear(y, out))

@@ -11,8 +11,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.core import INT8_MIN, Array, Kernel, TensorType
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.integer import scalar
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable
 from edgeconv.ops.windows import Window, resolve_auto_pad
@@ -32,6 +33,8 @@ class MaxPool(Operator):
     ceil_mode: bool = False
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
+    planes: ClassVar[bool] = True
 
     @property
     def window(self) -> Window:
@@ -55,8 +58,9 @@ class MaxPool(Operator):
         return x
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        x, y = inputs[0].array, outputs[0].array
-        return plan_separable(np.maximum, lowest(x.dtype), self.window, x, y, scratch)
+        x, y = inputs[0], outputs[0].array
+        least = INT8_MIN - scalar(x.q)[1] if x.is_wide else lowest(y.dtype)
+        return plan_separable(np.maximum, least, self.window, x.array, y, scratch)
 
 
 def lowest(dtype: np.dtype) -> float:

@@ -6,6 +6,7 @@ int8: (qa - za) * (qb - zb) is an exact integer, (qa - za) / (qb - zb) one IEEE 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -27,18 +28,14 @@ class Mul(ClampedBinary):
 
     ufunc: ClassVar[np.ufunc] = np.multiply
 
-    def plan_real(self, a: Operand, b: Operand, scale: float, work: Array, scratch: Scratch) -> Kernel:
-        factor = multiplier(np.array(scalar(a.q)[0] * scalar(b.q)[0]), scale)
-        left, load_left = centred(a, 1, scratch)
-        right, load_right = centred(b, 1, scratch)
-
-        def kernel() -> None:
-            load_left()
-            load_right()
-            np.multiply(left, right, out=work)
-            np.multiply(work, factor, out=work)
-
-        return kernel
+    def real_jobs(
+        self, a: tuple[Operand, Array], b: tuple[Operand, Array], scale: float, work: Array, scratch: Scratch
+    ) -> list[Kernel]:
+        factor = multiplier(np.array(scalar(a[0].q)[0] * scalar(b[0].q)[0]), scale)
+        left, load_left = centred(*a, 1, scratch)
+        right, load_right = centred(*b, 1, scratch)
+        product = partial(np.multiply, left, right, work)
+        return [*load_left, *load_right, product, partial(np.multiply, work, factor, work)]
 
 
 @dataclass(frozen=True)
@@ -55,21 +52,21 @@ class Div(ClampedBinary):
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         return _quietly(super().plan(inputs, outputs, scratch))
 
-    def plan_real(self, a: Operand, b: Operand, scale: float, work: Array, scratch: Scratch) -> Kernel:
-        factor = multiplier(np.array(scalar(a.q)[0] / scalar(b.q)[0]), scale)
-        left, load_left = centred(a, 1, scratch)
-        right, load_right = centred(b, 1, scratch)
-        nothing = scratch(work.shape, "bool")
-
-        def kernel() -> None:
-            load_left()
-            load_right()
-            np.divide(left, right, out=work)
-            np.isnan(work, out=nothing)
-            np.copyto(work, 0, where=nothing)
-            np.multiply(work, factor, out=work)
-
-        return kernel
+    def real_jobs(
+        self, a: tuple[Operand, Array], b: tuple[Operand, Array], scale: float, work: Array, scratch: Scratch
+    ) -> list[Kernel]:
+        factor = multiplier(np.array(scalar(a[0].q)[0] / scalar(b[0].q)[0]), scale)
+        left, load_left = centred(*a, 1, scratch)
+        right, load_right = centred(*b, 1, scratch)
+        undefined = scratch(work.shape, "bool")
+        return [
+            *load_left,
+            *load_right,
+            partial(np.divide, left, right, work),
+            partial(np.isnan, work, undefined),
+            partial(np.copyto, work, np.float32(0), where=undefined),
+            partial(np.multiply, work, factor, work),
+        ]
 
 
 def _divide_integers(a: Array, b: Array) -> Array:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, QParams, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, Scratch, ShapeError
-from edgeconv.ops.integer import clamp_bounds, required
+from edgeconv.ops.integer import clamp_bounds, narrow, required
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.records import dataclass
 
 __all__ = ["Dequantize", "Quantize", "quantizer"]
@@ -18,6 +20,9 @@ __all__ = ["Dequantize", "Quantize", "quantizer"]
 @dataclass(frozen=True)
 class Quantize(Operator):
     """float32 -> int8: saturate(rint(x / scale) + zero_point); the division is the rounded IEEE one. NaN becomes 0."""
+
+    wide: ClassVar[bool] = True
+    planes: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if not x.is_float:
@@ -30,15 +35,17 @@ class Quantize(Operator):
 
 
 def quantizer(y: Array, q: QParams, work: Array) -> Callable[[Array], None]:
-    """A function that quantizes its argument, float32, into the int8 array `y`; `work` is float32 of its shape."""
+    """A function that quantizes its argument, float32, into `y`: int8, or float32 that carries q - zero_point.
+
+    `work` is float32 of its shape.
+    """
     scale, zero_point = np.float32(q.scale[0]), np.float32(q.zero_point[0])
     lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q))
+    rest = chain([partial(np.rint, work, work), *narrow(work, lo, hi, zero_point, y)])
 
     def run(x: Array) -> None:
-        np.divide(x, scale, out=work)
-        np.rint(work, out=work)
-        np.clip(work, lo, hi, out=work)
-        np.add(work, zero_point, out=y, casting="unsafe")
+        np.divide(x, scale, work)
+        rest()
 
     return run
 
@@ -47,19 +54,19 @@ def quantizer(y: Array, q: QParams, work: Array) -> Callable[[Array], None]:
 class Dequantize(Operator):
     """int8 -> float32: scale * (q - zero_point)."""
 
+    wide: ClassVar[bool] = True
+    planes: ClassVar[bool] = True
+
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if x.dtype != "int8":
             raise ShapeError(f"needs an int8 input, found {x}")
         return (TensorType("float32", x.shape),)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        x, y, q = inputs[0].array, outputs[0].array, inputs[0].q
+        x, y, q = inputs[0], outputs[0].array, inputs[0].q
         if q is None:
             raise ShapeError("its input has no quantization parameters")
-        scale, zero_point = q.arrays(x.ndim)
-
-        def kernel() -> None:
-            np.subtract(x, zero_point, out=y)
-            np.multiply(y, scale, out=y)
-
-        return kernel
+        scale, zero_point = q.arrays(x.array.ndim)
+        if x.is_wide:
+            return partial(np.multiply, x.array, scale, y)
+        return chain([cast(y, x.array), partial(np.subtract, y, zero_point, y), partial(np.multiply, y, scale, y)])

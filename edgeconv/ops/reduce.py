@@ -6,6 +6,7 @@ int8 mean and sum: the exact sum of the integers, then one requantization; max a
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import ClassVar
 
@@ -15,6 +16,7 @@ from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.ops.axes import constant_ints, normal_axes
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.sums import plan_sum
 from edgeconv.records import dataclass
@@ -45,6 +47,8 @@ class _Total(Reduction):
     """Mean and sum: int8 in and out, or real values."""
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
+    wide: ClassVar[bool] = True
+    planes: ClassVar[bool] = True
     is_mean: ClassVar[bool]
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
@@ -54,32 +58,35 @@ class _Total(Reduction):
             return self._plan_int8(x, y, count, scratch)
         if x.array.dtype != np.float32 or count == 0:
             return super().plan(inputs, outputs, scratch)
-        total, out = plan_sum(x.array, self.axes, y.array), y.array
-        factor = np.float32(1 / count if self.is_mean else 1)
-
-        def kernel() -> None:
-            total()
-            if factor != 1:
-                np.multiply(out, factor, out=out)
-
-        return kernel
+        values, out = x.array, y.array if y.array.flags.c_contiguous else scratch(y.array.shape)
+        jobs: list[Kernel] = []
+        if not values.flags.c_contiguous:
+            values = scratch(x.array.shape)
+            jobs.append(cast(values, x.array))
+        jobs.append(plan_sum(values, self.axes, out))
+        if self.is_mean and count != 1:
+            jobs.append(partial(np.multiply, out, np.float32(1 / count), out))
+        if out is not y.array:
+            jobs.append(cast(y.array, out))
+        return chain(jobs)
 
     def _plan_int8(self, x: Operand, y: Operand, count: int, scratch: Scratch) -> Kernel:
         scale_x, zero_x = scalar(x.q)
         dtype = exact_dtype(count * 256.0)
-        values, acc = scratch(x.array.shape, dtype), scratch(y.array.shape, dtype)
-        total = plan_sum(values, self.axes, acc)
+        acc = scratch(y.array.shape, dtype)
         factor = multiplier(np.asarray(scale_x / count if self.is_mean else scale_x), scalar(y.q)[0])
-        requantize = requantize_into(acc, factor, required(y.q), y.array)
-        source, offset = x.array, np.asarray(count * zero_x, dtype)
-
-        def kernel() -> None:
-            np.copyto(values, source)
-            total()
-            np.subtract(acc, offset, out=acc)
-            requantize()
-
-        return kernel
+        values, jobs = x.array, list[Kernel]()
+        if x.planes is not None and x.rows is not None and self.axes == tuple(range(2, values.ndim)):
+            lines = x.rows[:, :-1, x.planes.origin : x.planes.origin + x.planes.run]
+            total = partial(np.matmul, lines, x.planes.mask, acc.reshape(lines.shape[:2]))
+            return chain([total, requantize_into(acc, factor, required(y.q), y.array)])
+        if values.dtype.name != dtype or not values.flags.c_contiguous:
+            values = scratch(x.array.shape, dtype)
+            jobs.append(cast(values, x.array))
+        jobs.append(plan_sum(values, self.axes, acc))
+        if not x.is_wide and zero_x:
+            jobs.append(partial(np.subtract, acc, np.asarray(count * zero_x, dtype), acc))
+        return chain([*jobs, requantize_into(acc, factor, required(y.q), y.array)])
 
 
 class ReduceMean(_Total):

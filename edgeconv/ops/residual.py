@@ -6,15 +6,18 @@ residual block rounds once instead of twice.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterator
+from functools import partial
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel, QParams, TensorType
-from edgeconv.ops.base import ShapeError
+from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.base import Operand, Scratch, ShapeError
+from edgeconv.ops.im2col import Columns
 from edgeconv.ops.integer import multiplier, scalar
+from edgeconv.ops.jobs import cast
 
-__all__ = ["check_residual", "plan_residual"]
+__all__ = ["Residual", "check_residual"]
 
 
 def check_residual(residual: TensorType | None, output: TensorType) -> None:
@@ -23,17 +26,39 @@ def check_residual(residual: TensorType | None, output: TensorType) -> None:
         raise ShapeError(f"its residual input {residual} must be like its output {output}")
 
 
-def plan_residual(values: Array, q: QParams | None, q_out: QParams | None, work: Array) -> Callable[[Array], Kernel]:
-    """What `requantize_into` takes as `add`, for int8 `values`; `work` is float32 of their shape."""
-    scale, zero = scalar(q)
-    zero_point, factor = np.float32(zero), multiplier([scale], scalar(q_out)[0])[0]
+class Residual:
+    """The residual `x` of a layer with output `y`."""
 
-    def plan(total: Array) -> Kernel:
-        def kernel() -> None:
-            np.subtract(values, zero_point, out=work)
-            np.multiply(work, factor, out=work)
-            np.add(total, work, out=total)
+    def __init__(self, x: Operand, y: TensorType) -> None:
+        self._x = x
+        if x.q is not None:
+            scale, zero = scalar(x.q)
+            self._zero_point = np.float32(0 if x.is_wide else zero)
+            self._factor = multiplier([scale], scalar(y.q)[0])[0]
 
-        return kernel
+    def add(
+        self, n: int, sums: Array, rows: slice, columns: slice, where: Columns, scratch: Scratch
+    ) -> Iterator[Kernel]:
+        """Sample `n`'s part of the residual onto the sums (rows, columns) of a block."""
+        planes = self._x.planes
+        if planes is not None and self._x.rows is not None and planes.steps == where.steps:
+            values = self._x.rows[n, rows, planes.origin + columns.start : planes.origin + columns.stop]
+            yield from self.add_to(sums, values, scratch)
+            return
+        first = columns.start // where.steps[0]
+        part = where.part(first, -(-(columns.stop - columns.start) // where.steps[0]))
+        yield from self.add_to(part.elements(sums), self._x.array[n, rows, first : first + part.out[0]], scratch)
 
-    return plan
+    def add_to(self, sums: Array, values: Array, scratch: Scratch) -> Iterator[Kernel]:
+        """`values`, int8 or carried or float, onto `sums` of their shape."""
+        if self._x.q is None:
+            yield partial(np.add, sums, values, sums)
+            return
+        work = scratch.shared("residual", values.shape, "float32")
+        if values.dtype != np.float32:
+            yield cast(work, values)
+            values = work
+            if self._zero_point:
+                yield partial(np.subtract, work, self._zero_point, work)
+        yield partial(np.multiply, values, self._factor, work)
+        yield partial(np.add, sums, work, sums)

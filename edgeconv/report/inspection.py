@@ -194,7 +194,7 @@ def _memory(program: Program) -> tuple[int | None, int | None]:
         plan = Interpreter(program).plan_for([shapes[index] for index in program.inputs])
     except EdgeconvError:
         return None, None
-    return plan.arena_bytes, plan.scratch_bytes
+    return plan.memory.arena, plan.memory.scratch
 
 
 def _tensor(name: str, known: TensorType) -> TensorFacts:

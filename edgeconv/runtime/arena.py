@@ -83,17 +83,19 @@ class ScratchPool:
     """Working memory, reused by one step after another.
 
     Each request goes into the first block that still has room for this step; where none has, a block is added. Steps
-    planned before keep pointing into theirs.
+    planned before keep pointing into theirs. What is `kept` has memory of its own.
     """
 
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self.blocks: list[Array] = []
+        self.kept: dict[tuple[object, ...], Array] = {}
+        self.prepared_bytes = 0
 
     @property
     def nbytes(self) -> int:
-        """Bytes of all blocks."""
-        return sum(block.size for block in self.blocks)
+        """Bytes of all blocks, and of what is kept."""
+        return sum(block.size for block in self.blocks) + sum(array.nbytes for array in self.kept.values())
 
     def for_step(self) -> StepScratch:
         """The scratch of one step."""
@@ -101,10 +103,14 @@ class ScratchPool:
 
     def add_block(self, nbytes: int) -> None:
         """Another block, for a request of `nbytes` that fits nowhere."""
+        self.check(nbytes)
+        self.blocks.append(aligned_block(_round_up(nbytes)))
+
+    def check(self, nbytes: int) -> None:
+        """EdgeconvError where `nbytes` more are over the limit."""
         if self.nbytes + nbytes > self._limit:
             raise EdgeconvError(f"working memory needs more than the limit of {self._limit:,} bytes; raise it with "
                                 "Interpreter(..., memory_limit=bytes), or use a smaller batch")  # fmt: skip
-        self.blocks.append(aligned_block(_round_up(nbytes)))
 
 
 class StepScratch:
@@ -113,6 +119,7 @@ class StepScratch:
     def __init__(self, pool: ScratchPool) -> None:
         self._pool = pool
         self._used: dict[int, int] = {}
+        self._shared: dict[str, Array] = {}
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         """An uninitialised array, aligned to 64 bytes."""
@@ -124,6 +131,26 @@ class StepScratch:
         offset = self._used.get(index, 0)
         self._used[index] = offset + _round_up(nbytes)
         return self._pool.blocks[index][offset : offset + nbytes].view(dtype).reshape(tuple(shape))
+
+    def shared(self, key: str, shape: Sequence[int], dtype: str = "float32") -> Array:
+        """An uninitialised array in the memory of this step's earlier requests with the same key, where it fits."""
+        nbytes = prod(shape) * np.dtype(dtype).itemsize
+        if key not in self._shared or self._shared[key].size < nbytes:
+            self._shared[key] = self((nbytes,), "uint8")
+        return self._shared[key][:nbytes].view(dtype).reshape(tuple(shape))
+
+    def kept(self, key: str, shape: Sequence[int], dtype: str) -> Array:
+        """An array, zeros at first, that all steps with the same key, shape and dtype share, and no others."""
+        known = (key, *shape, dtype)
+        if known not in self._pool.kept:
+            self._pool.check(prod(shape) * np.dtype(dtype).itemsize)
+            self._pool.kept[known] = np.zeros(tuple(shape), dtype)
+        return self._pool.kept[known]
+
+    def hold(self, array: Array) -> Array:
+        """`array` itself, which a kernel keeps for good: weights made ready, counted."""
+        self._pool.prepared_bytes += array.nbytes
+        return array
 
     def _fits(self, index: int, block: Array, nbytes: int) -> bool:
         return self._used.get(index, 0) + nbytes <= block.size

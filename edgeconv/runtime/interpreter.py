@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import os
 from collections import OrderedDict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ from edgeconv.errors import DataError
 from edgeconv.runtime.litert import LiteRTCalls
 from edgeconv.runtime.planner import Plan, build_plan
 from edgeconv.runtime.program import ABSENT, Program
+from edgeconv.runtime.store import export, read
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "Interpreter", "Tap", "prepare_inputs"]
 
@@ -82,13 +84,10 @@ class Interpreter(LiteRTCalls):
         arrays = prepare_inputs(self.program, feeds)
         plan = self.plan_for([array.shape for array in arrays])
         for index, array in zip(self.program.inputs, arrays, strict=True):
-            if array.dtype == plan.arrays[index].dtype:
-                np.copyto(plan.arrays[index], array)
-            else:
-                plan.quantizers[index](array)
+            plan.loaders[index](array)
         self._execute(plan, tap)
         wanted = self._outputs(output_names)
-        return [_export(plan.arrays[index], plan.types[index], raw) for index in wanted]
+        return [export(plan.tensors[index], raw) for index in wanted]
 
     def plan_for(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
         """The plan for input shapes, made once and kept for the last few shapes."""
@@ -101,13 +100,17 @@ class Interpreter(LiteRTCalls):
         return self._plans[key]
 
     def _execute(self, plan: Plan, tap: Tap | None = None) -> None:
+        with _numpy_settings():
+            self._run_kernels(plan, tap)
+
+    def _run_kernels(self, plan: Plan, tap: Tap | None) -> None:
         if tap is None:
             for _, kernel in plan.kernels:
                 kernel()
             return
         tensors = self.program.tensors
         for index in self.program.inputs:
-            tap(tensors[index].name, plan.arrays[index])
+            tap(tensors[index].name, read(plan.tensors[index]))
         kernels = iter(plan.kernels)
         pending = next(kernels, None)
         for step in self.program.steps:
@@ -116,7 +119,7 @@ class Interpreter(LiteRTCalls):
                 pending = next(kernels, None)
             for index in step.outputs:
                 if index != ABSENT:
-                    tap(tensors[index].name, plan.arrays[index])
+                    tap(tensors[index].name, read(plan.tensors[index]))
 
     def _outputs(self, names: Sequence[str] | None) -> Sequence[int]:
         if names is None:
@@ -126,6 +129,18 @@ class Interpreter(LiteRTCalls):
             if name not in known:
                 raise DataError(f"the model has no output {name!r}; its outputs are {list(known)}")
         return [known[name] for name in names]
+
+
+@contextmanager
+def _numpy_settings() -> Iterator[None]:
+    """Without NumPy's warnings; the caller's buffer size comes back at the end."""
+    before = np.getbufsize()
+    try:
+        with np.errstate(all="ignore"):
+            yield
+    finally:
+        if np.getbufsize() != before:
+            np.setbufsize(before)
 
 
 def _read(source: str | os.PathLike[str] | bytes | memoryview) -> Program:
@@ -164,13 +179,3 @@ def _import(array: Array, known: TensorType, name: str) -> Array:
     if not np.can_cast(array.dtype, known.dtype, "same_kind") or known.q is not None:
         raise DataError(f"input {name!r} is {array.dtype.name}, the model needs {known}")
     return array.astype(known.dtype)
-
-
-def _export(array: Array, known: TensorType, raw: bool) -> Array:
-    """The caller's own copy of an output."""
-    if raw or known.q is None:
-        return array.copy()
-    scale, zero_point = known.q.arrays(array.ndim)
-    real: Array = np.empty(array.shape, np.float32)
-    np.subtract(array, zero_point, out=real)
-    return np.multiply(real, scale, out=real)

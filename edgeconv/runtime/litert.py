@@ -9,6 +9,7 @@ import numpy as np
 
 from edgeconv.core import Array, TensorType
 from edgeconv.errors import DataError
+from edgeconv.runtime.store import export
 
 if TYPE_CHECKING:
     from edgeconv.runtime.planner import Plan
@@ -62,12 +63,12 @@ class LiteRTCalls:
     def set_tensor(self, tensor_index: int, value: Array) -> None:
         """Copy `value` into an input; its dtype and shape must be those of the details."""
         index = self._input(tensor_index)
-        target = self._current().arrays[index]
-        value = np.asarray(value)
-        if value.shape != target.shape or value.dtype != target.dtype:
-            wanted = f"{target.dtype.name}{list(target.shape)}"
+        plan, value = self._current(), np.asarray(value)
+        known = plan.types[index]
+        if value.shape != known.shape or value.dtype.name != known.dtype:
+            wanted = f"{known.dtype}{list(known.shape)}"
             raise DataError(f"input {index} needs {wanted}, found {value.dtype.name}{list(value.shape)}")
-        np.copyto(target, value)
+        plan.loaders[index](value)
 
     def invoke(self) -> None:
         """Run on the inputs set before."""
@@ -75,10 +76,10 @@ class LiteRTCalls:
 
     def get_tensor(self, tensor_index: int) -> Array:
         """A copy of an output (or of an input, until `invoke`), in its own dtype."""
-        arrays = self._current().arrays
-        if tensor_index not in arrays:
+        tensors = self._current().tensors
+        if tensor_index not in tensors:
             raise DataError(f"there is no tensor {tensor_index}; see get_output_details()")
-        return arrays[tensor_index].copy()
+        return export(tensors[tensor_index], raw=True)
 
     def _input(self, index: int) -> int:
         if index not in self.program.inputs:

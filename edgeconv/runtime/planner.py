@@ -6,17 +6,20 @@ a place in the arena for as long as it lives, and every operator is planned once
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType, dequantize
 from edgeconv.errors import EdgeconvError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operand, ShapeError, infer_types
-from edgeconv.ops.quantize import quantizer
+from edgeconv.ops.jobs import chain
 from edgeconv.records import dataclass
-from edgeconv.runtime.arena import Arena, Lifetime, ScratchPool, place
+from edgeconv.runtime.arena import Lifetime, ScratchPool, StepScratch, place
+from edgeconv.runtime.forms import choose_forms
 from edgeconv.runtime.program import ABSENT, Program, Step
+from edgeconv.runtime.store import Loader, Memory, Store
 
 __all__ = ["Plan", "activation_bytes", "build_plan", "plan_alone", "resolve_types"]
 
@@ -25,19 +28,22 @@ _KNOWN_BYTES = 1 << 24
 """Values that follow from shapes alone are kept up to this size; larger ones live in the arena, under its limit."""
 
 
+_BUFFER, _SMALL_BUFFER = 8192, 512
+"""NumPy's own buffer size, and the one for long rows."""
+
+
 @dataclass(frozen=True)
 class Plan:
-    """What runs: kernels in order, and the arrays that they read and write.
+    """What runs: kernels in order, and how each tensor is held, constants included.
 
-    `quantizers` take float32 values of a quantized input into its array, without further memory.
+    `loaders` take the caller's arrays into the inputs, without further memory.
     """
 
     types: Sequence[TensorType]
-    arrays: Mapping[int, Array]
+    tensors: Mapping[int, Operand]
     kernels: Sequence[tuple[Step, Kernel]]
-    quantizers: Mapping[int, Callable[[Array], None]]
-    arena_bytes: int
-    scratch_bytes: int
+    loaders: Mapping[int, Loader]
+    memory: Memory
 
 
 def resolve_types(program: Program, shapes: Mapping[int, tuple[int, ...]]) -> list[TensorType]:
@@ -81,35 +87,43 @@ def build_plan(program: Program, shapes: Mapping[int, tuple[int, ...]], limit: i
     """Plan `program` for input shapes; EdgeconvError when activations need more than `limit` bytes."""
     types = resolve_types(program, shapes)
     roots = _view_roots(program, types)
-    arena = Arena(_lifetimes(program, types, roots), limit)
-    arrays: dict[int, Array] = {}
-    for index, known in enumerate(types):
-        if known.value is not None:
-            arrays[index] = known.value
-        elif roots[index] in arena.offsets:
-            arrays[index] = arena.view(roots[index], known.ints, known.dtype)
-    pool = ScratchPool(limit)
-    kernels = [
-        (step, _plan_step(step, types, arrays, pool))
-        for step in program.steps
-        if any(index != ABSENT and types[index].value is None for index in step.outputs)
-    ]
-    quantizers = {
-        index: quantizer(arrays[index], q, pool.for_step()(arrays[index].shape))
-        for index in program.inputs
-        if (q := types[index].q) is not None
-    }
-    return Plan(types, arrays, kernels, quantizers, arena.nbytes, pool.nbytes)
+    store = Store(types, _lifetimes(program, types, roots), choose_forms(program, types, roots), limit)
+    held = {index: store.operand(index, root) for index, root in enumerate(roots)}
+    tensors = {index: operand for index, operand in held.items() if operand is not None}
+    pool = ScratchPool(limit - store.working_bytes)
+    kernels = []
+    lines = _BUFFER
+    for step in program.steps:
+        if any(index != ABSENT and types[index].value is None for index in step.outputs):
+            kernel = _plan_step(step, types, tensors, pool)
+            wanted = _buffer_for([tensors[index] for index in step.outputs if index != ABSENT])
+            if wanted != lines:
+                kernel, lines = chain([partial(np.setbufsize, wanted), kernel]), wanted
+            kernels.append((step, kernel))
+    loaders = {index: Loader(tensors[index], pool.for_step()) for index in program.inputs}
+    memory = Memory(store.arena_bytes, pool.prepared_bytes, store.working_bytes + pool.nbytes)
+    return Plan(types, tensors, kernels, loaders, memory)
 
 
-def _plan_step(step: Step, types: Sequence[TensorType], arrays: Mapping[int, Array], pool: ScratchPool) -> Kernel:
+def _buffer_for(outputs: Sequence[Operand]) -> int:
+    """The size of NumPy's ufunc buffers, in elements, for a step with these outputs.
+
+    Rows that are not contiguous are copied through buffers, as many as fit, unless a single row is longer than one.
+    That pays for short rows; long ones are faster without (benchmarks/blocks.py).
+    """
+    runs = [operand.planes.run for operand in outputs if operand.planes is not None]
+    return _SMALL_BUFFER if min(runs, default=0) >= _SMALL_BUFFER else _BUFFER
+
+
+def _plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Operand], pool: ScratchPool) -> Kernel:
     integer = any(index != ABSENT and types[index].q is not None for index in step.outputs) or any(
         index != ABSENT and types[index].q is not None and types[index].value is None for index in step.inputs
     )
-    inputs = [None if index == ABSENT else _operand(types[index], arrays[index], integer) for index in step.inputs]
-    outputs = [Operand(types[index], arrays[index]) for index in step.outputs if index != ABSENT]
+    scratch = pool.for_step()
+    inputs = [None if index == ABSENT else _operand(tensors[index], integer, scratch) for index in step.inputs]
+    outputs = [tensors[index] for index in step.outputs if index != ABSENT]
     try:
-        return step.op.plan(Inputs(inputs), outputs, pool.for_step())
+        return step.op.plan(Inputs(inputs), outputs, scratch)
     except (ShapeError, ValueError, TypeError, IndexError, ArithmeticError) as error:
         raise EdgeconvError(f"{type(step.op).__name__} {step.name!r} cannot be planned: {error}") from error
 
@@ -120,22 +134,25 @@ def activation_bytes(program: Program, shapes: Mapping[int, tuple[int, ...]]) ->
     return place(_lifetimes(program, types, _view_roots(program, types)))[1]
 
 
-def plan_alone(step: Step, types: Sequence[TensorType], arrays: Mapping[int, Array]) -> Kernel:
-    """The kernel of a single step over arrays of its own."""
-    return _plan_step(step, types, arrays, ScratchPool(1 << 40))
+def plan_alone(
+    step: Step, types: Sequence[TensorType], arrays: Mapping[int, Array], pool: ScratchPool | None = None
+) -> Kernel:
+    """The kernel of a single step over arrays of its own; `pool` gives working memory that others may share."""
+    tensors = {index: Operand(types[index], array) for index, array in arrays.items()}
+    return _plan_step(step, types, tensors, ScratchPool(1 << 40) if pool is None else pool)
 
 
-def _operand(known: TensorType, array: Array, integer: bool) -> Operand:
+def _operand(known: Operand, integer: bool, scratch: StepScratch) -> Operand:
     """The operand of a step; weights stored in int8 or float16 become float32 where the step computes in float."""
-    if known.value is None or integer:
-        return Operand(known, array)
+    if not known.is_constant or integer:
+        return known
     if known.q is not None:
-        array = dequantize(array, known.q)
-    elif known.dtype == "float16":
-        array = array.astype(np.float32)
+        array = dequantize(known.array, known.q)
+    elif known.type.dtype == "float16":
+        array = known.array.astype(np.float32)
     else:
-        return Operand(known, array)
-    return Operand(TensorType("float32", known.shape, None, array), array)
+        return known
+    return Operand(TensorType("float32", known.type.shape, None, array), scratch.hold(array))
 
 
 def _view_roots(program: Program, types: Sequence[TensorType]) -> list[int]:

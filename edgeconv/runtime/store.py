@@ -1,0 +1,152 @@
+"""Where the activations of a plan are held, and the ways in and out of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from edgeconv.core import Array, TensorType
+from edgeconv.errors import EdgeconvError
+from edgeconv.ops.base import Operand, Scratch
+from edgeconv.ops.planes import Planes, fill_of
+from edgeconv.ops.quantize import quantizer
+from edgeconv.records import dataclass
+from edgeconv.runtime.arena import Arena, Lifetime
+from edgeconv.runtime.forms import Form
+
+__all__ = ["Loader", "Memory", "Store", "export", "read"]
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes that a plan takes beside the file itself, known before the first run.
+
+    `arena`: activations as the file declares them. `prepared`: weights in the form that kernels want, and tables.
+    `scratch`: working memory, activations carried as float32 and margins included.
+    """
+
+    arena: int
+    prepared: int
+    scratch: int
+
+    @property
+    def total(self) -> int:
+        """All of it."""
+        return self.arena + self.prepared + self.scratch
+
+
+class Store:
+    """Arrays for all tensors. `forms` and `lifetimes` are of roots, see `choose_forms`."""
+
+    def __init__(
+        self, types: Sequence[TensorType], lifetimes: Mapping[int, Lifetime], forms: Mapping[int, Form], limit: int
+    ) -> None:
+        self._types, self._forms = types, forms
+        self._plain = Arena({root: life for root, life in lifetimes.items() if root not in forms}, limit)
+        flat = {root: lifetimes[root] for root, form in forms.items() if form.planes is None and root in lifetimes}
+        self._wide = Arena(
+            {root: Lifetime(4 * life.nbytes, life.first, life.last) for root, life in flat.items()}, limit
+        )
+        self._rows = _place_planes(types, lifetimes, forms)
+        if self.working_bytes > limit:
+            raise EdgeconvError(
+                f"activations need {self.working_bytes:,} bytes, more than the limit of {limit:,}; raise it with "
+                "Interpreter(..., memory_limit=bytes), or use a smaller batch"
+            )
+
+    @property
+    def arena_bytes(self) -> int:
+        """Bytes of the activations that are held as the file declares them."""
+        return self._plain.nbytes
+
+    @property
+    def working_bytes(self) -> int:
+        """Bytes of those that are held in other forms."""
+        return self._wide.nbytes + sum({id(rows): rows.nbytes for rows in self._rows.values()}.values())
+
+    def operand(self, index: int, root: int) -> Operand | None:
+        """Tensor `index`, which shares the bytes of `root`; None for one that nothing touches."""
+        known = self._types[index]
+        if known.value is not None:
+            return Operand(known, known.value)
+        if root in self._rows:
+            form, rows = self._forms[root], self._rows[root]
+            planes = form.planes or _no_planes()
+            return Operand(known, planes.elements(rows[:, :-1]), planes, rows, form.clean)
+        if root in self._wide.offsets:
+            return Operand(known, self._wide.view(root, known.ints, "float32"))
+        if root in self._plain.offsets:
+            return Operand(known, self._plain.view(root, known.ints, known.dtype))
+        return None
+
+
+def _no_planes() -> Planes:
+    raise ValueError("a tensor with rows has planes")
+
+
+def _place_planes(
+    types: Sequence[TensorType], lifetimes: Mapping[int, Lifetime], forms: Mapping[int, Form]
+) -> dict[int, Array]:
+    """Root -> rows; tensors of the same shape and form that are never alive at once share them.
+
+    Margins are zero from the start and stay so, which is why others cannot use the memory.
+    """
+    rows: dict[int, Array] = {}
+    free_from: dict[tuple[object, ...], list[tuple[int, Array]]] = {}
+    roots = [root for root, form in forms.items() if form.planes is not None and root in lifetimes]
+    for root in sorted(roots, key=lambda root: (lifetimes[root].first, root)):
+        form, shape = forms[root], types[root].ints
+        entries = free_from.setdefault((form, shape), [])
+        position = next((i for i, (last, _) in enumerate(entries) if last < lifetimes[root].first), None)
+        if position is None:
+            assert form.planes is not None
+            entries.append((lifetimes[root].last, fill_of(form.planes, shape[0], shape[1])))
+            position = len(entries) - 1
+        else:
+            entries[position] = (lifetimes[root].last, entries[position][1])
+        rows[root] = entries[position][1]
+    return rows
+
+
+class Loader:
+    """Takes an array into an input: as it is, or quantized from float."""
+
+    def __init__(self, target: Operand, scratch: Scratch) -> None:
+        self._target = target.array
+        self._zero_point = 0
+        self._quantize = None
+        if target.q is not None:
+            self._zero_point = target.q.zero_point[0] if target.is_wide else 0
+            self._quantize = quantizer(target.array, target.q, scratch(target.array.shape))
+
+    def __call__(self, array: Array) -> None:
+        """Copy or quantize `array`, of the target's shape: of the tensor's dtype, or float32 where that is int8."""
+        if self._quantize is not None and array.dtype == np.float32:
+            self._quantize(array)
+            return
+        np.copyto(self._target, array)
+        if self._zero_point:
+            np.subtract(self._target, np.float32(self._zero_point), out=self._target)
+
+
+def read(held: Operand) -> Array:
+    """The tensor as the file declares it: the array itself, or a new one where it is held in another form."""
+    if held.is_wide and held.q is not None:
+        shifted: Array = held.array + np.float32(held.q.zero_point[0])
+        return shifted.astype(np.int8)
+    return held.array
+
+
+def export(held: Operand, raw: bool) -> Array:
+    """The caller's own copy: real values, or with `raw` the integers that stand for them."""
+    if raw or held.q is None:
+        found = read(held)
+        return found if found is not held.array else held.array.copy()
+    scale, zero_point = held.q.arrays(held.array.ndim)
+    real: Array = np.empty(held.array.shape, np.float32)
+    if held.is_wide:
+        return np.multiply(held.array, scale, out=real)
+    np.copyto(real, held.array)
+    np.subtract(real, zero_point, out=real)
+    return np.multiply(real, scale, out=real)
