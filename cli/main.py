@@ -14,6 +14,7 @@ import edgeconv
 from edgeconv.errors import EdgeconvError, InternalError
 from edgeconv.report.text import printable
 from edgeconv_cli.convert import convert
+from edgeconv_cli.deploy import deploy
 from edgeconv_cli.evaluate import evaluate
 from edgeconv_cli.inspect import inspect
 from edgeconv_cli.run import run
@@ -54,7 +55,7 @@ def commands() -> None:
     """
 
 
-for _command in (convert, inspect, run, evaluate, verify):
+for _command in (convert, inspect, run, evaluate, verify, deploy):
     commands.add_command(_command)
 
 

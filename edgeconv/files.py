@@ -1,16 +1,17 @@
-"""Floor 0: writing files at once or not at all."""
+"""Floor 0: writing files and folders at once or not at all."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from typing import IO
 
 from edgeconv.errors import EdgeconvError, UsageError
 
-__all__ = ["check_folder", "check_target", "replacing"]
+__all__ = ["check_folder", "check_target", "replacing", "replacing_folder"]
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -42,14 +43,38 @@ def _try_beside(target: str) -> None:
 
 
 @contextlib.contextmanager
-def replacing(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
+def replacing(path: str | os.PathLike[str], *, executable: bool = False) -> Iterator[IO[bytes]]:
     """A file that takes the place of `path` when the block is left without an exception; nothing is left otherwise.
 
     Raises EdgeconvError where it cannot be written.
     """
     target = os.fspath(path)
-    with _naming(target), _temporary(target) as file:
+    with _naming(target), _temporary(target, executable) as file:
         yield file
+
+
+@contextlib.contextmanager
+def replacing_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -> Iterator[str]:
+    """An empty folder that takes the place of `path` when the block is left without an exception.
+
+    Raises UsageError where `path` is there and may not be replaced or is no folder, EdgeconvError where it cannot be
+    written.
+    """
+    target = os.path.abspath(path)
+    if os.path.lexists(target) and not (overwrite and os.path.isdir(target) and not os.path.islink(target)):
+        way = "pass --force to replace it" if os.path.isdir(target) else "name a folder"
+        raise UsageError(f"{os.fspath(path)} exists already; {way}")
+    with _naming(os.fspath(path)):
+        made = tempfile.mkdtemp(prefix=f".{os.path.basename(target)}.", suffix=".tmp", dir=os.path.dirname(target))
+        fresh = os.path.join(made, "new")
+        try:
+            os.mkdir(fresh)
+            yield fresh
+            if os.path.lexists(target):
+                os.rename(target, os.path.join(made, "old"))
+            os.rename(fresh, target)
+        finally:
+            shutil.rmtree(made, ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -61,7 +86,7 @@ def _naming(target: str) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _temporary(target: str) -> Iterator[IO[bytes]]:
+def _temporary(target: str, executable: bool) -> Iterator[IO[bytes]]:
     """A temporary file beside `target`, flushed to disk and renamed at the end; removed if anything goes wrong."""
     handle, temporary = _create_beside(target)
     try:
@@ -69,7 +94,7 @@ def _temporary(target: str) -> Iterator[IO[bytes]]:
             yield file
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, _mode(target))
+        os.chmod(temporary, _mode(target, executable))
         os.replace(temporary, target)
     except BaseException:
         with contextlib.suppress(OSError):
@@ -82,10 +107,12 @@ def _create_beside(target: str) -> tuple[int, str]:
     return tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
 
 
-def _mode(target: str) -> int:
-    """Permissions of the file that is replaced, or those that any new file gets."""
-    with contextlib.suppress(OSError):
-        return os.stat(target).st_mode & 0o777
-    mask = os.umask(0)
-    os.umask(mask)
-    return 0o666 & ~mask
+def _mode(target: str, executable: bool) -> int:
+    """Permissions of the file that is replaced, or those that any new file gets; whoever may read may execute."""
+    try:
+        mode = os.stat(target).st_mode & 0o777
+    except OSError:
+        mask = os.umask(0)
+        os.umask(mask)
+        mode = 0o666 & ~mask
+    return mode | (mode & 0o444) >> 2 if executable else mode

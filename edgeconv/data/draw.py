@@ -27,7 +27,7 @@ class RandomSource(DataSource):
 
     def __init__(self, count: int, seed: int, inputs: Mapping[str, TensorType]) -> None:
         super().__init__(f"random:{count}:{seed}", inputs, count, False)
-        self._count, self._seed = count, seed
+        self._count, self.seed = count, seed
         self._is_whole = any(not _one_row(known) for known in inputs.values())
         self._shapes = {name: _sample_shape(name, known) for name, known in inputs.items()}
 
@@ -57,7 +57,7 @@ class RandomSource(DataSource):
     def _sample(self, position: int, index: int) -> Array:
         name = list(self.inputs)[position]
         shape, known = self._shapes[name], self.inputs[name]
-        generator = np.random.default_rng((self._seed, index, position))
+        generator = np.random.default_rng((self.seed, index, position))
         dtype = feed_dtype(known)
         if dtype.kind == "f":
             return generator.standard_normal(shape, np.float32).astype(dtype, copy=False)

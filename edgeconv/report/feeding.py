@@ -12,7 +12,7 @@ from edgeconv.data import Batch, DataSource
 from edgeconv.runtime import Interpreter
 from edgeconv.runtime.planner import resolve_types
 
-__all__ = ["fixed_batch", "pad_rows", "run_batch", "samples_at_once"]
+__all__ = ["fixed_batch", "pad_rows", "run_batch", "run_samples", "samples_at_once"]
 
 _ACTIVATION_BYTES = 1 << 28
 """What the activations of one batch may take, all together, where the batch size is free."""
@@ -53,6 +53,14 @@ def pad_rows(feeds: Mapping[str, Array], size: int) -> dict[str, Array]:
     return {
         name: np.concatenate([rows, np.repeat(rows[-1:], size - len(rows), axis=0)]) for name, rows in feeds.items()
     }
+
+
+def run_samples(interpreter: Interpreter, source: DataSource, *, raw: bool = False) -> dict[str, Array]:
+    """All outputs by name for all samples, run batch after batch."""
+    size = samples_at_once([interpreter], source)
+    parts = [run_batch(interpreter, batch, raw=raw) for batch in source.batches(size)]
+    joined = [np.concatenate(each) if len(each) > 1 else each[0] for each in zip(*parts, strict=True)]
+    return dict(zip(interpreter.output_names, joined, strict=True))
 
 
 def run_batch(interpreter: Interpreter, batch: Batch, *, raw: bool = False) -> list[Array]:

@@ -22,6 +22,7 @@ __all__ = [
     "OperatorFacts",
     "TensorFacts",
     "float_nodes",
+    "inexact_steps",
     "inspect_program",
     "precision_of",
 ]
@@ -117,7 +118,7 @@ def inspect_program(
         activation_bytes=activations,
         working_bytes=working,
         float_nodes=float_nodes(program),
-        inexact=tuple(step.name for step in program.steps if is_float_step(program, step) and not _moves(step)),
+        inexact=inexact_steps(program),
         operators_before=operators_before,
         passes=passes,
         metadata=program.metadata,
@@ -142,6 +143,11 @@ def float_nodes(program: Program) -> tuple[FloatNode, ...]:
         for step in program.steps
         if is_float_step(program, step)
     )
+
+
+def inexact_steps(program: Program) -> tuple[str, ...]:
+    """Names of the float operators whose last bits may differ between devices."""
+    return tuple(step.name for step in program.steps if is_float_step(program, step) and not _moves(step))
 
 
 def is_float_step(program: Program, step: Step) -> bool:

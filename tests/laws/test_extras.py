@@ -23,10 +23,12 @@ _SAMPLE = REPOSITORY / "sample_models" / "digits_resnet"
 _EDGE = str(REPOSITORY / "tests" / "golden" / "digits_resnet.edge")
 
 
-def _run(*arguments: str, missing: tuple[str, ...] = _EXTRAS) -> subprocess.CompletedProcess[str]:
+def _run(
+    *arguments: str, missing: tuple[str, ...] = _EXTRAS, folder: Path | None = None
+) -> subprocess.CompletedProcess[str]:
     """The command line in a Python that has NumPy and click, but not the packages in `missing`."""
     command = [sys.executable, "-c", _WITHOUT.format(missing=repr(missing)), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
 
 
 @pytest.mark.parametrize(
@@ -38,11 +40,12 @@ def _run(*arguments: str, missing: tuple[str, ...] = _EXTRAS) -> subprocess.Comp
         ["verify", _EDGE],
         ["run", _EDGE, "-i", "random:1"],
         ["evaluate", _EDGE, "--data", str(_SAMPLE / "test.npz")],
+        ["deploy", _EDGE, "-o", "digits.pyz"],
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_numpy_and_click_suffice_to_use_a_model(arguments: list[str]) -> None:
-    done = _run(*arguments)
+def test_numpy_and_click_suffice_to_use_a_model(arguments: list[str], tmp_path: Path) -> None:
+    done = _run(*arguments, folder=tmp_path)
     assert done.returncode == 0, done.stderr
 
 

@@ -17,6 +17,7 @@ FLOORS = {
     "edgeconv.ops": 1,
     "edgeconv.runtime": 1,
     "edgeconv.data": 2,
+    "edgeconv.deployed": 2,
     "edgeconv.export": 2,
     "edgeconv.graph": 2,
     "edgeconv.importer": 2,

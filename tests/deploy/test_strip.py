@@ -1,0 +1,108 @@
+"""Stripped source: the same program, shorter."""
+
+from __future__ import annotations
+
+import ast
+import io
+import tokenize
+
+import pytest
+
+from edgeconv.export.strip import strip_source
+from tests.laws.sources import Source, sources
+
+_BEFORE = '''"""What it is."""
+
+from __future__ import annotations
+X: int = 3  # three
+"""Said after it."""
+
+@dataclass(frozen=True)
+class Point:
+    """A place."""
+
+    x: float = 0.0  # across
+
+    def at(self, *others: Point, scale: float = 1.0, **rest: "Any") -> dict[str, list[int]]:
+        """Docs."""
+        count: int
+        total: float = 0.0
+
+        text = """two
+# no comment
+
+lines"""
+        return {f"{self.x:.3f} # {'ä'}": lambda a, b=2: total}
+
+
+class Empty(Exception):
+    """Nothing more."""
+'''
+
+_AFTER = '''from __future__ import annotations
+X = 3
+@dataclass(frozen=True)
+class Point:
+    x: float = 0.0
+    def at(self, *others, scale = 1.0, **rest):
+        pass
+        total = 0.0
+        text = """two
+# no comment
+
+lines"""
+        return {f"{self.x:.3f} # {'ä'}": lambda a, b=2: total}
+class Empty(Exception):
+    pass
+'''
+
+
+def test_what_goes_and_what_stays() -> None:
+    assert strip_source(_BEFORE) == _AFTER
+
+
+@pytest.mark.parametrize("source", sources(), ids=lambda source: source.module)
+def test_the_program_stays_the_same(source: Source) -> None:
+    short = strip_source(source.text)
+    tree = ast.parse(short)
+    assert ast.dump(_Bare().visit(tree)) == ast.dump(_Bare().visit(ast.parse(source.text)))
+    assert len(short) < len(source.text)
+    kinds = {token.type for token in tokenize.generate_tokens(io.StringIO(short).readline)}
+    assert tokenize.COMMENT not in kinds
+
+
+class _Bare(ast.NodeTransformer):
+    """A tree without docstrings, `pass`, and annotations that are not of a class: what both texts must agree in."""
+
+    def __init__(self) -> None:
+        self._is_in_class = False
+
+    def visit_ClassDef(self, node: ast.ClassDef) -> ast.AST:
+        return self._inside(node, True)
+
+    def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.AST:
+        node.returns = None
+        return self._inside(node, False)
+
+    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
+        self.generic_visit(node)
+        return None if isinstance(node.value, ast.Constant) and isinstance(node.value.value, str) else node
+
+    def visit_Pass(self, node: ast.Pass) -> None:
+        return None
+
+    def visit_arg(self, node: ast.arg) -> ast.AST:
+        node.annotation = None
+        return node
+
+    def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
+        self.generic_visit(node)
+        if self._is_in_class:
+            return node
+        return None if node.value is None else ast.Assign([node.target], node.value)
+
+    def _inside(self, node: ast.AST, is_class: bool) -> ast.AST:
+        outer, self._is_in_class = self._is_in_class, is_class
+        self.generic_visit(node)
+        self._is_in_class = outer
+        return node
