@@ -43,6 +43,19 @@ __all__ = ["convert"]
 )
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Keep nodes whose name matches in float. Repeatable.")
 @click.option("--exclude-op", multiple=True, metavar="TYPE", help="Keep operators of a type in float. Repeatable.")
+@click.option(
+    "--effort",
+    type=click.Choice(["fast", "default", "best"]),
+    default="default",
+    show_default=True,
+    help="How much is tried to lose less: fast corrects biases, best tries many ways and takes its time.",
+)
+@click.option(
+    "--time-budget",
+    type=click.FloatRange(min=0),
+    metavar="SECONDS",
+    help="Stop refining after so long, and say so.",
+)
 @options.input_shape
 @options.bind
 @click.option("--eval", "eval_data", metavar="DATA", help="Samples to measure fp32 and int8 on, with labels for top1.")
@@ -81,6 +94,8 @@ class _Job:
     method: str
     exclude: tuple[str, ...]
     exclude_op: tuple[str, ...]
+    effort: str
+    time_budget: float | None
     input_shapes: tuple[str, ...]
     bindings: tuple[str, ...]
     eval_data: str | None
@@ -121,6 +136,8 @@ class _Job:
                 self.exclude_op,
                 preprocessing=self.images,
                 samples=self.samples,
+                effort=self.effort,
+                time_budget=self.time_budget,
                 progress=progress,
             )
             report = None
@@ -153,20 +170,17 @@ class _Job:
         return replace(report, candidate=candidate, reference=replace(report.reference, name=Path(self.model).name))
 
     def _tell(self, model: Model, report: AccuracyReport | None, is_written: bool, seconds: float) -> None:
-        from edgeconv.report import render
         from edgeconv.report.as_json import accuracy_json, conversion_json
         from edgeconv.report.content import accuracy_document, conversion_document
 
         self.output.show(conversion_document(model.conversion) if report is None else accuracy_document(report))
         self.output.say()
         if self.report_folder is not None:
-            from edgeconv.report.folder import save_report
+            from edgeconv.report.folder import write_report
 
             subject = model.conversion if report is None else report
-            title = Path(self.target).name
-            texts = render.json(subject), render.markdown(subject, title)
-            save_report(self.report_folder, *texts, overwrite=self.force)
-            self.output.say(f"report in {self.report_folder}: report.json, report.md")
+            names = write_report(self.report_folder, subject, Path(self.target).name, overwrite=self.force)
+            self.output.say(f"report in {self.report_folder}: {names}")
         if is_written:
             self.output.say(f"wrote {self.target} ({model.bytes_after:,} bytes) in {seconds:.1f} s")
         self.output.result(

@@ -49,10 +49,9 @@ def evaluate(
     With --max-drop and a larger drop the exit code is 3.
     """
     from edgeconv import api
-    from edgeconv.report import render
     from edgeconv.report.as_json import accuracy_json
     from edgeconv.report.content import accuracy_document
-    from edgeconv.report.folder import check_report_folder, save_report
+    from edgeconv.report.folder import check_report_folder, write_report
 
     if max_drop is not None and reference is None:
         raise UsageError("--max-drop compares with a reference; pass --reference MODEL")
@@ -65,8 +64,8 @@ def evaluate(
     check_gate(report.metric, max_drop)
     output.show(accuracy_document(report))
     if report_folder is not None:
-        save_report(report_folder, render.json(report), render.markdown(report), overwrite=force)
-        output.say(f"\nreport in {report_folder}: report.json, report.md")
+        names = write_report(report_folder, report, overwrite=force)
+        output.say(f"\nreport in {report_folder}: {names}")
     output.result(accuracy_json(report))
     failure = gate_message(report, max_drop)
     if failure is not None:

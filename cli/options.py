@@ -26,6 +26,7 @@ __all__ = [
     "parse_bindings",
     "parse_input_shapes",
     "preprocessing",
+    "report_folder",
     "report_options",
 ]
 
@@ -155,17 +156,21 @@ def _parse_preprocessing(given: dict[str, str | None]) -> Preprocessing:
     return Preprocessing.parse(**values)
 
 
-def report_options(function: Function) -> Function:
-    """--metric, --max-drop and --report."""
-    decorated = click.option(
+def report_folder(function: Function) -> Function:
+    """--report."""
+    return click.option(
         "--report", "report_folder", type=PATH, metavar="DIR", help="Write report.json and report.md into this folder."
     )(function)
+
+
+def report_options(function: Function) -> Function:
+    """--metric, --max-drop and --report."""
     decorated = click.option(
         "--max-drop",
         type=click.FloatRange(min=0),
         metavar="SHARE",
         help="Accuracy gate: exit 3 when the drop is larger. 0.01 is one point.",
-    )(decorated)
+    )(report_folder(function))
     return click.option(
         "--metric", type=METRIC, help="What to measure; by default top1 where the data has labels, else sqnr."
     )(decorated)

@@ -9,14 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgeconv.api import Model, convert, evaluate, load
+    from edgeconv.comparison import compare
 
-__all__ = ["Model", "__version__", "convert", "evaluate", "load"]
+__all__ = ["Model", "__version__", "compare", "convert", "evaluate", "load"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'edgeconv' has no attribute {name!r}")
-    from edgeconv import api
+    from edgeconv import api, comparison
 
-    return getattr(api, name)
+    return getattr(comparison if name == "compare" else api, name)

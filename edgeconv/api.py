@@ -25,7 +25,7 @@ from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.model import Model, Opened, Runnable, open_model, record_float_reasons
 from edgeconv.passes import simplify
-from edgeconv.quantize import QuantConfig, is_quantized, keep_parameters, protect_excluded, quantize
+from edgeconv.quantize import QuantConfig, is_quantized, keep_parameters, protect_excluded, quantize_recorded
 from edgeconv.report import AccuracyReport
 from edgeconv.report.compare import choose_metric, compare
 from edgeconv.report.conversion import OWN_PARAMETERS
@@ -96,6 +96,8 @@ def convert(
     constants: Mapping[str, ArrayLike] | None = None,
     preprocessing: Preprocessing | None = None,
     samples: int | None = None,
+    effort: str = "default",
+    time_budget: float | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Simplify a model and, at int8, quantize it on calibration samples.
@@ -103,14 +105,18 @@ def convert(
     A model that came quantized (QuantizeLinear, QLinearConv ...) keeps its own scales at int8 and needs no samples.
     source, input_shapes, constants: as for `load`; or source is its result. calibration: see
     `edgeconv.data.open_data`; needed at int8. method: minmax, percentile, entropy or mse. exclude: shell patterns of
-    node names that stay in float; exclude_op: operator types. samples: use at most so many. Raises UsageError for
-    options that make no sense, DataError for samples that do not fit, and what `load` raises.
+    node names that stay in float; exclude_op: operator types. samples: use at most so many. effort: fast, default or
+    best, see `edgeconv.quantize.EFFORTS`; time_budget: seconds after which refining stops, which the model's record
+    then says. Raises UsageError for options that make no sense, DataError for samples that do not fit, and what `load`
+    raises.
     """
     if precision not in PRECISIONS:
         raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
     if precision == "fp32" and (exclude or exclude_op):
         raise UsageError("--exclude and --exclude-op have no use at fp32, where every operator stays in float")
-    config = QuantConfig(method=method, exclude=tuple(exclude), exclude_op=tuple(exclude_op))
+    config = QuantConfig(
+        method=method, exclude=tuple(exclude), exclude_op=tuple(exclude_op), effort=effort, time_budget=time_budget
+    )
     loaded = source if isinstance(source, Graph) else load(source, input_shapes, constants)
     graph = simplify(protect_excluded(loaded, config))
     if precision == "int8" and is_quantized(graph):
@@ -176,15 +182,15 @@ def evaluate(
 
 def _quantized(graph: Graph, data: DataSource, config: QuantConfig, progress: Progress | None) -> Model:
     feeds = _Feeds(graph, data, progress)
-    result = quantize(graph, feeds, config, feeds.calibrated)
-    result.metadata.update(
-        _provenance("int8", method=config.method, exclude=config.exclude, exclude_op=config.exclude_op)
-    )
+    made = quantize_recorded(graph, feeds, config, feeds.tell)
+    result = made.graph
+    options = {"method": config.method, "effort": config.effort, "exclude": config.exclude}
+    result.metadata.update(_provenance("int8", **options, exclude_op=config.exclude_op))
     result.metadata["calibration.sha256"] = feeds.digest
     result.metadata["calibration.samples"] = str(feeds.samples)
     record_float_reasons(result)
     warnings = _warnings(feeds.samples, data.is_random, result)
-    return Model(result, config.method, feeds.samples, data.is_random, warnings)
+    return Model(result, config.method, feeds.samples, data.is_random, warnings, made.record)
 
 
 def _kept(graph: Graph, config: QuantConfig, calibration: Data | None) -> Model:
@@ -219,16 +225,14 @@ class _Feeds:
             done += batch.count
         self.samples, self.digest = done, running.hexdigest()
 
-    def calibrated(self, done: int) -> None:
-        """Show that statistics cover `done` samples (padding included); what follows is refining layers."""
-        count = self._data.count
-        self._tell("calibrating", done if count is None else min(done, count), count)
-        if count is not None and done >= count:
-            self._tell("refining", 0, None)
-
-    def _tell(self, stage: str, done: int, total: int | None) -> None:
-        if self._progress is not None:
-            self._progress(stage, done, total)
+    def tell(self, stage: str, done: int, total: int | None) -> None:
+        """Show progress; calibration counts samples, padding included."""
+        if self._progress is None:
+            return
+        if stage == "calibrating":
+            total = self._data.count
+            done = done if total is None else min(done, total)
+        self._progress(stage, done, total)
 
     def _fitted(self, batch: Batch) -> dict[str, Array]:
         if self._fixed is None or batch.is_whole or batch.count == self._fixed:

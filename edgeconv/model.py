@@ -17,6 +17,7 @@ from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.report import Conversion, FloatNode, ModelFacts, PassEffect
 from edgeconv.report.inspection import FLOAT_REASONS, precision_of
+from edgeconv.report.record import RefinementRecord
 from edgeconv.runtime import Interpreter, Program
 
 __all__ = [
@@ -36,7 +37,7 @@ class Model:
     """A converted model, ready to be saved or run.
 
     `graph`: what is in the file. `method`, `calibration_samples`, `calibration_is_random`: how ranges were chosen, None
-    at fp32. `warnings`: what the user should know.
+    at fp32. `warnings`: what the user should know. `refinement`: what was tried to lose less, None at fp32.
     """
 
     graph: Graph
@@ -44,6 +45,7 @@ class Model:
     calibration_samples: int | None = None
     calibration_is_random: bool = False
     warnings: tuple[str, ...] = ()
+    refinement: RefinementRecord | None = None
 
     @cached_property
     def program(self) -> Program:
@@ -111,6 +113,7 @@ class Model:
             calibration_samples=self.calibration_samples,
             calibration_is_random=self.calibration_is_random,
             warnings=self.warnings,
+            refinement=self.refinement,
         )
 
 

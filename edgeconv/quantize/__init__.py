@@ -1,7 +1,6 @@
-"""Floor 2: int8 post-training quantization of a simplified graph.
+"""Floor 2: int8 post-training quantization of a simplified graph; see `pipeline` for its steps.
 
-equalize -> select (which nodes) -> calibrate (statistics) -> assign (scales and zero points) -> lower (the int8 graph)
--> refine (weights and biases, layer by layer). A model that came quantized is adopted as it is (`adopt`).
+A model that came quantized is adopted with its own parameters, see `adopt`.
 """
 
 from __future__ import annotations
@@ -11,25 +10,28 @@ from collections.abc import Iterable, Mapping
 from edgeconv.core import Array
 from edgeconv.graph import Graph, Node
 from edgeconv.quantize.adopt import adopt, is_quantized
-from edgeconv.quantize.assign import assign, observed_values
-from edgeconv.quantize.calibrate import Progress, collect
-from edgeconv.quantize.config import QuantConfig
-from edgeconv.quantize.lower import lower
+from edgeconv.quantize.best import quantize_best
+from edgeconv.quantize.config import EFFORTS, QuantConfig
 from edgeconv.quantize.observers import OBSERVERS
-from edgeconv.quantize.refine.equalize import equalize
-from edgeconv.quantize.refine.stepper import few_batches
-from edgeconv.quantize.refine.walk import refine_layers
-from edgeconv.quantize.select import excluded_nodes, protect_excluded, select
+from edgeconv.quantize.pipeline import Progress, Quantized, quantize_once
+from edgeconv.quantize.select import excluded_nodes, protect_excluded
+from edgeconv.report.record import LayerChoice, RefinementRecord, Trial
 
 __all__ = [
+    "EFFORTS",
     "OBSERVERS",
+    "LayerChoice",
     "Progress",
     "QuantConfig",
+    "Quantized",
+    "RefinementRecord",
+    "Trial",
     "float_nodes",
     "is_quantized",
     "keep_parameters",
     "protect_excluded",
     "quantize",
+    "quantize_recorded",
 ]
 
 
@@ -43,17 +45,19 @@ def quantize(
 
     Raises UsageError for exclude patterns that match nothing, DataError for samples that cannot be used.
     """
+    return quantize_recorded(graph, samples, config, progress).graph
+
+
+def quantize_recorded(
+    graph: Graph,
+    samples: Iterable[Mapping[str, Array]],
+    config: QuantConfig | None = None,
+    progress: Progress | None = None,
+) -> Quantized:
+    """As `quantize`, with the record of what was tried, taken and undone. `samples` may be iterated several times."""
     config = config or QuantConfig()
-    few = few_batches(graph, samples) if config.refinements else []
-    if "equalize" in config.refinements:
-        graph = equalize(graph, few[:1])
-    selection = select(graph, config)
-    wanted = [name for name in observed_values(graph, selection) if graph.constant(name) is None]
-    statistics = collect(graph, samples, wanted, progress)
-    lowered = lower(graph, selection, assign(graph, selection, statistics, OBSERVERS[config.method]))
-    if config.refinements:
-        refine_layers(graph, lowered, few, config.refinements)
-    return lowered
+    make = quantize_best if config.effort == "best" else quantize_once
+    return make(graph, samples, config, progress)
 
 
 def keep_parameters(graph: Graph, config: QuantConfig | None = None) -> Graph:

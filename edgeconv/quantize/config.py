@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from edgeconv.errors import UsageError
 from edgeconv.quantize.observers import OBSERVERS
 
-__all__ = ["REFINEMENTS", "QuantConfig"]
+__all__ = ["EFFORTS", "REFINEMENTS", "QuantConfig"]
 
-REFINEMENTS = ("equalize", "bias", "gptq", "fit")
-"""Equalization of the float graph first; then proposals for each layer ("fit" needs "gptq"), see `refine_layers`."""
+REFINEMENTS = ("equalize", "means", "bias", "gptq", "fit", "ranges")
+"""Equalization of the float graph first, and the search for ranges; the others are proposals for each layer.
+
+"means" corrects biases by the float network's means, "bias" by what the int8 network so far gives; "fit" needs "gptq".
+"""
+
+EFFORTS: Mapping[str, tuple[str, ...]] = {
+    "fast": ("means",),
+    "default": ("equalize", "bias", "gptq", "fit"),
+    "best": ("equalize", "bias", "gptq", "fit", "ranges"),
+}
+"""The refinements of each level of effort; `best` also tries several ways, and takes the best on held-back samples."""
 
 
 @dataclass(frozen=True)
@@ -18,17 +29,29 @@ class QuantConfig:
     """How to quantize: the observer that picks activation ranges, what stays in float, and the refinements.
 
     `exclude`: shell patterns matched against node and output names. `exclude_op`: operator types, edgeconv's or
-    ONNX's, in any case. `refinements`: some of REFINEMENTS.
+    ONNX's, in any case. `effort`: fast, default or best. `refinements`: some of REFINEMENTS in place of the effort's.
+    `time_budget`: seconds after which refining stops.
     """
 
     method: str = "mse"
     exclude: tuple[str, ...] = ()
     exclude_op: tuple[str, ...] = ()
-    refinements: tuple[str, ...] = REFINEMENTS
+    refinements: tuple[str, ...] | None = None
+    effort: str = "default"
+    time_budget: float | None = None
 
     def __post_init__(self) -> None:
         if self.method not in OBSERVERS:
             raise UsageError(f"there is no calibration method {self.method!r}; choose from {', '.join(OBSERVERS)}")
-        unknown = sorted(set(self.refinements) - set(REFINEMENTS))
+        if self.effort not in EFFORTS:
+            raise UsageError(f"there is no effort {self.effort!r}; choose from {', '.join(EFFORTS)}")
+        unknown = sorted(set(self.refinements or ()) - set(REFINEMENTS))
         if unknown:
             raise UsageError(f"there is no refinement {unknown[0]!r}; choose from {', '.join(REFINEMENTS)}")
+        if self.time_budget is not None and not self.time_budget >= 0:
+            raise UsageError(f"the time budget is {self.time_budget} seconds; it must not be negative")
+
+    @property
+    def steps(self) -> tuple[str, ...]:
+        """The refinements asked for."""
+        return EFFORTS[self.effort] if self.refinements is None else self.refinements

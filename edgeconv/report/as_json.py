@@ -17,6 +17,7 @@ conversion, "edgeconv/conversion/1":
   bytes           {before, after}; before is null when the source was no file
   float_nodes     [{name, operator, reason}]
   warnings
+  refinement      see `edgeconv.report.refinement.refinement_json`, or null
 """
 
 from __future__ import annotations
@@ -27,8 +28,9 @@ from typing import Any
 
 from edgeconv.report.accuracy import RANDOM_STAMP, AccuracyReport, OutputFidelity
 from edgeconv.report.conversion import Conversion
+from edgeconv.report.refinement import refinement_json
 
-__all__ = ["accuracy_json", "conversion_json"]
+__all__ = ["Json", "accuracy_json", "conversion_json", "finite", "output_json"]
 
 Json = dict[str, Any]
 
@@ -43,14 +45,14 @@ def accuracy_json(report: AccuracyReport) -> Json:
         "data": report.data,
         "is_random": report.is_random,
         "stamp": RANDOM_STAMP if report.is_random else None,
-        "fp32": _number(report.fp32),
-        "int8": _number(report.int8),
-        "drop": _number(report.drop),
-        "drop_points": _number(report.drop_points),
-        "agreement": _number(report.agreement),
-        "sqnr_db": None if worst is None else _number(worst.sqnr),
+        "fp32": finite(report.fp32),
+        "int8": finite(report.int8),
+        "drop": finite(report.drop),
+        "drop_points": finite(report.drop_points),
+        "agreement": finite(report.agreement),
+        "sqnr_db": None if worst is None else finite(worst.sqnr),
         "identical": worst is not None and worst.mse == 0,
-        "outputs": [_output(output) for output in report.outputs],
+        "outputs": [output_json(output) for output in report.outputs],
         "candidate": asdict(report.candidate),
         "reference": None if report.reference is None else asdict(report.reference),
         "conversion": None if report.conversion is None else conversion_json(report.conversion),
@@ -75,19 +77,21 @@ def conversion_json(conversion: Conversion) -> Json:
         "bytes": {"before": conversion.bytes_before, "after": conversion.bytes_after},
         "float_nodes": [asdict(node) for node in conversion.float_nodes],
         "warnings": list(conversion.warnings),
+        "refinement": None if conversion.refinement is None else refinement_json(conversion.refinement),
     }
 
 
-def _output(output: OutputFidelity) -> Json:
+def output_json(output: OutputFidelity) -> Json:
+    """One output of an accuracy report."""
     return {
         "name": output.name,
-        "sqnr_db": _number(output.sqnr),
+        "sqnr_db": finite(output.sqnr),
         "identical": output.mse == 0,
-        "mse": _number(output.mse),
-        "largest_error": _number(output.largest_error),
+        "mse": finite(output.mse),
+        "largest_error": finite(output.largest_error),
     }
 
 
-def _number(value: float | None) -> float | None:
-    """JSON has neither infinity nor NaN."""
+def finite(value: float | None) -> float | None:
+    """`value`, or None for what JSON does not have: infinity and NaN."""
     return value if value is not None and isfinite(value) else None

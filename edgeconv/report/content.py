@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from math import isinf, isnan
 
-from edgeconv.report.accuracy import CLASSIFICATION, RANDOM_STAMP, AccuracyReport, ModelFacts
+from edgeconv.report.accuracy import CLASSIFICATION, RANDOM_STAMP, AccuracyReport, ModelFacts, OutputFidelity
 from edgeconv.report.conversion import OWN_PARAMETERS, Conversion, FloatNode, PassEffect
 from edgeconv.report.document import Block, Document, Facts, Note, Section, Table
+from edgeconv.report.refinement import refinement_blocks
 
-__all__ = ["accuracy_document", "conversion_document", "decibels", "float_blocks", "passes_block", "verdict"]
+__all__ = [
+    "accuracy_document",
+    "conversion_document",
+    "decibels",
+    "float_blocks",
+    "metric_value",
+    "outputs_blocks",
+    "passes_block",
+    "verdict",
+]
 
 _METRIC_NAMES = {"top1": "top-1", "top5": "top-5", "mse": "mean squared error", "sqnr": "SQNR"}
 _NAMES_SHOWN = 8
@@ -31,6 +41,9 @@ def conversion_document(conversion: Conversion) -> Document:
     sections.append(Section("What each step removed", (passes_block(conversion.passes),)))
     if conversion.float_nodes:
         sections.append(Section("Left in float", tuple(float_blocks(conversion.float_nodes))))
+    refined = () if conversion.refinement is None else tuple(refinement_blocks(conversion.refinement))
+    if refined:
+        sections.append(Section("Refinement", refined))
     if conversion.warnings:
         sections.append(Section("Warnings", tuple(Note(text, strong=True) for text in conversion.warnings)))
     return tuple(sections)
@@ -125,7 +138,7 @@ def _accuracy_section(report: AccuracyReport) -> Section:
         blocks.append(Note(RANDOM_STAMP, strong=True))
     blocks.extend(Note(text, strong=True) for text in report.warnings)
     blocks.extend(_scores(report))
-    blocks.extend(_outputs(report))
+    blocks.extend(outputs_blocks(report.outputs))
     return Section(counted + (f" of {report.data}" if report.data else ""), tuple(blocks))
 
 
@@ -150,16 +163,17 @@ def _scores(report: AccuracyReport) -> Iterable[Block]:
         yield Facts(((f"agreement with {other}", f"{metric_value('top1', report.agreement)} of samples"),))
 
 
-def _outputs(report: AccuracyReport) -> Iterable[Block]:
-    if not report.outputs:
+def outputs_blocks(outputs: Sequence[OutputFidelity]) -> Iterable[Block]:
+    """How far outputs are from the reference's."""
+    if not outputs:
         return
     rows = tuple(
-        (output.name, decibels(output.sqnr), f"{output.mse:.3g}", f"{output.largest_error:.3g}")
-        for output in report.outputs
+        (output.name, decibels(output.sqnr), f"{output.mse:.3g}", f"{output.largest_error:.3g}") for output in outputs
     )
     yield Table(("output", "SQNR", "mean squared error", "largest error"), rows, "lrrr")
-    if report.worst is not None and len(report.outputs) > 1:
-        yield Note(f"worst output: {report.worst.name}, {decibels(report.worst.sqnr)}")
+    worst = min(outputs, key=lambda output: output.sqnr)
+    if len(outputs) > 1:
+        yield Note(f"worst output: {worst.name}, {decibels(worst.sqnr)}")
 
 
 def _operators(model: ModelFacts | None) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from edgeconv.report.record import RefinementRecord
+
 __all__ = ["OWN_PARAMETERS", "Conversion", "FloatNode", "PassEffect"]
 
 OWN_PARAMETERS = "own"
@@ -33,8 +35,8 @@ class Conversion:
     """Operators and bytes before and after, pass by pass; what stayed in float.
 
     `bytes_before`: the ONNX file with its external data, None where the source was no file.
-    `method`, `calibration_samples`: how the ranges were chosen, None for fp32; OWN_PARAMETERS without
-    samples where the model came quantized.
+    `method`, `calibration_samples`: how the ranges were chosen, None for fp32; OWN_PARAMETERS without samples where the
+    model came quantized. `refinement`: what was tried, layer by layer, to lose less.
     """
 
     precision: str
@@ -48,3 +50,4 @@ class Conversion:
     calibration_samples: int | None = None
     calibration_is_random: bool = False
     warnings: tuple[str, ...] = ()
+    refinement: RefinementRecord | None = None

@@ -29,10 +29,11 @@ class Table:
 
 @dataclass(frozen=True)
 class Note:
-    """A sentence; `strong` for what must not be overlooked."""
+    """A sentence; `strong` for what must not be overlooked, `code` for what is to be pasted as it is."""
 
     text: str
     strong: bool = False
+    code: bool = False
 
 
 Block: TypeAlias = Union[Facts, Table, Note]

@@ -7,14 +7,16 @@ from pathlib import Path
 
 from edgeconv.errors import EdgeconvError, UsageError
 from edgeconv.files import check_folder, check_target, replacing
+from edgeconv.report import render
+from edgeconv.report.render import Report
 
-__all__ = ["check_report_folder", "save_report"]
+__all__ = ["check_report_folder", "write_report"]
 
 _NAMES = ("report.json", "report.md")
 
 
 def check_report_folder(folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
-    """Raise what `save_report` would raise, before long work. Leaves nothing behind."""
+    """Raise what `write_report` would raise, before long work. Leaves nothing behind."""
     path = Path(folder)
     if path.is_dir():
         for name in _NAMES:
@@ -25,15 +27,17 @@ def check_report_folder(folder: str | os.PathLike[str], *, overwrite: bool = Fal
     check_folder(path)
 
 
-def save_report(folder: str | os.PathLike[str], json: str, markdown: str, *, overwrite: bool = False) -> list[Path]:
-    """Write both files, each at once or not at all; makes the folder where need be. Returns their paths."""
+def write_report(folder: str | os.PathLike[str], report: Report, name: str = "", *, overwrite: bool = False) -> str:
+    """Write the report in every format, each file at once or not at all; returns the files' names for people.
+
+    Makes the folder where need be. `name`: what to call the model in titles.
+    """
     check_report_folder(folder, overwrite=overwrite)
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise EdgeconvError(f"cannot make the folder {os.fspath(folder)}: {error.strerror or error}") from error
-    paths = [Path(folder, name) for name in _NAMES]
-    for path, text in zip(paths, (json, markdown), strict=True):
-        with replacing(path) as file:
+    for file_name, text in zip(_NAMES, (render.json(report), render.markdown(report, name)), strict=True):
+        with replacing(Path(folder, file_name)) as file:
             file.write(text.encode("utf-8"))
-    return paths
+    return ", ".join(_NAMES)

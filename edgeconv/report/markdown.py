@@ -42,6 +42,9 @@ def _(block: Facts) -> Iterator[str]:
 
 @_lines.register
 def _(block: Note) -> Iterator[str]:
+    if block.code:
+        yield from _fenced(printable(block.text))
+        return
     text = escape(block.text)
     yield f"**{text}**" if block.strong else text
 
@@ -49,6 +52,12 @@ def _(block: Note) -> Iterator[str]:
 @_lines.register
 def _(block: Table) -> Iterator[str]:
     yield from _table(block)
+
+
+def _fenced(text: str) -> Iterator[str]:
+    """A block of code; the fence is longer than any in the text."""
+    fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+    yield from (f"{fence}sh", text, fence)
 
 
 def _table(table: Table) -> Iterator[str]:

@@ -77,6 +77,17 @@ def test_convert_options_reach_the_file(edgeconv: Command, tmp_path: Path) -> No
     assert "excluded by type 'Sigmoid'" in edgeconv("inspect", target).out
 
 
+def test_effort_and_time_budget(edgeconv: Command, tmp_path: Path) -> None:
+    target = tmp_path / "model.edge"
+    done = edgeconv("convert", MODEL, target, "--calib", CALIB, "--effort", "fast", "--json")
+    refinement = json.loads(done.out)["conversion"]["refinement"]
+    assert (refinement["effort"], refinement["stopped"]) == ("fast", None)
+    assert {"nearest", "means"} == {name for layer in refinement["layers"] for name in layer["sqnr_db"]}
+    assert Interpreter(str(target)).program.metadata["options.effort"] == "fast"
+    done = edgeconv("convert", MODEL, target, "--calib", CALIB, "--time-budget", 0, "--force")
+    assert "refining stopped: the time budget of 0 s was spent" in done.out
+
+
 def test_report_files(edgeconv: Command, tmp_path: Path) -> None:
     folder = tmp_path / "deep" / "report"
     given = ("convert", MODEL, tmp_path / "m.edge", "--calib", CALIB, "--report", folder)

@@ -41,6 +41,7 @@ def _run(
         ["run", _EDGE, "-i", "random:1"],
         ["evaluate", _EDGE, "--data", str(_SAMPLE / "test.npz")],
         ["deploy", _EDGE, "-o", "digits.pyz"],
+        ["compare", _EDGE, _EDGE, "--data", str(_SAMPLE / "test.npz"), "--samples", "4"],
     ],
     ids=lambda arguments: arguments[0],
 )

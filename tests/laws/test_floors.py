@@ -25,6 +25,7 @@ FLOORS = {
     "edgeconv.quantize": 2,
     "edgeconv.report": 2,
     "edgeconv.api": 3,
+    "edgeconv.comparison": 3,
     "edgeconv.model": 3,
     "edgeconv": 3,
     "edgeconv_cli": 4,

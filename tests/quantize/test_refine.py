@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from edgeconv.core import Array, TensorType
+from edgeconv.core import Array, Dim, TensorType
 from edgeconv.export.program import to_program
 from edgeconv.graph import Emitter, Graph
 from edgeconv.ops.base import Ref
@@ -57,9 +57,9 @@ def test_least_squares_undoes_a_systematic_error_of_the_input() -> None:
     assert np.square(fitted @ wrong - weight @ x).mean() < 0.2 * np.square(weight @ wrong - weight @ x).mean()
 
 
-def two_convs(depthwise: bool) -> Graph:
+def two_convs(depthwise: bool, batch: Dim = 6) -> Graph:
     """Conv -> Relu -> Conv, the channels between them a thousand times apart."""
-    emitter = Emitter({"x": TensorType("float32", (6, 3, 8, 8))})
+    emitter = Emitter({"x": TensorType("float32", (batch, 3, 8, 8))})
     spread = np.logspace(0, 3, 4, dtype=np.float32)
     first = Conv((1, 1), (1, 1, 1, 1), (1, 1), low=0.0)(
         Ref("x", emitter.types["x"]), data(4, 3, 3, 3) * spread.reshape(-1, 1, 1, 1), spread / 2

@@ -22,7 +22,10 @@ _COLUMNS, _PER_TAP, _ELEMENTS = 1 << 11, 5, 1 << 23
 
 @dataclass(frozen=True)
 class Moments:
-    """Means (groups, K) of the float and the quantized input, and centred second moments (groups, K, K)."""
+    """Means (groups, K) of the float and the quantized input, and centred second moments (groups, K, K).
+
+    The second moments are empty where nobody asked for them.
+    """
 
     mean: Array
     mean_quantized: Array
@@ -44,9 +47,11 @@ def columns_of(op: Operator, weight: Array, graph: Graph, node: Node, steppers: 
     return np.concatenate(parts, axis=2) if parts else None
 
 
-def moments(x: Array, quantized: Array) -> Moments:
+def moments(x: Array, quantized: Array, is_second_needed: bool = True) -> Moments:
     """Moments of columns (groups, K, L)."""
     mean, mean_quantized = (a.mean(axis=2, dtype=np.float64) for a in (x, quantized))
+    if not is_second_needed:
+        return Moments(mean, mean_quantized, np.empty(0), np.empty(0))
     centred = quantized - mean_quantized[:, :, None].astype(np.float32)
     off = (x - mean[:, :, None].astype(np.float32)) - centred
     turned, count = centred.transpose(0, 2, 1), x.shape[2]

@@ -9,6 +9,7 @@ third of the way (in the exponent) is gone.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from math import inf
@@ -22,14 +23,17 @@ from edgeconv.ops.batch_norm import BatchNorm
 from edgeconv.ops.conv import Conv
 from edgeconv.runtime import Interpreter
 
-__all__ = ["equalize"]
+__all__ = ["EXPONENT", "RESCALED", "equalize"]
 
-_EXPONENT = 0.35
+RESCALED = "equalize.values"
+"""Metadata key: JSON, the names of the values whose channels are scaled, for whoever compares with the original."""
+EXPONENT = 0.35
+"""How far channels are brought to one range where the next layer's weights pay for it; 1 is all the way."""
 _LIMIT = 2.0**-6
 """No channel is amplified more than 64 times."""
 
 
-def equalize(graph: Graph, batches: Iterable[Mapping[str, Array]]) -> Graph:
+def equalize(graph: Graph, batches: Iterable[Mapping[str, Array]], exponent: float = EXPONENT) -> Graph:
     """A copy of the float graph, with the same outputs, whose activations are equalized where layers permit."""
     graph = graph.copy()
     readers = graph.consumers()
@@ -43,11 +47,13 @@ def equalize(graph: Graph, batches: Iterable[Mapping[str, Array]]) -> Graph:
     ranges = _channel_ranges(graph, batches, pairs)
     current = {node.outputs[0]: node for node in graph.nodes}
     for name, nodes in pairs.items():
-        exponent = 1.0 if all(_is_channelwise(graph, node) for node in nodes) else _EXPONENT
-        factors = _factors(ranges[name], exponent)
+        power = 1.0 if all(_is_channelwise(graph, node) for node in nodes) else exponent
+        factors = _factors(ranges[name], power)
         current[name] = _scale_output(graph, current[name], 1 / factors)
         for node in nodes:
             current[node.outputs[0]] = _scale_input(graph, current[node.outputs[0]], factors)
+    if pairs:
+        graph.metadata[RESCALED] = json.dumps(sorted(pairs), separators=(",", ":"))
     graph.nodes = [current[node.outputs[0]] for node in graph.nodes]
     graph.prune()
     graph.check("equalize")

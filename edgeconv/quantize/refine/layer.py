@@ -8,13 +8,12 @@ import numpy as np
 
 from edgeconv.core import Array
 from edgeconv.quantize.ranges import bias_limit_scales
+from edgeconv.quantize.refine.bias import corrected_bias
 from edgeconv.quantize.refine.columns import Moments
 from edgeconv.quantize.refine.gptq import inverse_factor, round_with_compensation
-from edgeconv.quantize.refine.least_squares import fit_weights
+from edgeconv.quantize.refine.least_squares import RIDGES, fit_weights
 
 __all__ = ["Candidate", "LayerData", "candidates", "error_of", "output_of"]
-
-_BIAS_LIMIT = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -46,14 +45,14 @@ class Candidate:
 def candidates(layer: LayerData, plain: Candidate, refinements: tuple[str, ...]) -> list[Candidate]:
     """`plain` and what the named refinements make of it, simplest first."""
     found = [plain]
-    if "bias" in refinements:
-        found.append(_with_bias("bias", layer, plain.weight, plain.scales))
+    found += [_with_bias(name, layer, plain.weight, plain.scales) for name in ("means", "bias") if name in refinements]
     if "gptq" in refinements:
         factor = inverse_factor(layer.moments.hessian)
         found.append(_rounded("gptq", layer, layer.weight, factor))
         if "fit" in refinements:
-            fitted = fit_weights(layer.weight, layer.moments.difference, layer.moments.hessian)
-            found.append(_rounded("fit", layer, fitted, factor))
+            for name, ridge in RIDGES.items():
+                fitted = fit_weights(layer.weight, layer.moments.difference, layer.moments.hessian, ridge)
+                found.append(_rounded(name, layer, fitted, factor))
     return found
 
 
@@ -69,8 +68,7 @@ def _with_bias(name: str, layer: LayerData, weight: Array, scales: Array) -> Can
     real = weight * scales[:, :, None]
     wanted = np.einsum("gok,gk->go", layer.weight.astype(np.float64), layer.moments.mean)
     given = np.einsum("gok,gk->go", real, layer.moments.mean_quantized)
-    steps = np.rint((layer.bias + wanted - given) / (scales * layer.scale_x))
-    return Candidate(name, weight, scales, np.clip(steps, -_BIAS_LIMIT, _BIAS_LIMIT).astype(np.int32))
+    return Candidate(name, weight, scales, corrected_bias(wanted, given, layer.bias, scales * layer.scale_x))
 
 
 def output_of(layer: LayerData, weight: Array, bias: Array, columns: Array) -> Array:

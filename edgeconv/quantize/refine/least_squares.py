@@ -11,19 +11,19 @@ import numpy as np
 
 from edgeconv.core import Array
 
-__all__ = ["fit_weights"]
+__all__ = ["RIDGES", "fit_weights"]
 
-_RIDGE = 0.5
-"""Pull towards the trained weights, as a share of the input's mean second moment."""
+RIDGES = {"fit": 0.5, "close fit": 0.15}
+"""Pull towards the trained weights, as a share of the input's mean second moment, by the proposal's name."""
 
 
-def fit_weights(weight: Array, difference: Array, hessian: Array) -> Array:
-    """The fitted weight (groups, outputs, K).
+def fit_weights(weight: Array, difference: Array, hessian: Array, ridge: float = RIDGES["fit"]) -> Array:
+    """The fitted weight (groups, outputs, K), pulled towards `weight` by `ridge`.
 
     difference: (groups, K, K), mean of (x - xq) xq^T; hessian: (groups, K, K), mean of xq xq^T; all centred.
     """
-    ridge = _RIDGE * np.einsum("gkk->gk", hessian).mean(axis=1) + 1e-12
-    damped = hessian + ridge[:, None, None] * np.eye(hessian.shape[1])
+    pull = ridge * np.einsum("gkk->gk", hessian).mean(axis=1) + 1e-12
+    damped = hessian + pull[:, None, None] * np.eye(hessian.shape[1])
     solved = np.linalg.solve(damped, difference.transpose(0, 2, 1)).transpose(0, 2, 1)
     fitted: Array = weight + weight.astype(np.float64) @ solved
     return fitted

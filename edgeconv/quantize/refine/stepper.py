@@ -5,22 +5,23 @@ Refinements walk the float and the int8 program side by side with it. Memory is 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 
 import numpy as np
 
-from edgeconv.core import Array, TensorType, quantize
+from edgeconv.core import Array, SymbolicDim, TensorType, quantize
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.quantize.parallel import worker_count
 from edgeconv.runtime.interpreter import prepare_inputs
 from edgeconv.runtime.planner import activation_bytes, plan_alone, resolve_types
-from edgeconv.runtime.program import ABSENT, Step
+from edgeconv.runtime.program import ABSENT, Program, Step
 
-__all__ = ["Stepper", "few_batches"]
+__all__ = ["Stepper", "few_batches", "fitting", "held_back", "judging"]
 
 _SAMPLES = 128
 _BYTES = 1 << 28
+_PARTS = 4
 
 
 class Stepper:
@@ -92,4 +93,33 @@ def few_batches(graph: Graph, samples: Iterable[Mapping[str, Array]]) -> list[Ma
         live = activation_bytes(program, {i: a.shape for i, a in zip(program.inputs, arrays, strict=True)})
         if taken >= _SAMPLES or live * (len(found) + 1) > _BYTES:
             break
-    return found
+    return _split(program, found[0]) if len(found) == 1 else found
+
+
+def _split(program: Program, batch: Mapping[str, Array]) -> list[Mapping[str, Array]]:
+    """A single batch in four, where the model takes any number of rows, so that some can be held back."""
+    rows = {array.shape[0] if array.ndim else 0 for array in batch.values()}
+    is_free = all(_is_open(program.tensors[index].type) for index in program.inputs)
+    if not is_free or len(rows) != 1 or min(rows) < _PARTS:
+        return [batch]
+    parts = {name: np.array_split(array, _PARTS) for name, array in batch.items()}
+    return [{name: pieces[part] for name, pieces in parts.items()} for part in range(_PARTS)]
+
+
+def _is_open(known: TensorType) -> bool:
+    return known.rank > 0 and isinstance(known.shape[0], SymbolicDim)
+
+
+def held_back(batches: Sequence[object]) -> int:
+    """How many of the last batches only judge: a quarter; none where there is a single one, which fits and judges."""
+    return max(len(batches) // 4, 1) if len(batches) > 1 else 0
+
+
+def fitting(few: Sequence[Mapping[str, Array]]) -> Sequence[Mapping[str, Array]]:
+    """The batches that refinements are fitted to."""
+    return few[: len(few) - held_back(few)]
+
+
+def judging(few: Sequence[Mapping[str, Array]]) -> Sequence[Mapping[str, Array]]:
+    """The batches that only judge; all where there is only one."""
+    return few[len(few) - held_back(few) :] if held_back(few) else few

@@ -6,8 +6,7 @@ layer best on held-back samples is taken. A refinement that does harm is thus ne
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from math import inf
 
 import numpy as np
@@ -17,38 +16,47 @@ from edgeconv.graph import Graph, Node
 from edgeconv.quantize.parallel import each
 from edgeconv.quantize.refine.columns import clamp_of, columns_of, moments
 from edgeconv.quantize.refine.layer import Candidate, LayerData, candidates, error_of, output_of
-from edgeconv.quantize.refine.stepper import Stepper
+from edgeconv.quantize.refine.stepper import Stepper, held_back
 from edgeconv.quantize.refine.weight_only import round_weights
 from edgeconv.quantize.select import WEIGHT_ONLY
+from edgeconv.quantize.time_budget import TimeBudget
+from edgeconv.report.record import LayerChoice
 
-__all__ = ["LayerChoice", "refine_layers"]
-
-
-@dataclass(frozen=True)
-class LayerChoice:
-    """What was taken for one layer, and the held-back squared error of every proposal by name."""
-
-    node: str
-    taken: str
-    errors: Mapping[str, float]
+__all__ = ["refine_layers"]
 
 
 def refine_layers(
-    graph: Graph, lowered: Graph, batches: Sequence[Mapping[str, Array]], refinements: tuple[str, ...]
-) -> list[LayerChoice]:
+    graph: Graph,
+    lowered: Graph,
+    batches: Sequence[Mapping[str, Array]],
+    refinements: tuple[str, ...],
+    budget: TimeBudget | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> tuple[list[LayerChoice], str]:
     """Refine the int8 layers of `lowered` in place; `graph` is the float graph that it came from.
 
-    The last quarter of `batches` is held back to judge; with a single batch, the same one fits and judges.
+    Returns what was chosen, layer by layer, and why it ended early ("" where it did not). `progress` is called with
+    layers done and their number.
     """
     walk = _Walk(graph, lowered, batches, refinements)
     originals = graph.producers()
+    todo = [node for node in lowered.nodes if _is_refined(lowered, originals, node, refinements)]
     found: list[LayerChoice | None] = []
-    for node in lowered.nodes:
-        if _is_layer(lowered, originals, node):
-            found.append(walk.layer(originals[node.outputs[0]], node))
-        elif "gptq" in refinements and lowered.float_reasons.get(node.outputs[0]) == WEIGHT_ONLY:
-            found.append(walk.weights_only(originals[node.outputs[0]], node))
-    return [choice for choice in found if choice is not None]
+    for done, node in enumerate(todo):
+        if budget is not None and budget.is_spent:
+            return [choice for choice in found if choice is not None], budget.message(done, len(todo), "layers")
+        original = originals[node.outputs[0]]
+        is_layer = _is_layer(lowered, originals, node)
+        found.append(walk.layer(original, node) if is_layer else walk.weights_only(original, node))
+        if progress is not None:
+            progress(done + 1, len(todo))
+    return [choice for choice in found if choice is not None], ""
+
+
+def _is_refined(lowered: Graph, originals: Mapping[str, Node], node: Node, refinements: tuple[str, ...]) -> bool:
+    if _is_layer(lowered, originals, node):
+        return True
+    return "gptq" in refinements and lowered.float_reasons.get(node.outputs[0]) == WEIGHT_ONLY
 
 
 def _is_layer(lowered: Graph, originals: Mapping[str, Node], node: Node) -> bool:
@@ -65,8 +73,9 @@ class _Walk:
     ) -> None:
         self.graph, self.lowered, self.refinements = graph, lowered, refinements
         self.floats = [Stepper(graph, batch) for batch in batches]
-        self.integers = [Stepper(lowered, batch) for batch in batches]
-        self.held_back = max(len(batches) // 4, 1) if len(batches) > 1 else 0
+        self.is_sequential = "means" not in refinements
+        self.integers = [Stepper(lowered, batch) for batch in batches] if self.is_sequential else []
+        self.held_back = held_back(batches)
 
     def layer(self, original: Node, node: Node) -> LayerChoice | None:
         """Choose the integers of one layer and put them into the graph and the running programs."""
@@ -87,7 +96,7 @@ class _Walk:
         errors = {proposal.name: error_of(proposal, layer, wanted, held_q) for proposal in proposals}
         taken = min(proposals, key=lambda proposal: errors[proposal.name])
         self._write(node, taken)
-        return LayerChoice(node.name, taken.name, errors)
+        return _choice(node, taken.name, errors, wanted)
 
     def _advance(self, name: str, steppers: Sequence[Stepper]) -> None:
         """Run every program until the step that computes `name` is next."""
@@ -96,15 +105,18 @@ class _Walk:
     def weights_only(self, original: Node, node: Node) -> LayerChoice:
         """Round again the weights of a layer that computes in float."""
         self._advance(original.outputs[0], self.floats)
-        errors = round_weights(self.graph, self.lowered, original, node, self.floats)
+        errors, outputs = round_weights(self.graph, self.lowered, original, node, self.floats)
         for name in node.inputs:
             if name and self.lowered.constant(name) is not None:
                 self._set(name, self.lowered.types[name])
-        return LayerChoice(node.name, min(errors, key=errors.__getitem__), errors)
+        return _choice(node, min(errors, key=errors.__getitem__), errors, outputs)
 
     def _columns(self, original: Node, node: Node, weight: Array, batches: slice) -> tuple[Array | None, Array | None]:
+        """The input of the float layer and of the int8 one; the same where layers are not refined in sequence."""
         x = columns_of(original.op, weight, self.graph, original, self.floats[batches])
-        return x, columns_of(original.op, weight, self.lowered, node, self.integers[batches])
+        return x, x if not self.is_sequential else columns_of(
+            original.op, weight, self.lowered, node, self.integers[batches]
+        )
 
     def _data(self, original: Node, node: Node, weight: Array, x: Array, xq: Array) -> LayerData:
         rule = original.op.quant
@@ -117,11 +129,11 @@ class _Walk:
         q = self.lowered.types[node.inputs[0]].q
         assert q is not None
         clamp = clamp_of(original.op)
-        if len(original.inputs) > 3:
+        if len(original.inputs) > 3 and self.is_sequential:
             # What a residual adds is out of a layer's hands, but for its mean error.
             clamp = -inf, inf
             real = real + self._residual_shift(original, node).reshape(shape)
-        return LayerData(matrix, real, q.scale[0], *clamp, moments(x, xq))
+        return LayerData(matrix, real, q.scale[0], *clamp, moments(x, xq, "gptq" in self.refinements))
 
     def _residual_shift(self, original: Node, node: Node) -> Array:
         """Mean error (channels,) of the residual input."""
@@ -163,3 +175,8 @@ class _Walk:
         self.lowered.types[name] = known
         for stepper in self.integers:
             stepper.set_constant(name, known)
+
+
+def _choice(node: Node, taken: str, errors: Mapping[str, float], wanted: Array) -> LayerChoice:
+    signal = float(np.vdot(wanted, wanted) / max(wanted.size, 1))
+    return LayerChoice(node.name, node.outputs[0], node.op_name, taken, errors, signal)

@@ -16,8 +16,9 @@ __all__ = ["round_weights"]
 
 def round_weights(
     graph: Graph, lowered: Graph, original: Node, node: Node, floats: Sequence[Stepper]
-) -> dict[str, float]:
-    """Round the int8 weights of `node` in `lowered` again; returns squared errors by proposal ("nearest", "gptq").
+) -> tuple[dict[str, float], Array]:
+    """Round the int8 weights of `node` in `lowered` again; returns mean squared errors by proposal ("nearest",
+    "gptq"), and the float outputs.
 
     The steppers stand before the node and are moved behind it. What reproduces the float outputs better is kept.
     """
@@ -43,10 +44,10 @@ def round_weights(
         errors[name] = sum(
             float(np.square(_outputs(node, [real.get(p, a) for p, a in enumerate(arrays)])[0] - y[0]).sum())
             for arrays, y in zip(inputs, outputs, strict=True)
-        )
+        ) / max(sum(y[0].size for y in outputs), 1)
     taken = better if errors["gptq"] < errors["nearest"] else nearest
     lowered.types.update((node.inputs[position], known) for position, known in taken.items())
-    return errors
+    return errors, np.concatenate([y[0].reshape(-1) for y in outputs])
 
 
 def _q(q: QParams | None) -> QParams:

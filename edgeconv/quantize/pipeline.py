@@ -1,0 +1,114 @@
+"""From a simplified float graph to the int8 one, once, with given options; `best` calls it several times.
+
+equalize -> select (which nodes) -> calibrate (statistics) -> assign (scales and zero points) -> lower (the int8 graph)
+-> refine (weights and biases, layer by layer).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from edgeconv.core import Array, QParams
+from edgeconv.graph import Graph
+from edgeconv.quantize.assign import assign, observed_values
+from edgeconv.quantize.calibrate import collect
+from edgeconv.quantize.config import QuantConfig
+from edgeconv.quantize.judge import Judge
+from edgeconv.quantize.lower import lower
+from edgeconv.quantize.observers import OBSERVERS
+from edgeconv.quantize.refine.equalize import equalize
+from edgeconv.quantize.refine.stepper import few_batches, judging
+from edgeconv.quantize.refine.walk import refine_layers
+from edgeconv.quantize.select import Selection, select
+from edgeconv.quantize.time_budget import TimeBudget
+from edgeconv.report.record import RefinementRecord, Trial
+
+__all__ = ["Prepared", "Progress", "Quantized", "prepare", "quantize_once", "refine"]
+
+Progress = Callable[[str, int, "int | None"], None]
+"""Called with a stage ("calibrating", "refining"), what is done of it, and of how much (None while unknown)."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """The int8 graph, and what refining did."""
+
+    graph: Graph
+    record: RefinementRecord
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A float graph ready to be lowered: which nodes become int8, and the parameters of values."""
+
+    graph: Graph
+    selection: Selection
+    qparams: Mapping[str, QParams]
+
+    def lowered(self) -> Graph:
+        """The int8 graph, nothing refined."""
+        return lower(self.graph, self.selection, self.qparams)
+
+
+def quantize_once(
+    graph: Graph,
+    samples: Iterable[Mapping[str, Array]],
+    config: QuantConfig,
+    progress: Progress | None = None,
+) -> Quantized:
+    """Quantize with the refinements of `config`, each layer's judged by held-back samples, and so the whole."""
+    budget = TimeBudget(config.time_budget)
+    few = few_batches(graph, samples) if config.steps else []
+    equal = equalize(graph, few[:1]) if "equalize" in config.steps else graph
+    prepared = prepare(equal, samples, config, progress)
+    if not config.steps:
+        return Quantized(prepared.lowered(), RefinementRecord(config.effort))
+    plain = prepared.lowered()
+    refined, record = refine(prepared, few, config.steps, config.effort, budget, progress)
+    return _judged(graph, plain, refined, few, record)
+
+
+def prepare(
+    graph: Graph, samples: Iterable[Mapping[str, Array]], config: QuantConfig, progress: Progress | None = None
+) -> Prepared:
+    """Select, calibrate and assign."""
+    selection = select(graph, config)
+    wanted = [name for name in observed_values(graph, selection) if graph.constant(name) is None]
+    count = None if progress is None else partial(_tell, progress, "calibrating", None)
+    statistics = collect(graph, samples, wanted, count)
+    return Prepared(graph, selection, assign(graph, selection, statistics, OBSERVERS[config.method]))
+
+
+def refine(
+    prepared: Prepared,
+    few: Sequence[Mapping[str, Array]],
+    steps: tuple[str, ...],
+    effort: str,
+    budget: TimeBudget,
+    progress: Progress | None = None,
+) -> tuple[Graph, RefinementRecord]:
+    """Lower, and refine layer by layer."""
+    lowered = prepared.lowered()
+    count = None if progress is None else partial(progress, "refining")
+    layers, stopped = refine_layers(prepared.graph, lowered, few, steps, budget, count)
+    return lowered, RefinementRecord(effort, tuple(layers), stopped=stopped)
+
+
+def _judged(
+    source: Graph, plain: Graph, refined: Graph, few: Sequence[Mapping[str, Array]], record: RefinementRecord
+) -> Quantized:
+    """What is better on held-back samples: with the layers refined, or without."""
+    judge = Judge(source, judging(few))
+    scores = {"unrefined": judge.sqnr(plain), "refined": judge.sqnr(refined)}
+    is_better = scores["refined"] >= scores["unrefined"]
+    taken = "refined" if is_better else "unrefined"
+    trials = tuple(Trial(name, score, name == taken) for name, score in scores.items())
+    undone = () if is_better else ("the refinements of all layers: the network as a whole got worse with them",)
+    record = replace(record, trials=trials, held_back=judge.samples, undone=undone)
+    return Quantized(refined if is_better else plain, record)
+
+
+def _tell(progress: Progress, stage: str, total: int | None, done: int) -> None:
+    progress(stage, done, total)

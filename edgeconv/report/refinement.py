@@ -1,0 +1,84 @@
+"""What refining did, for reports: blocks of a document, and JSON."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import asdict
+from math import isfinite
+from typing import Any
+
+from edgeconv.report.document import Block, Facts, Note, Table
+from edgeconv.report.record import LayerChoice, RefinementRecord
+
+__all__ = ["refinement_blocks", "refinement_json"]
+
+_UNDONE_SHOWN = 8
+
+
+def refinement_blocks(record: RefinementRecord) -> Iterable[Block]:
+    """How much was tried and taken, what was undone, and why refining ended early."""
+    if record.stopped:
+        yield Note(f"refining stopped: {record.stopped}", strong=True)
+    for text in record.undone:
+        yield Note(f"undone: {text}", strong=True)
+    if record.layers:
+        yield Facts((("effort", record.effort), ("layers", _taken(record.layers))))
+    if len(record.trials) > 1:
+        rows = tuple((trial.name, _decibels(trial.sqnr), "taken" if trial.taken else "") for trial in record.trials)
+        yield Table((f"on {record.held_back} held-back samples", "SQNR", ""), rows, "lrl")
+    yield from _undone(record.layers)
+
+
+def _taken(layers: Iterable[LayerChoice]) -> str:
+    counts = Counter(layer.taken for layer in layers)
+    return ", ".join(f"{count} {name}" for name, count in counts.most_common())
+
+
+def _undone(layers: Iterable[LayerChoice]) -> Iterable[Block]:
+    """The layers that a refinement made worse on held-back samples, worst first."""
+    found = [layer for layer in layers if layer.undone]
+    if not found:
+        return
+    harmed = sorted(found, key=lambda layer: min(_gain(layer, name) for name in layer.undone))
+    rows = tuple(
+        (layer.node or layer.output, ", ".join(f"{name} {_gain(layer, name):+.1f} dB" for name in layer.undone),
+         layer.taken)
+        for layer in harmed[:_UNDONE_SHOWN]
+    )  # fmt: skip
+    more = f", the worst {_UNDONE_SHOWN} of {len(found)}" if len(found) > _UNDONE_SHOWN else ""
+    yield Table((f"undone, worse on held-back samples{more}", "by", "taken instead"), rows, "lll")
+
+
+def _gain(layer: LayerChoice, name: str) -> float:
+    """dB that a proposal gains over the simplest one."""
+    plain = next(iter(layer.errors))
+    return layer.sqnr[name] - layer.sqnr[plain]
+
+
+def _decibels(value: float) -> str:
+    return f"{value:.1f} dB" if isfinite(value) else "identical"
+
+
+def refinement_json(record: RefinementRecord) -> dict[str, Any]:
+    """effort, held_back, stopped, undone; trials [{name, sqnr_db, taken}]; layers [{node, output, operator, taken,
+    undone, sqnr_db: {proposal: dB}}], null for what is exact.
+    """
+    return {
+        "effort": record.effort,
+        "held_back": record.held_back,
+        "stopped": record.stopped or None,
+        "undone": list(record.undone),
+        "trials": [{"name": t.name, "sqnr_db": _number(t.sqnr), "taken": t.taken} for t in record.trials],
+        "layers": [_layer(layer) for layer in record.layers],
+    }
+
+
+def _layer(layer: LayerChoice) -> dict[str, Any]:
+    known = {key: value for key, value in asdict(layer).items() if key not in ("errors", "signal")}
+    scores = {name: _number(value) for name, value in layer.sqnr.items()}
+    return {**known, "undone": list(layer.undone), "sqnr_db": scores}
+
+
+def _number(value: float) -> float | None:
+    return round(value, 3) if isfinite(value) else None
