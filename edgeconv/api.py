@@ -128,7 +128,7 @@ def convert(
         )
     if calibration is None or precision == "fp32":
         graph.metadata.update(_provenance(precision))
-        return Model(graph)
+        return Model(graph, warnings=graph.notes)
     data = first_samples(open_data(calibration, input_types(graph), preprocessing), samples)
     return _quantized(graph, data, config, progress)
 
@@ -259,7 +259,7 @@ def _provenance(precision: str, **options: object) -> dict[str, str]:
 
 
 def _warnings(samples: int, is_random: bool, graph: Graph) -> tuple[str, ...]:
-    found = []
+    found = list(graph.notes)
     if is_random:
         found.append("ranges come from random data: fine for a dry run, but calibrate on real samples before use")
     elif samples < _FEW_SAMPLES:

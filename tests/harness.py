@@ -36,6 +36,7 @@ class Case:
     outputs: int = 1
     opset: int = 17
     domain: str = ""
+    domain_opset: int = 1
     dynamic: int | None = 0
     batched: Sequence[int] = (0,)
     rtol: float = 1e-5
@@ -68,7 +69,7 @@ def model_of(case: Case) -> onnx.ModelProto:
     graph = helper.make_graph([node], "case", infos, results, initializers)
     opsets = [helper.make_opsetid("", case.opset)]
     if case.domain:
-        opsets.append(helper.make_opsetid(case.domain, 1))
+        opsets.append(helper.make_opsetid(case.domain, case.domain_opset))
     return helper.make_model(graph, opset_imports=opsets, ir_version=10)
 
 

@@ -5,15 +5,26 @@ A constant is a value whose type holds its `value` and that no node produces.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgeconv.core import Array, QParams, TensorType
 from edgeconv.errors import InternalError
 from edgeconv.ops.base import Inputs, Operator, ShapeError, infer_types
 
-__all__ = ["Graph", "Node"]
+__all__ = ["Graph", "Node", "notes_of"]
+
+_NOTES = "import.notes"
+
+
+def notes_of(metadata: Mapping[str, str]) -> tuple[str, ...]:
+    """The notes kept in the metadata of a graph or a file; none where a file holds nonsense there."""
+    try:
+        return tuple(str(note) for note in json.loads(metadata.get(_NOTES, "[]")))
+    except (ValueError, TypeError, RecursionError):
+        return ()
 
 
 @dataclass(frozen=True)
@@ -40,8 +51,8 @@ class Node:
 class Graph:
     """Nodes in execution order, the type of every value, and the names of inputs and outputs.
 
-    `metadata` is kept in the file: provenance, options. `log` says what each pass did: (pass, nodes changed, nodes
-    fewer). `float_reasons` says, of a quantized graph, why a node stayed in float: first output -> reason.
+    `metadata` is kept in the file: provenance, options, `notes`. `log` says what each pass did: (pass, nodes changed,
+    nodes fewer). `float_reasons` says, of a quantized graph, why a node stayed in float: first output -> reason.
     `protected` names the nodes that no pass may change or fuse. `grids`: scales (and axes) of the constants that the
     source holds as integers; no pass scales a weight then.
     """
@@ -55,6 +66,16 @@ class Graph:
     float_reasons: dict[str, str] = field(default_factory=dict)
     protected: frozenset[str] = frozenset()
     grids: tuple[QParams, ...] = ()
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Where the graph differs from the ONNX model in a way that its user should know, one sentence each."""
+        return notes_of(self.metadata)
+
+    def add_notes(self, notes: Sequence[str]) -> None:
+        """Add to `notes`."""
+        if notes:
+            self.metadata[_NOTES] = json.dumps([*self.notes, *notes], separators=(",", ":"))
 
     def copy(self) -> Graph:
         """A graph that can be changed without changing this one (arrays are shared; nobody writes to them)."""

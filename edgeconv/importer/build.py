@@ -19,7 +19,18 @@ from edgeconv.importer.scope import Scope
 from edgeconv.importer.subgraph import OnnxSubgraph
 from edgeconv.ops.base import Expr, Ref, ShapeError
 from edgeconv.ops.identity import Identity
-from edgeconv.ops.onnx_rules import RULES, AtRunTime, ImportRule, Items, Nothing, Result, Unsupported, Value, find_rule
+from edgeconv.ops.onnx_rules import (
+    RULES,
+    AtRunTime,
+    ImportRule,
+    Items,
+    Noted,
+    Nothing,
+    Result,
+    Unsupported,
+    Value,
+    find_rule,
+)
 
 __all__ = ["GraphBuilder", "node_label"]
 
@@ -46,6 +57,7 @@ class GraphBuilder:
         self._emitter = Emitter({})
         self._inputs: list[str] = []
         self.scope = Scope(opsets)
+        self._notes: list[str] = []
 
     def add_input(self, name: str, dtype: str, shape: Shape) -> None:
         """A graph input."""
@@ -195,6 +207,9 @@ class GraphBuilder:
         _check_arguments(signature, bound, where)
         try:
             results = rule(*bound.args, **bound.kwargs)
+            if isinstance(results, Noted):
+                self._notes.append(f"{where}: {results.note}")
+                results = results.results
             return results if isinstance(results, tuple) else [results]
         except AtRunTime as error:
             raise self._run_time_error(error, where) from error
@@ -276,6 +291,7 @@ class GraphBuilder:
             final.append(unique)
         graph = Graph(self._emitter.nodes, self._emitter.types, list(self._inputs), final)
         graph.grids = tuple(self._emitter.grids)
+        graph.add_notes(self._notes)
         graph.prune()
         return graph
 

@@ -154,6 +154,8 @@ class Operator:
 
     quant: ClassVar[QuantRule | None] = None
     """None: the operator stays in float."""
+    float_reason: ClassVar[str] = "it has no int8 kernel"
+    """Why, where `quant` is None."""
     view: ClassVar[bool] = False
     """True: output 0 has the bytes of input 0 in the same order (Reshape), so it needs no buffer of its own."""
     elementwise: ClassVar[bool] = False

@@ -65,12 +65,14 @@ MODULES = {
     "LeakyRelu": "activations",
     "Less": "compare",
     "LessOrEqual": "compare",
+    "LinearModel": "linear_model",
     "LocalResponseNorm": "simple_norms",
     "Log": "elementwise",
     "LogSoftmax": "softmax",
     "Lookup": "lookup",
     "LpNorm": "simple_norms",
     "LpPool": "lp_pool",
+    "MapValues": "label_encoder",
     "MatMul": "matmul",
     "Max": "add",
     "MaxPool": "max_pool",
@@ -85,7 +87,9 @@ MODULES = {
     "Or": "logic",
     "PRelu": "prelu",
     "Pad": "pad",
+    "PairProbabilities": "svm",
     "Pow": "pow",
+    "Probit": "post_transform",
     "Quantize": "quantize",
     "QuantizeLinear": "qdq",
     "RNN": "rnn",
@@ -119,6 +123,7 @@ MODULES = {
     "Size": "shape",
     "Slice": "slice",
     "Softmax": "softmax",
+    "SoftmaxZero": "post_transform",
     "Softplus": "activations",
     "Softsign": "activations",
     "SpaceToDepth": "block_moves",
@@ -131,10 +136,12 @@ MODULES = {
     "Tile": "expand",
     "TopK": "top_k",
     "Transpose": "transpose",
+    "TreeEnsemble": "tree_ensemble",
     "Trilu": "range",
+    "VectorKernel": "svm",
     "Where": "where",
     "Xor": "logic",
 }
 
-RULE_MODULES = ("branch", "gemm", "sequence")
+RULE_MODULES = ("branch", "features", "gemm", "sequence", "tree_rules")
 """Modules without an operator of their own: import rules that build others."""

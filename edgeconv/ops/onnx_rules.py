@@ -3,6 +3,7 @@
 A rule is a free function whose signature is the contract: inputs positional (`Ref`, or None where ONNX allows absence),
 attributes keyword-only with ONNX's defaults. It returns an expression, or a tuple of them for several outputs.
 `since` is the first opset version that the rule speaks for; the newest rule not beyond the model's opset is taken.
+A rule that changes what the model gives (class names become numbers) wraps its results in `Noted`: the user is told.
 
 A parameter annotated with `Items` takes a sequence of tensors, too; one annotated with `Subgraph` is a graph attribute.
 """
@@ -20,6 +21,7 @@ __all__ = [
     "ImportRule",
     "Items",
     "NOTHING",
+    "Noted",
     "Nothing",
     "RULES",
     "Result",
@@ -50,7 +52,16 @@ Value: TypeAlias = Union[Ref, Items, Nothing, None]
 Result: TypeAlias = Union[Expr, Items, Nothing, None]
 """What a rule may return for one output."""
 
-ImportRule = Callable[..., "Result | tuple[Result, ...]"]
+
+@dataclass(frozen=True)
+class Noted:
+    """Results that differ from what the ONNX model gives in a way that its user should know: `note` says how."""
+
+    results: tuple[Result, ...]
+    note: str
+
+
+ImportRule = Callable[..., Union[Result, tuple[Result, ...], Noted]]
 _Rule = TypeVar("_Rule", bound=ImportRule)
 
 RULES: dict[tuple[str, str], list[tuple[int, ImportRule]]] = {}

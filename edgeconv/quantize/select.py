@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 
 from edgeconv.errors import UsageError
 from edgeconv.graph import Graph, Node
-from edgeconv.ops.base import QuantRule
+from edgeconv.ops.base import Operator, QuantRule
 from edgeconv.passes.linear import RAW_SPREAD, affine
 from edgeconv.passes.rewrite import View
 from edgeconv.quantize.config import QuantConfig
@@ -86,7 +86,7 @@ def obstacle(graph: Graph, node: Node) -> str | None:
     """Why `node` cannot compute in int8, or None."""
     rule = node.op.quant
     if rule is None:
-        return "it has no int8 kernel"
+        return node.op.float_reason
     if rule.weight_only and not rule.activations:
         return WEIGHT_ONLY
     positions = activation_inputs(graph, node)
@@ -112,7 +112,7 @@ def _weight_obstacle(graph: Graph, node: Node, rule: QuantRule) -> str | None:
 
 
 def _drop_islands(graph: Graph, chosen: Selection) -> None:
-    """Movement and tables between float operators stay in float: converting there and back gains nothing.
+    """What multiplies nothing, between float operators, stays in float: converting there and back gains nothing.
 
     An island is a connected set of such int8 nodes that meets a float operator and no other int8 one.
     """
@@ -131,7 +131,9 @@ def _drop_islands(graph: Graph, chosen: Selection) -> None:
 
 
 def _is_soft(graph: Graph, node: Node) -> bool:
-    return is_table(graph, node) or (node.op.quant is not None and node.op.quant.shared)
+    """True for what multiplies nothing and, element by element, computes from one activation at most."""
+    variable = [name for name in node.inputs if name and graph.constant(name) is None]
+    return type(node.op).macs is Operator.macs and not (node.op.elementwise and len(variable) > 1)
 
 
 def _component(soft: dict[str, Node], neighbours: Callable[[Node], list[Node]]) -> tuple[list[str], list[Node]]:

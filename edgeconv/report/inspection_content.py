@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from edgeconv.graph.graph import notes_of
 from edgeconv.report.content import float_blocks, passes_block
 from edgeconv.report.document import Block, Document, Facts, Note, Section, Table
 from edgeconv.report.inspection import Inspection, OperatorFacts, TensorFacts
@@ -23,6 +24,9 @@ def inspection_document(found: Inspection, quantization: bool = False) -> Docume
         sections.append(Section(title, (passes_block(found.passes),)))
     sections.append(Section("Operators", (_operators(found),)))
     sections.append(Section("Totals at batch 1", (Facts(_totals(found)),)))
+    notes = notes_of(found.metadata)
+    if notes:
+        sections.append(Section("Notes", tuple(Note(text) for text in notes)))
     if quantization:
         sections.append(Section("Quantization", (_quantization(found),)))
     if found.precision != "fp32":
