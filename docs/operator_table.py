@@ -10,7 +10,7 @@ from typing import Any
 
 from edgeconv.ops import MODULES, load_all
 from edgeconv.ops.base import Operator, QuantRule
-from edgeconv.ops.onnx_rules import RULES
+from edgeconv.ops.onnx_rules import REFUSED, RULES
 
 __all__ = ["full_table", "short_table"]
 
@@ -78,6 +78,8 @@ def _reached() -> dict[tuple[str, str], list[type[Operator]]]:
     load_all()
     found = {}
     for (domain, name), rules in RULES.items():
+        if (domain, name) in REFUSED:
+            continue
         operators = list(dict.fromkeys(op for _, rule in reversed(rules) for op in _made_by(rule, set())))
         found[domain, name] = sorted(operators, key=lambda op: (not name.startswith(op.__name__), not _has_weight(op)))
     return found

@@ -15,7 +15,7 @@ from edgeconv.ops.concat import Concat
 from edgeconv.ops.gather import Gather
 from edgeconv.ops.logic import IsNaN
 from edgeconv.ops.mul import Div, Mul
-from edgeconv.ops.onnx_rules import Noted, Unsupported, onnx_rule
+from edgeconv.ops.onnx_rules import Noted, Unsupported, onnx_rule, refuse
 from edgeconv.ops.pad import Pad
 from edgeconv.ops.reduce import ReduceMax
 from edgeconv.ops.reshape import Reshape
@@ -125,16 +125,17 @@ def import_zip_map(x: Ref, *, classlabels_int64s: Sequence[int] = (), classlabel
     return Noted((x,), f"instead of a list of maps it gives the matrix of probabilities, a column per class: {labels}")
 
 
-@onnx_rule("CastMap", "DictVectorizer", domain=_DOMAIN)
-def import_map(x: Ref, **attributes: object) -> Expr:
-    """Maps from keys to values are no tensors."""
-    raise Unsupported("it reads a map, and the device has tensors only; turn the maps into arrays before the model")
-
-
-@onnx_rule("CategoryMapper", domain=_DOMAIN)
-def import_category_mapper(x: Ref, **attributes: object) -> Expr:
-    """Strings to numbers, or back."""
-    raise Unsupported("it reads or gives strings, which the device has no tensors for; encode them as numbers before")
+refuse(
+    "CastMap",
+    "DictVectorizer",
+    domain=_DOMAIN,
+    reason="it reads a map, and the device has tensors only; turn the maps into arrays before the model",
+)
+refuse(
+    "CategoryMapper",
+    domain=_DOMAIN,
+    reason="it reads or gives strings, which the device has no tensors for; encode them as numbers before the model",
+)
 
 
 def _real(x: Ref) -> Expr:

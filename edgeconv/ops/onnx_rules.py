@@ -23,6 +23,7 @@ __all__ = [
     "NOTHING",
     "Noted",
     "Nothing",
+    "REFUSED",
     "RULES",
     "Result",
     "Subgraph",
@@ -30,6 +31,7 @@ __all__ = [
     "Value",
     "find_rule",
     "onnx_rule",
+    "refuse",
 ]
 
 
@@ -66,6 +68,9 @@ _Rule = TypeVar("_Rule", bound=ImportRule)
 
 RULES: dict[tuple[str, str], list[tuple[int, ImportRule]]] = {}
 """(domain, ONNX operator) -> rules with the opset since which each holds, oldest first."""
+
+REFUSED: dict[tuple[str, str], str] = {}
+"""(domain, ONNX operator) -> why it is not converted, where that holds for every node of the kind."""
 
 
 class Subgraph(Protocol):
@@ -106,6 +111,17 @@ def onnx_rule(*names: str, since: int = 1, domain: str = "") -> Callable[[_Rule]
         return rule
 
     return register
+
+
+def refuse(*names: str, reason: str, domain: str = "") -> None:
+    """Register that the ONNX operators `names` cannot be converted, ever; `reason` says why, and the way on."""
+
+    def rule(*inputs: Value, **attributes: object) -> Result:
+        raise Unsupported(reason)
+
+    for name in names:
+        REFUSED[domain, name] = reason
+        onnx_rule(name, domain=domain)(rule)
 
 
 def find_rule(domain: str, name: str, opset: int) -> ImportRule | None:
