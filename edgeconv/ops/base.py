@@ -6,8 +6,7 @@ Fields are the attributes. `infer` and `run` define the operator; `plan` prepare
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from functools import cache, cached_property
 from math import inf, prod
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, Union
@@ -38,6 +37,8 @@ __all__ = [
 
 
 _MOST_ELEMENTS = 2**59
+_TAKES_MORE = 0x04
+"""The flag of code with `*args` (`inspect.CO_VARARGS`)."""
 
 
 class ShapeError(ValueError):
@@ -328,9 +329,8 @@ def _check_size(known: TensorType) -> None:
 
 
 @cache
-def _arity(infer: Callable[..., object]) -> tuple[int, float]:
-    """(required, most) inputs, read off the signature of `infer`."""
-    parameters = list(inspect.signature(infer).parameters.values())[1:]
-    if any(p.kind is inspect.Parameter.VAR_POSITIONAL for p in parameters):
-        return sum(p.kind is inspect.Parameter.POSITIONAL_OR_KEYWORD for p in parameters), inf
-    return sum(p.default is inspect.Parameter.empty for p in parameters), len(parameters)
+def _arity(infer: Any) -> tuple[int, float]:
+    """(required, most) inputs, read off the signature of the method `infer`."""
+    code, optional = infer.__code__, len(infer.__defaults__ or ())
+    inputs = code.co_argcount - 1
+    return (inputs, inf) if code.co_flags & _TAKES_MORE else (inputs - optional, inputs)

@@ -157,6 +157,8 @@ def _shape(table: Table, name: str, what: str) -> tuple[Dim, ...]:
         damaged(f"{what} names {len(symbols)} of its {dims.count(-1)} symbolic dimensions")
     if element_count(dims) > MAX_ELEMENTS:
         damaged(f"{what} has the shape {list(dims)}, more elements than any memory holds")
+    if -1 not in dims:
+        return dims
     if any(not 0 < len(text) <= MAX_SYMBOL_TEXT for text in symbols):
         damaged(f"{what} has a symbolic dimension with a name of 0 or more than {MAX_SYMBOL_TEXT} characters")
     names = iter(symbols or [f"{name}.{axis}" for axis, dim in enumerate(dims) if dim == -1])
@@ -190,7 +192,7 @@ def _axis_quantization(table: Table) -> QParams:
 def _check_quantization(q: QParams, dtype: str, shape: Sequence[Dim], what: str) -> None:
     if dtype not in QUANTIZED_DTYPES:
         damaged(f"{what} is {dtype}, yet has a scale and a zero point")
-    if not q.scale or not all(isfinite(scale) and scale > 0 for scale in q.scale):
+    if not q.scale or not isfinite(sum(q.scale)) or min(q.scale) <= 0:
         damaged(f"{what} has a scale that is not a positive number")
     limits = np.iinfo(dtype)
     if min(q.zero_point) < limits.min or max(q.zero_point) > limits.max:

@@ -7,6 +7,7 @@ which make thousands of tables out of the same bytes run dry early.
 from __future__ import annotations
 
 import struct
+from functools import cache
 from typing import Any, NoReturn
 
 from edgeconv.errors import InvalidModelError
@@ -19,6 +20,11 @@ _BUDGET_BASE = 1 << 16
 _TABLE_COST = 48
 """What a table costs besides its bytes: it becomes a Python object."""
 _MIN_TABLE, _MIN_VTABLE = 4, 4
+_MOST_SLOTS = 16
+"""Fields of a table that are looked at; no table of the format has as many."""
+
+_layout = cache(lambda code: struct.Struct("<" + code))
+"""The little-endian struct for a format without byte order."""
 
 
 def damaged(what: str) -> NoReturn:
@@ -37,8 +43,9 @@ class Flat:
 
     def unpack(self, layout: str, position: int, what: str) -> tuple[Any, ...]:
         """Little-endian values at `position`; `layout` is a struct format without byte order."""
-        self.require(position, struct.calcsize("<" + layout), what)
-        return struct.unpack_from("<" + layout, self.view, position)
+        found = _layout(layout)
+        self.require(position, found.size, what)
+        return found.unpack_from(self.view, position)
 
     def require(self, position: int, size: int, what: str) -> None:
         """The bytes position .. position + size exist."""
@@ -104,35 +111,35 @@ class Flat:
         self.require(vtable, vtable_size, what)
         self.require(position, size, what)
         self.spend(size + _TABLE_COST, what)
-        return Table(self, position, size, vtable, vtable_size, what)
+        slots = min((vtable_size - _MIN_VTABLE) // 2, _MOST_SLOTS)
+        return Table(self, position, size, self.unpack(f"{slots}H", vtable + _MIN_VTABLE, what), what)
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table; `what` names it in messages. A field that is not there has its default."""
+    """One table; `what` names it in messages. A field that is not there has its default.
+
+    `offsets`: of each slot's field from `position`, 0 where it is not there.
+    """
 
     flat: Flat
     position: int
     size: int
-    vtable: int
-    vtable_size: int
+    offsets: tuple[int, ...]
     what: str
 
     def place(self, slot: int, size: int, align: int) -> int | None:
         """Position of the field in `slot`, which takes `size` bytes; None where it is left out."""
-        entry = 4 + 2 * slot
-        if entry + 2 > self.vtable_size:
-            return None
-        (offset,) = self.flat.unpack("H", self.vtable + entry, self.what)
+        offset = self.offsets[slot] if slot < len(self.offsets) else 0
         if offset == 0:
             return None
         if offset < 4 or offset + size > self.size or (self.position + offset) % align:
             damaged(f"{self.what} has a field at {offset} in a body of {self.size} bytes")
-        return self.position + int(offset)
+        return self.position + offset
 
     def number(self, slot: int, code: str, default: int = 0) -> int:
         """An integer of struct type `code`."""
-        size = struct.calcsize("<" + code)
+        size = _layout(code).size
         position = self.place(slot, size, size)
         return default if position is None else int(self.flat.unpack(code, position, self.what)[0])
 
@@ -153,32 +160,35 @@ class Table:
 
     def numbers(self, slot: int, code: str, field: str, most: int | None = None) -> tuple[Any, ...]:
         """A vector of struct type `code`, of at most `most` items."""
-        start, count = self._vector(slot, struct.calcsize("<" + code), field, most)
+        start, count = self._vector(slot, _layout(code).size, field, most)
         return struct.unpack_from(f"<{count}{code}", self.flat.view, start)
 
     def texts(self, slot: int, field: str, most: int) -> tuple[str, ...]:
         """A vector of strings, of at most `most` items."""
-        what = f"{field} of {self.what}"
         start, count = self._vector(slot, 4, field, most)
+        if not count:
+            return ()
+        what = f"{field} of {self.what}"
         places = [self.flat.follow(start + 4 * index, what) for index in range(count)]
         return tuple(self.flat.string(place, what) for place in places)
 
     def tables(self, slot: int, field: str, item: str, most: int | None = None) -> list[Table]:
         """A vector of tables, each called `item` and its number in messages."""
         start, count = self._vector(slot, 4, field, most)
-        flat = self.flat
-        return [
-            flat.table(flat.follow(start + 4 * index, f"{item} {index}"), f"{item} {index}") for index in range(count)
-        ]
+        flat, found = self.flat, []
+        for index in range(count):
+            what = f"{item} {index}"
+            found.append(flat.table(flat.follow(start + 4 * index, what), what))
+        return found
 
     def struct(self, slot: int, layout: str) -> tuple[Any, ...] | None:
         """The fields of a struct (4-byte aligned), None where it is left out."""
-        position = self.place(slot, struct.calcsize("<" + layout), 4)
+        position = self.place(slot, _layout(layout).size, 4)
         return None if position is None else self.flat.unpack(layout, position, self.what)
 
     def structs(self, slot: int, layout: str, field: str) -> list[tuple[Any, ...]]:
         """A vector of structs (4-byte aligned)."""
-        size = struct.calcsize("<" + layout)
+        size = _layout(layout).size
         start, count = self._vector(slot, size, field, None, align=4)
         return list(struct.iter_unpack("<" + layout, self.flat.view[start : start + count * size]))
 
@@ -195,10 +205,10 @@ class Table:
     def _vector(
         self, slot: int, item: int, field: str, most: int | None = None, align: int | None = None
     ) -> tuple[int, int]:
-        what = f"{field} of {self.what}"
         position = self.target(slot)
         if position is None:
             return 0, 0
+        what = f"{field} of {self.what}"
         start, count = self.flat.vector(position, item, what, align)
         if most is not None and count > most:
             damaged(f"{what} has {count} items, at most {most} are allowed")
