@@ -102,7 +102,8 @@ def convert(
 ) -> Model:
     """Simplify a model and, at int8, quantize it on calibration samples.
 
-    A model that came quantized (QuantizeLinear, QLinearConv ...) keeps its own scales at int8 and needs no samples.
+    A model that came quantized (QuantizeLinear, QLinearConv ...) keeps its own scales at int8 and needs no samples; one
+    with integer weights alone (MatMulInteger) keeps these where there are no samples.
     source, input_shapes, constants: as for `load`; or source is its result. calibration: see
     `edgeconv.data.open_data`; needed at int8. method: minmax, percentile, entropy or mse. exclude: shell patterns of
     node names that stay in float; exclude_op: operator types. samples: use at most so many. effort: fast, default or
@@ -119,7 +120,7 @@ def convert(
     )
     loaded = source if isinstance(source, Graph) else load(source, input_shapes, constants)
     graph = simplify(protect_excluded(loaded, config))
-    if precision == "int8" and is_quantized(graph):
+    if precision == "int8" and (is_quantized(graph) or (graph.grids and calibration is None)):
         return _kept(graph, config, calibration)
     if precision == "int8" and calibration is None:
         raise UsageError(

@@ -14,7 +14,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Scratch, ShapeError, Typed
 from edgeconv.ops.integer import exact_dtype, is_real, multiplier, requantize_into, required, scalar
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
@@ -122,7 +122,7 @@ class AveragePool(Operator):
 
 @onnx_rule("AveragePool")
 def import_average_pool(
-    x: Ref,
+    x: Typed,
     *,
     auto_pad: str = "NOTSET",
     ceil_mode: int = 0,

@@ -31,6 +31,7 @@ __all__ = [
     "Scratch",
     "ShapeError",
     "TABLE",
+    "Typed",
     "expr_type",
     "infer_types",
 ]
@@ -291,14 +292,20 @@ class OnGrid:
     value: Array
     grid: QParams
 
+    @property
+    def type(self) -> TensorType:
+        """The type of the constant."""
+        return type_of(self.value)
 
-Expr: TypeAlias = Union[Ref, Call, Output, OnGrid, "Array"]
+
+Typed: TypeAlias = Union[Ref, Call, Output, OnGrid]
+"""Expressions that know their type."""
+
+Expr: TypeAlias = Union[Typed, "Array"]
 
 
 def expr_type(expr: Expr) -> TensorType:
     """The type of any expression; an array is a constant."""
-    if isinstance(expr, OnGrid):
-        return type_of(expr.value)
     return type_of(expr) if isinstance(expr, np.ndarray) else expr.type
 
 

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Scratch, ShapeError, Typed
 from edgeconv.ops.conv_kernels import ConvLayer
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.residual import check_residual
@@ -135,9 +135,9 @@ class Conv(Operator):
 
 @onnx_rule("Conv")
 def import_conv(
-    x: Ref,
-    w: Ref,
-    b: Ref | None = None,
+    x: Typed,
+    w: Typed,
+    b: Expr | None = None,
     *,
     auto_pad: str = "NOTSET",
     dilations: Sequence[int] = (),

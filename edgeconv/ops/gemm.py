@@ -7,14 +7,14 @@ from math import prod
 import numpy as np
 
 from edgeconv.ops.add import Add
-from edgeconv.ops.base import Expr, Ref, ShapeError, expr_type
+from edgeconv.ops.base import Expr, OnGrid, Ref, ShapeError, Typed, expr_type
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.matmul import MatMul, product
 from edgeconv.ops.mul import Mul
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.transpose import Transpose
 
-__all__: list[str] = []
+__all__ = ["scaled", "swapped"]
 
 
 @onnx_rule("Gemm")
@@ -34,7 +34,7 @@ def import_gemm(
     left: Expr = Transpose((1, 0))(a) if transA else a
     if b.value is None or not b.type.is_float:
         right: Expr = Transpose((1, 0))(b) if transB else b
-        return _plus(_scaled(MatMul()(left, right), alpha), c, beta)
+        return _plus(scaled(MatMul()(left, right), alpha), c, beta)
     weight = np.ascontiguousarray((b.value.T if transB else b.value) * b.value.dtype.type(alpha))
     if c is None or c.value is None or prod(c.value.shape[:-1]) != 1:
         return _plus(Dense()(left, weight), c, beta)
@@ -56,22 +56,25 @@ def import_fused_matmul(
     """ONNX Runtime's alpha * a b, with the last two dimensions of either swapped."""
     if transBatchA or transBatchB:
         raise Unsupported("it moves batch dimensions; save the model without ONNX Runtime's extended optimizations")
-    left: Expr = _swapped(a) if transA else a
-    right: Expr = _swapped(b) if transB else b
-    return _scaled(product(left, right), alpha)
+    return scaled(product(swapped(a, transA), swapped(b, transB)), alpha)
 
 
-def _swapped(x: Ref) -> Expr:
-    """The last two dimensions of x swapped; a constant at once."""
-    if x.value is not None:
+def swapped(x: Typed, wanted: int) -> Expr:
+    """x with its last two dimensions swapped where that is `wanted`; a constant at once."""
+    if not wanted:
+        return x
+    if isinstance(x, OnGrid):
+        return OnGrid(np.ascontiguousarray(x.value.swapaxes(-1, -2)), x.grid)
+    if isinstance(x, Ref) and x.value is not None:
         return np.ascontiguousarray(x.value.swapaxes(-1, -2))
     rank = x.type.rank
     return Transpose((*range(rank - 2), rank - 1, rank - 2))(x)
 
 
-def _scaled(x: Expr, factor: float) -> Expr:
+def scaled(x: Expr, factor: float) -> Expr:
+    """x times a number."""
     return x if factor == 1 else Mul()(x, np.array(factor, expr_type(x).dtype))
 
 
 def _plus(x: Expr, c: Ref | None, beta: float) -> Expr:
-    return x if c is None or beta == 0 else Add()(x, _scaled(c, beta))
+    return x if c is None or beta == 0 else Add()(x, scaled(c, beta))

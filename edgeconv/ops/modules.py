@@ -143,5 +143,5 @@ MODULES = {
     "Xor": "logic",
 }
 
-RULE_MODULES = ("branch", "features", "gemm", "sequence", "tree_rules")
+RULE_MODULES = ("branch", "features", "gemm", "integer_products", "qlinear", "sequence", "tree_rules")
 """Modules without an operator of their own: import rules that build others."""

@@ -13,14 +13,14 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, QParams, TensorType
 from edgeconv.ops.axes import normal_axis
-from edgeconv.ops.base import Expr, Inputs, OnGrid, Operand, Operator, Ref, Scratch, ShapeError, expr_type
+from edgeconv.ops.base import Expr, Inputs, OnGrid, Operand, Operator, Ref, Scratch, ShapeError, Typed, expr_type
 from edgeconv.ops.broadcast import broadcast_shapes
 from edgeconv.ops.cast import onnx_dtype
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.reshape import Reshape
 from edgeconv.records import dataclass
 
-__all__ = ["DequantizeLinear", "QuantizeLinear", "dequantized", "quantized"]
+__all__ = ["DequantizeLinear", "QuantizeLinear", "along", "dequantized", "quantized"]
 
 _TARGETS = ("int8", "uint8", "int16", "uint16")
 _SOURCES = (*_TARGETS, "int32")
@@ -100,26 +100,29 @@ def _check_broadcast(x: TensorType, *parameters: TensorType) -> None:
 
 
 def quantized(x: Expr, scale: Ref, zero_point: Ref | None, dtype: str, axis: int = 1) -> Expr:
-    """x as integers; scale and zero point (absent: 0) are scalars, or vectors along `axis`."""
+    """x as integers; scale and zero point (absent: 0) are scalars, vectors along `axis`, or broadcast."""
     rank = expr_type(x).rank
-    zero = np.zeros((), dtype) if zero_point is None else _along(zero_point, rank, axis)
-    return QuantizeLinear(dtype)(x, _along(scale, rank, axis), zero)
+    zero = np.zeros((), dtype) if zero_point is None else along(zero_point, rank, axis)
+    return QuantizeLinear(dtype)(x, along(scale, rank, axis), zero)
 
 
-def dequantized(x: Ref, scale: Ref, zero_point: Ref | None = None, axis: int = 1) -> Expr:
+def dequantized(x: Ref, scale: Ref, zero_point: Ref | None = None, axis: int = 1) -> Typed:
     """Real values of integers, at once for a constant; scale and zero point as for `quantized`."""
     rank = x.type.rank
-    zero = np.zeros((), x.type.dtype) if zero_point is None else _along(zero_point, rank, axis)
-    factor = _along(scale, rank, axis)
+    zero = np.zeros((), x.type.dtype) if zero_point is None else along(zero_point, rank, axis)
+    factor = along(scale, rank, axis)
     if x.value is None or not isinstance(factor, np.ndarray) or not isinstance(zero, np.ndarray):
         return DequantizeLinear()(x, factor, zero)
     real = np.asarray((x.value.astype(np.float32) - zero.astype(np.float32)) * factor, np.float32)
     scales = tuple(factor.reshape(-1).tolist())
-    return OnGrid(real, QParams(scales, (0,) * len(scales), None if factor.size == 1 else normal_axis(axis, rank)))
+    place = None if factor.size == 1 else int(np.argmax(np.array((1,) * (rank - factor.ndim) + factor.shape)))
+    return OnGrid(real, QParams(scales, (0,) * len(scales), place))
 
 
-def _along(parameter: Ref, rank: int, axis: int) -> Expr:
-    """A scale or zero point, shaped to broadcast along `axis` of a tensor of `rank` dimensions."""
+def along(parameter: Ref, rank: int, axis: int) -> Expr:
+    """A scale or zero point that broadcasts: a vector along `axis` of `rank` dimensions, a matrix as it is."""
+    if parameter.type.rank > 1:
+        return parameter if parameter.value is None else parameter.value
     shape: tuple[int, ...] = ()
     if parameter.type.rank and parameter.type.shape != (1,):
         shape = tuple(-1 if place == normal_axis(axis, rank) else 1 for place in range(rank))

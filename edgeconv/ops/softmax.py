@@ -14,14 +14,14 @@ import numpy as np
 
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
 from edgeconv.ops.axes import check_axis, normal_axis
-from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError, Typed
 from edgeconv.ops.integer import scalar
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.reshape import reshape_to
 from edgeconv.ops.sums import plan_sum
 from edgeconv.records import dataclass
 
-__all__ = ["LogSoftmax", "Softmax"]
+__all__ = ["LogSoftmax", "Softmax", "import_flattened"]
 
 _TABLE_BITS = 30
 """exp(0) in the table is 2**30: a sum of 2**23 entries is still exact in float64."""
@@ -123,7 +123,7 @@ def _is_exp_table(table: Array | None) -> bool:
     return bool(0 < table[0] <= 1 << _TABLE_BITS and table[-1] >= 0 and np.all(table[1:] <= table[:-1]))
 
 
-def _import_flattened(op: type[_AlongAxis], x: Ref, axis: int) -> Expr:
+def import_flattened(op: type[_AlongAxis], x: Typed, axis: int) -> Expr:
     """Before opset 13: over everything from `axis` on, as if the input had two dimensions."""
     shape, axis = x.type.shape, normal_axis(axis, x.type.rank)
     if all(dim == 1 for dim in shape[axis + 1 :]):
@@ -135,7 +135,7 @@ def _import_flattened(op: type[_AlongAxis], x: Ref, axis: int) -> Expr:
 @onnx_rule("Softmax")
 def import_softmax_flattened(x: Ref, *, axis: int = 1) -> Expr:
     """Softmax before opset 13."""
-    return _import_flattened(Softmax, x, axis)
+    return import_flattened(Softmax, x, axis)
 
 
 @onnx_rule("Softmax", since=13)
@@ -147,7 +147,7 @@ def import_softmax(x: Ref, *, axis: int = -1) -> Expr:
 @onnx_rule("LogSoftmax")
 def import_log_softmax_flattened(x: Ref, *, axis: int = 1) -> Expr:
     """LogSoftmax before opset 13."""
-    return _import_flattened(LogSoftmax, x, axis)
+    return import_flattened(LogSoftmax, x, axis)
 
 
 @onnx_rule("LogSoftmax", since=13)

@@ -10,7 +10,7 @@ import edgeconv
 from edgeconv.core import Array
 from edgeconv.errors import UsageError
 from edgeconv.model import Model
-from tests.harness import data
+from tests.harness import data, reference_outputs
 from tests.quantize.quantized_models import Builder, reference
 
 
@@ -186,3 +186,47 @@ def test_samples_are_not_needed_and_said_not_to_be_used() -> None:
     assert not edgeconv.convert(b.model(y)).warnings
     converted = edgeconv.convert(b.model(y), {"x": data(4, 16)})
     assert "not used" in converted.warnings[0]
+
+
+def test_integer_operators_become_the_same_as_pairs() -> None:
+    b = Builder()
+    q = b.quantize(b.input("N", 4, 8, 8), 0.0314, 120)
+    x, y, z = ((b.constant(np.float32(s)), b.constant(np.uint8(p))) for s, p in ((0.0314, 120), (0.111, 7), (0.31, 90)))
+    w = (b.constant(ints(6, 4, 3, 3, dtype="uint8")), b.constant(np.float32(0.0041)), b.constant(np.uint8(120)))
+    q = b.node("QLinearConv", q, *x, *w, *y, b.constant(np.int32([5000, -3, 9, 1200, 0, -7777])), strides=[2, 2])
+    q = b.node("Flatten", b.node("MaxPool", q, kernel_shape=[3, 3]))
+    w = (b.constant(ints(6, 5)), b.constant(np.float32(0.0072)), b.constant(np.int8(3)))
+    q = b.node("QLinearMatMul", q, *y, *w, *z)
+    converted = assert_agrees(b.model(b.dequantize(q, 0.31, 90)), {"x": data(3, 4, 8, 8, low=-4, high=4)}, 0.31)
+    assert [node.op_name for node in converted.graph.nodes] == ["Conv", "MaxPool", "Reshape", "Dense"]
+
+
+def test_residual_of_onnx_runtime_operators() -> None:
+    b = Builder()
+    scale, zero = b.constant(np.float32(0.0314)), b.constant(np.uint8(120))
+    q = b.quantize(b.input("N", 4, 8, 8), 0.0314, 120)
+    small = ints(4, 4, 3, 3) // 2  # ONNX Runtime saturates sums of two products at 16 bits
+    w = (b.constant(small), b.constant(np.float32(0.0082)), b.constant(np.int8(0)))
+    y = (b.constant(np.float32(0.1414)), b.constant(np.uint8(131)))
+    conv = b.node("QLinearConv", q, scale, zero, *w, *y, pads=[1, 1, 1, 1])
+    added = b.node("QLinearAdd", q, scale, zero, conv, *y, *y, domain="com.microsoft")
+    mean = b.node("QLinearGlobalAveragePool", added, *y, scale, zero, domain="com.microsoft")
+    model = b.model(b.dequantize(mean, 0.0314, 120))
+    converted, feeds = kept(model), {"x": data(3, 4, 8, 8, low=-4, high=4)}
+    assert [node.op_name for node in converted.graph.nodes] == ["Conv", "Add", "ReduceMean"]
+    (want,) = reference_outputs(model, feeds, "onnxruntime")
+    np.testing.assert_allclose(converted.interpreter().run(None, feeds)[0], want, atol=0.0315)
+
+
+def test_products_of_inputs_quantized_at_run_time_keep_integer_weights() -> None:
+    b = Builder()
+    x = b.input("N", 64)
+    q = b.node("DynamicQuantizeLinear", x, outputs=3)
+    weights = b.constant(ints(64, 80))
+    sums = b.node("MatMulInteger", q, weights, f"{q}_2", b.constant(np.int8(0)))
+    y = b.node("Mul", b.node("Cast", sums, to=1), b.node("Mul", f"{q}_1", b.constant(np.float32(0.01))))
+    model, feeds = b.model(y), {"x": data(2, 64)}
+    converted = edgeconv.convert(model)
+    stored = [known for _, known in converted.graph.constants() if known.dtype == "int8" and known.size == 64 * 80]
+    assert len(stored) == 1
+    np.testing.assert_allclose(converted.interpreter().run(None, feeds)[0], reference(model, feeds)[0], rtol=1e-6)
