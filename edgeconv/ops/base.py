@@ -114,6 +114,13 @@ class Scratch(Protocol):
     def shared(self, key: str, shape: Sequence[int], dtype: str) -> Array:
         """As above, but the same memory for all requests of this step with the same key."""
 
+    @property
+    def threads(self) -> int:
+        """How many parts of a kernel can run at once."""
+
+    def parallel(self, parts: Sequence[Kernel]) -> Kernel:
+        """One kernel that runs all `parts`, at once as far as there are threads; none writes what others use."""
+
     def hold(self, array: Array) -> Array:
         """`array` itself, which the kernel keeps for good: weights made ready. It is counted."""
 

@@ -26,6 +26,7 @@ class _BlockMove(Operator):
     innermost: bool = False
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
 
     def split(self, x: Array) -> Array:
         """x as a view of rank 6, its axes in the output's order."""

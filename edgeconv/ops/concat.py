@@ -7,6 +7,7 @@ IEEE operations: saturate(rint((q - z_x) * float32(s_x / s_y)) + z_y).
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -14,7 +15,9 @@ import numpy as np
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import multiplier, required, scalar
+from edgeconv.ops.binary import centred
+from edgeconv.ops.integer import multiplier, narrow, required, scalar
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
@@ -28,6 +31,8 @@ class Concat(Operator):
     axis: int
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=None)
+    wide: ClassVar[bool] = True
+    planes: ClassVar[bool] = True
 
     def infer(self, first: TensorType, *rest: TensorType) -> tuple[TensorType, ...]:
         check_axis(self.axis, first.rank)
@@ -47,38 +52,40 @@ class Concat(Operator):
         for x in (inputs[index] for index in range(len(inputs))):
             end = begin + x.array.shape[self.axis]
             target = outputs[0].array[(*[slice(None)] * self.axis, slice(begin, end))]
-            steps.append(_plan_part(x, target, outputs[0].q, scratch))
+            steps += _part(x, target, outputs[0].q, scratch)
             begin = end
-
-        def kernel() -> None:
-            for step in steps:
-                step()
-
-        return kernel
+        return chain(steps)
 
 
 def _without(axis: int, x: TensorType) -> tuple[object, ...]:
     return (x.rank, *x.shape[:axis], *x.shape[axis + 1 :])
 
 
-def _plan_part(x: Operand, target: Array, q: QParams | None, scratch: Scratch) -> Kernel:
-    source = x.array
-    if x.q == q:
-        return lambda: np.copyto(target, source)
+def _part(x: Operand, target: Array, q: QParams | None, scratch: Scratch) -> list[Kernel]:
+    """Jobs that bring one input into its place."""
+    is_wide = q is not None and target.dtype == np.float32
+    if x.q == q and x.is_wide == is_wide:
+        return [partial(np.copyto, target, x.array)]
+    if x.is_wide or is_wide:
+        return _part_wide(x, target, required(q), scratch)
     # Read as uint8, the values 0..127 come before -128..-1, so the table is rotated once instead.
     table = np.roll(rescale_table(required(x.q), required(q)), 128)
-    indices = source.view(np.uint8)
+    values = x.array.view(np.uint8)
     if x.is_constant:
-        values = table[indices]
-        return lambda: np.copyto(target, values)
+        return [partial(np.copyto, target, table[values])]
+    index = scratch(values.shape, np.dtype(np.intp).name)
     moved = target if target.flags.c_contiguous else scratch(target.shape, "int8")
+    jobs: list[Kernel] = [cast(index, values), partial(np.take, table, index, None, moved, "clip")]
+    return jobs if moved is target else [*jobs, partial(np.copyto, target, moved)]
 
-    def kernel() -> None:
-        np.take(table, indices, out=moved, mode="clip")
-        if moved is not target:
-            np.copyto(target, moved)
 
-    return kernel
+def _part_wide(x: Operand, target: Array, q: QParams, scratch: Scratch) -> list[Kernel]:
+    """The same by the arithmetic that makes the table, where int8 values are carried as float32."""
+    scale, zero = scalar(q)
+    values, jobs = centred(x, x.array, float(multiplier([scalar(x.q)[0]], scale)[0]), scratch)
+    rounded = scratch(values.shape)
+    low, high = np.float32(INT8_MIN - zero), np.float32(INT8_MAX - zero)
+    return [*jobs, partial(np.rint, values, rounded), *narrow(rounded, low, high, np.float32(zero), target)]
 
 
 def rescale_table(source: QParams, target: QParams) -> Array:

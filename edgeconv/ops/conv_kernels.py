@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, quantize
 from edgeconv.ops.base import Operand, Scratch
-from edgeconv.ops.im2col import Block, Columns
+from edgeconv.ops.im2col import Block, Columns, lane_of
 from edgeconv.ops.integer import centred_weight, clamp_bounds, exact_dtype, multiplier, required, scalar, sum_bound
 from edgeconv.ops.jobs import cast, chain, clip
 from edgeconv.ops.planes import Planes
@@ -65,12 +65,16 @@ class ConvLayer:
             rows, load = source.sample(n)
             yield from load
             kind = "int8" if self.x.q is not None else "float"
+            outputs = self.weight.array.shape[0]
             if direct:
-                blocks = columns.direct(rows, carried, self.weight.array.shape[0])
+                blocks = columns.direct(rows, carried, outputs)
             else:
-                blocks = columns.blocks(rows, kind, dtype, carried, scratch)
-            for block in blocks:
-                yield from finish.block(n, block, grouped, offset)
+                blocks = columns.blocks(rows, kind, dtype, carried, outputs, scratch)
+            lanes: dict[int, list[Kernel]] = {}
+            for index, block in enumerate(blocks):
+                lane = lane_of(index, len(blocks), scratch.threads)
+                lanes.setdefault(lane, []).extend(finish.block(n, block, grouped, offset, lane))
+            yield scratch.parallel([chain(jobs) for jobs in lanes.values()])
             yield from finish.clear(n)
 
     @property
@@ -187,29 +191,29 @@ class _Finish:
         full = np.array(np.broadcast_to(factor * mask, (rows, self._columns.run)), np.float32)
         return self._scratch.hold(full)
 
-    def block(self, n: int, block: Block, matrix: Array, offset: Array | None) -> Iterator[Kernel]:
+    def block(self, n: int, block: Block, matrix: Array, offset: Array | None, lane: int) -> Iterator[Kernel]:
         """Product and finish of one block of sample `n`."""
         per_group = matrix.shape[1]
         rows = slice(block.groups.start * per_group, block.groups.stop * per_group)
         count, run = rows.stop - rows.start, block.columns.stop - block.columns.start
-        acc = self._scratch.shared("sums", (count, run), self._dtype)
+        acc = self._scratch.shared(f"sums {lane}", (count, run), self._dtype)
         if block.load is not None:
             yield block.load
         yield partial(np.matmul, matrix[block.groups], block.array, acc.reshape(-1, per_group, run))
         if offset is not None:
             yield partial(np.add, acc, offset[block.groups].reshape(-1, 1), acc)
-        yield from self._scale_and_write(n, acc, rows, block.columns)
+        yield from self._scale_and_write(n, acc, rows, block.columns, lane)
 
-    def _scale_and_write(self, n: int, acc: Array, rows: slice, columns: slice) -> Iterator[Kernel]:
+    def _scale_and_write(self, n: int, acc: Array, rows: slice, columns: slice, lane: int) -> Iterator[Kernel]:
         work = acc
         if self._dtype != "float32":
-            work = self._scratch.shared("rounded", acc.shape, "float32")
+            work = self._scratch.shared(f"rounded {lane}", acc.shape, "float32")
             yield cast(work, acc)
         if self._q is not None:
             factor = self._factor[rows, columns] if self._expanded else self._factor[rows]
             yield partial(np.multiply, work, factor, work)
         if self._residual is not None:
-            yield from self._residual.add(n, work, rows, columns, self._columns, self._scratch)
+            yield from self._residual.add(n, work, rows, columns, self._columns, self._scratch, lane)
         if self._q is not None:
             yield partial(np.rint, work, work)
         yield from self._write(n, work, rows, columns)

@@ -22,6 +22,7 @@ class Expand(Operator):
     """x broadcast to the common shape of its own and the one given as int64."""
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
 
     def infer(self, x: TensorType, shape: TensorType) -> tuple[TensorType, ...]:
         return (x.with_shape(broadcast_shapes(x.shape, dims_of(shape))),)
@@ -75,6 +76,7 @@ class Tile(Operator):
     repeats: tuple[int, ...]
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if len(self.repeats) != x.rank or min(self.repeats, default=0) < 0:

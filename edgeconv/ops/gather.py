@@ -24,6 +24,7 @@ class Gather(Operator):
     axis: int = 0
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
 
     def infer(self, x: TensorType, indices: TensorType) -> tuple[TensorType, ...]:
         check_axis(self.axis, x.rank)

@@ -29,6 +29,7 @@ class GroupNorm(Operator):
     epsilon: float = 1e-5
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
+    wide: ClassVar[bool] = True
 
     def infer(self, x: TensorType, scale: TensorType, bias: TensorType) -> tuple[TensorType, ...]:
         if x.rank < 2 or not isinstance(x.shape[1], int) or self.groups < 1 or x.shape[1] % self.groups:

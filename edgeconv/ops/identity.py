@@ -20,6 +20,7 @@ class Identity(Operator):
     """y = x. Left in a graph only where an output is an input or a constant."""
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
     folds: ClassVar[bool] = False
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:

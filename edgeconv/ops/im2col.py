@@ -6,8 +6,8 @@ columns. Otherwise taps are copied into one, in blocks of groups or of lines tha
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import cached_property
+from itertools import pairwise
 from math import prod
 
 import numpy as np
@@ -20,10 +20,13 @@ from edgeconv.ops.planes import Planes, run_of, strided
 from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass, replace
 
-__all__ = ["BLOCK_BYTES", "Block", "Columns"]
+__all__ = ["BLOCK_BYTES", "Block", "Columns", "lane_of"]
 
 BLOCK_BYTES = 1 << 20
 """Bytes of taps laid out at a time: near a core's second cache. benchmarks/blocks.py measures other sizes."""
+
+_WORTH_SPLITTING = 4_000_000
+"""Multiply-accumulates of a layer that gains from a second thread."""
 
 
 @dataclass(frozen=True)
@@ -89,50 +92,56 @@ class Columns:
         inner = tuple(step * columns.itemsize for step in self.steps)
         return as_strided(columns, (columns.shape[0], *self.out), (columns.strides[0], *inner))
 
-    def direct(self, rows: Array, ones: bool, outputs: int) -> Iterator[Block]:
+    def direct(self, rows: Array, ones: bool, outputs: int) -> list[Block]:
         """Blocks of a pointwise window: parts of the rows (C [+ 1], length) themselves, for so many output rows."""
         used = rows[: self.channels + ones, self.first : self.first + self.run]
         array = used[None] if self.groups == 1 else used.reshape(self.groups, self.taps, -1)
-        lines = _even(self.out[0], max(1, BLOCK_BYTES // (4 * outputs * self.steps[0])))
-        for line in range(0, self.out[0], lines):
-            columns = self._span(line, min(line + lines, self.out[0]))
-            yield Block(slice(0, self.groups), columns, None, array[:, :, columns])
+        most = max(1, BLOCK_BYTES // (4 * outputs * self.steps[0]))
+        spans = [
+            self._span(lines) for lines in _parts(self.out[0], most, _parts_wanted(outputs * self.taps * self.run))
+        ]
+        return [Block(slice(0, self.groups), columns, None, array[:, :, columns]) for columns in spans]
 
-    def _span(self, first: int, stop: int) -> slice:
+    def _span(self, lines: slice) -> slice:
         """The columns of some lines."""
-        start = first * self.steps[0]
-        return slice(start, start + run_of((stop - first, *self.out[1:]), self.steps))
+        start = lines.start * self.steps[0]
+        return slice(start, start + run_of((lines.stop - lines.start, *self.out[1:]), self.steps))
 
     def part(self, first: int, lines: int) -> Columns:
         """The columns of some lines of the output."""
         return replace(self, out=(min(lines, self.out[0] - first), *self.out[1:]))
 
-    def blocks(self, rows: Array, kind: str, dtype: str, ones: bool, scratch: Scratch) -> Iterator[Block]:
-        """Blocks whose taps are copied from rows (C, length) into a buffer of `dtype`, one after another.
+    def blocks(self, rows: Array, kind: str, dtype: str, ones: bool, outputs: int, scratch: Scratch) -> list[Block]:
+        """Blocks whose taps are copied from rows (C, length) into buffers of `dtype`, for `outputs` rows.
 
-        Buffers are shared by steps of one `kind`, so that what lies in the gaps is always a number of that kind.
+        Buffers are shared by steps of one `kind`, so that what lies in the gaps is always a number of that kind; blocks
+        that run at once have buffers of their own.
         """
-        lines, groups = self._extent(np.dtype(dtype).itemsize)
-        widest = run_of((lines, *self.out[1:]), self.steps)
+        wanted = _parts_wanted(outputs // self.groups * self.groups * self.taps * self.run)
+        lines, groups = self._extents(np.dtype(dtype).itemsize, wanted)
+        spans = [(part, line) for part in groups for line in lines]
+        widest = run_of((lines[0].stop, *self.out[1:]), self.steps)
         key = f"columns {kind}{' and ones' if ones else ''}"
-        buffer = scratch.kept(key, (groups, self.taps + ones, widest), dtype)
-        buffer[:, self.taps :] = 1
-        for group in range(0, self.groups, groups):
-            chosen = slice(group, min(group + groups, self.groups))
-            for line in range(0, self.out[0], lines):
-                yield self._block(rows, buffer, chosen, slice(line, min(line + lines, self.out[0])))
+        found = []
+        for index, (part, line) in enumerate(spans):
+            lane = lane_of(index, len(spans), scratch.threads)
+            buffer = scratch.kept(f"{key} {lane}", (groups[0].stop, self.taps + ones, widest), dtype)
+            buffer[:, self.taps :] = 1
+            found.append(self._block(rows, buffer, part, line))
+        return found
 
-    def _extent(self, itemsize: int) -> tuple[int, int]:
-        """(lines of the output, groups) of one block: many groups go group by group, one goes line by line."""
+    def _extents(self, itemsize: int, wanted: int) -> tuple[list[slice], list[slice]]:
+        """(lines of the output, groups) of the blocks: many groups go group by group, one goes line by line."""
         bytes_each = (self.taps + 1) * itemsize
         if self.groups > 1:
-            return self.out[0], min(self.groups, max(1, BLOCK_BYTES // (bytes_each * self.run)))
+            most = max(1, BLOCK_BYTES // (bytes_each * self.run))
+            return [slice(0, self.out[0])], _parts(self.groups, most, wanted)
         line = max(self.steps[0], prod(self.out[1:]))
-        return _even(self.out[0], max(1, BLOCK_BYTES // (bytes_each * line))), 1
+        return _parts(self.out[0], max(1, BLOCK_BYTES // (bytes_each * line)), wanted), [slice(0, 1)]
 
     def _block(self, rows: Array, buffer: Array, groups: slice, lines: slice) -> Block:
         count, height = groups.stop - groups.start, lines.stop - lines.start
-        columns = self._span(lines.start, lines.stop)
+        columns = self._span(lines)
         run = columns.stop - columns.start
         array = buffer[:count, :, :run]
         body = self._as_taps(array, height)
@@ -163,6 +172,20 @@ class Columns:
         return as_strided(buffer, shape, (group, *lead, *tail))
 
 
-def _even(total: int, most: int) -> int:
-    """The size of equal parts of `total`, each at most `most`."""
-    return -(-total // -(-total // min(most, total))) if total else 1
+def lane_of(index: int, count: int, threads: int) -> int:
+    """Which of the threads works on block number `index` of `count`."""
+    return index * min(threads, count) // count
+
+
+def _parts_wanted(macs: int) -> int:
+    """Into how many blocks a product is split so that threads can share it, whatever their number."""
+    if macs < _WORTH_SPLITTING:
+        return 1
+    return 2 if macs < 4 * _WORTH_SPLITTING else 4
+
+
+def _parts(total: int, most: int, wanted: int) -> list[slice]:
+    """Nearly equal parts of `total`, each at most `most`, and `wanted` of them where there are as many."""
+    count = min(max(-(-total // most), wanted), total)
+    bounds = [-(-total * index // count) for index in range(count + 1)]
+    return [slice(first, stop) for first, stop in pairwise(bounds)]

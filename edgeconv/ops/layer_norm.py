@@ -28,6 +28,7 @@ class _RowNorm(Operator):
     epsilon: float = 1e-5
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
+    wide: ClassVar[bool] = True
     centre: ClassVar[bool]
 
     def _infer(self, x: TensorType, *affine: TensorType | None) -> tuple[TensorType, ...]:

@@ -6,6 +6,7 @@ int8: zero points are subtracted first; the product of the integers is exact, in
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -16,6 +17,7 @@ from edgeconv.ops.binary import check_kind
 from edgeconv.ops.broadcast import broadcast_shapes
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
@@ -27,6 +29,7 @@ class MatMul(Operator):
     """a (..., M, K) times b (..., K, N); an input of rank 1 is a row (a) or a column (b)."""
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 1))
+    wide: ClassVar[bool] = True
 
     def infer(self, a: TensorType, b: TensorType) -> tuple[TensorType, ...]:
         check_kind(a, "fiu")
@@ -43,11 +46,7 @@ class MatMul(Operator):
         a, b, y = inputs[0].array, inputs[1].array, outputs[0].array
         if inputs[0].q is not None:
             return _plan_int8(inputs[0], inputs[1], outputs[0], scratch)
-
-        def kernel() -> None:
-            np.matmul(a, b, out=y)
-
-        return kernel
+        return partial(np.matmul, a, b, out=y)
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return outputs[0].size * inputs[0].ints[-1]
@@ -62,14 +61,7 @@ def _plan_int8(a: Operand, b: Operand, y: Operand, scratch: Scratch) -> Kernel:
     right, load_right = _integers(b, zero_b, dtype, scratch)
     acc = scratch(y.array.shape, dtype)
     requantize = requantize_into(acc, multiplier(np.array(scale_a * scale_b), scalar(q)[0]), q, y.array)
-
-    def kernel() -> None:
-        load_left()
-        load_right()
-        np.matmul(left, right, out=acc)
-        requantize()
-
-    return kernel
+    return chain([*load_left, *load_right, partial(np.matmul, left, right, acc), requantize])
 
 
 def _reach(zero_point: int) -> int:
@@ -77,22 +69,17 @@ def _reach(zero_point: int) -> int:
     return max(INT8_MAX - zero_point, zero_point - INT8_MIN)
 
 
-def _integers(x: Operand, zero_point: int, dtype: str, scratch: Scratch) -> tuple[Array, Kernel]:
-    """(values, kernel): the kernel leaves q - zero_point in the values, which are of a float `dtype`."""
-    source, zero = x.array, np.float32(zero_point)
-    values = np.empty(source.shape, dtype) if x.is_constant else scratch(source.shape, dtype)
-
-    def kernel() -> None:
-        np.subtract(source, zero, out=values)
-
-    if not x.is_constant:
-        return values, kernel
-    kernel()
-    return values, _nothing
-
-
-def _nothing() -> None:
-    """The kernel of a constant."""
+def _integers(x: Operand, zero_point: int, dtype: str, scratch: Scratch) -> tuple[Array, list[Kernel]]:
+    """(values, jobs): the jobs leave q - zero_point in the values, which are of a float `dtype`."""
+    if x.is_constant:
+        return scratch.hold(np.subtract(x.array, zero_point, dtype=dtype)), []
+    if x.array.dtype.name == dtype:
+        return x.array, []
+    values = scratch(x.array.shape, dtype)
+    jobs = [cast(values, x.array)]
+    if zero_point and not x.is_wide:
+        jobs.append(partial(np.subtract, values, np.asarray(zero_point, dtype), values))
+    return values, jobs
 
 
 def product(a: Expr, b: Expr) -> Expr:

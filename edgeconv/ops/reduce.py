@@ -116,6 +116,7 @@ class _Extreme(Reduction):
     """Maximum and minimum: int8 values keep their order, so the raw bytes are compared."""
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
     ufunc: ClassVar[np.ufunc]
 
     def run(self, x: Array) -> Array:

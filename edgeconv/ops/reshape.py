@@ -25,6 +25,7 @@ class Reshape(Operator):
     allow_zero: bool = False
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
     view: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:

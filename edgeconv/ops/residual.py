@@ -37,24 +37,24 @@ class Residual:
             self._factor = multiplier([scale], scalar(y.q)[0])[0]
 
     def add(
-        self, n: int, sums: Array, rows: slice, columns: slice, where: Columns, scratch: Scratch
+        self, n: int, sums: Array, rows: slice, columns: slice, where: Columns, scratch: Scratch, lane: int
     ) -> Iterator[Kernel]:
         """Sample `n`'s part of the residual onto the sums (rows, columns) of a block."""
         planes = self._x.planes
         if planes is not None and self._x.rows is not None and planes.steps == where.steps:
             values = self._x.rows[n, rows, planes.origin + columns.start : planes.origin + columns.stop]
-            yield from self.add_to(sums, values, scratch)
+            yield from self.add_to(sums, values, scratch, lane)
             return
         first = columns.start // where.steps[0]
         part = where.part(first, -(-(columns.stop - columns.start) // where.steps[0]))
-        yield from self.add_to(part.elements(sums), self._x.array[n, rows, first : first + part.out[0]], scratch)
+        yield from self.add_to(part.elements(sums), self._x.array[n, rows, first : first + part.out[0]], scratch, lane)
 
-    def add_to(self, sums: Array, values: Array, scratch: Scratch) -> Iterator[Kernel]:
+    def add_to(self, sums: Array, values: Array, scratch: Scratch, lane: int = 0) -> Iterator[Kernel]:
         """`values`, int8 or carried or float, onto `sums` of their shape."""
         if self._x.q is None:
             yield partial(np.add, sums, values, sums)
             return
-        work = scratch.shared("residual", values.shape, "float32")
+        work = scratch.shared(f"residual {lane}", values.shape, "float32")
         if values.dtype != np.float32:
             yield cast(work, values)
             values = work

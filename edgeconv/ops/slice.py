@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from types import EllipsisType
 from typing import ClassVar
 
@@ -30,6 +31,7 @@ class Slice(Operator):
     steps: tuple[int, ...]
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if not len(self.starts) == len(self.ends) == len(self.steps) == len(self.axes) == len(set(self.axes)):
@@ -49,12 +51,7 @@ class Slice(Operator):
         return x[tuple(index)]
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        source, y = self.run(inputs[0].array), outputs[0].array
-
-        def kernel() -> None:
-            np.copyto(y, source)
-
-        return kernel
+        return partial(np.copyto, outputs[0].array, self.run(inputs[0].array))
 
 
 def _length(dim: Dim, start: int, end: int, step: int) -> Dim:

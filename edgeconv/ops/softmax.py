@@ -7,6 +7,7 @@ at 1/256, since the results lie between 0 and 1.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import ClassVar
 
@@ -15,7 +16,8 @@ import numpy as np
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError, Typed
-from edgeconv.ops.integer import scalar
+from edgeconv.ops.integer import narrow, scalar
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.reshape import reshape_to
 from edgeconv.ops.sums import plan_sum
@@ -47,6 +49,7 @@ class Softmax(_AlongAxis):
     """exp(x) / sum(exp(x)) along the axis."""
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,), output=QParams.per_tensor(1 / 256, INT8_MIN))
+    wide: ClassVar[bool] = True
 
     def infer(self, x: TensorType, table: TensorType | None = None) -> tuple[TensorType, ...]:
         if table is None:
@@ -74,38 +77,43 @@ class Softmax(_AlongAxis):
         if y.dtype != np.float32:
             return super().plan(inputs, outputs, scratch)
         extremes = scratch((*x.shape[:axis], 1, *x.shape[axis + 1 :]))
-        total = plan_sum(y, (axis,), extremes)
-
-        def kernel() -> None:
-            np.maximum.reduce(x, axis=axis, keepdims=True, out=extremes)
-            np.subtract(x, extremes, out=y)
-            np.exp(y, out=y)
-            total()
-            np.divide(y, extremes, out=y)
-
-        return kernel
+        return chain([
+            partial(np.maximum.reduce, x, axis, None, extremes, True),
+            partial(np.subtract, x, extremes, y),
+            partial(np.exp, y, y),
+            plan_sum(y, (axis,), extremes),
+            partial(np.divide, y, extremes, y),
+        ])  # fmt: skip
 
     def _plan_int8(self, x: Operand, table: Array, y: Operand, scratch: Scratch) -> Kernel:
         scale, zero = scalar(y.q)
-        axis, source, out = self.axis, x.array, y.array
-        rows = (*source.shape[:axis], 1, *source.shape[axis + 1 :])
-        top, distance = scratch(rows, "int8"), scratch(source.shape, np.dtype(np.intp).name)
-        values, sums = scratch(source.shape, "float64"), scratch(rows, "float64")
-        exponentials, total = table.astype(np.float64), plan_sum(values, (axis,), sums)
-        high = float(INT8_MAX - zero)
-
-        def kernel() -> None:
-            np.maximum.reduce(source, axis=axis, keepdims=True, out=top)
-            np.subtract(top, source, out=distance, dtype=np.intp)
-            np.take(exponentials, distance, out=values, mode="clip")
-            total()
-            np.multiply(sums, scale, out=sums)
-            np.divide(values, sums, out=values)
-            np.rint(values, out=values)
-            np.minimum(values, high, out=values)  # no value is below 0, and 0 is the zero point
-            np.add(values, zero, out=out, casting="unsafe")
-
-        return kernel
+        axis, shape = self.axis, x.array.shape
+        kept = (*shape[:axis], 1, *shape[axis + 1 :])
+        source, jobs = x.array, list[Kernel]()
+        if not x.is_wide:
+            source = scratch(shape)
+            jobs.append(cast(source, x.array))
+        top, distance = scratch(kept), scratch(shape)
+        index, values, sums = (
+            scratch(shape, np.dtype(np.intp).name),
+            scratch(shape, "float64"),
+            scratch(kept, "float64"),
+        )
+        high = np.float32(INT8_MAX - zero)
+        return chain([
+            *jobs,
+            partial(np.maximum.reduce, source, axis, None, top, True),
+            partial(np.subtract, top, source, distance),
+            cast(index, distance),
+            partial(np.take, table.astype(np.float64), index, None, values, "clip"),
+            plan_sum(values, (axis,), sums),
+            partial(np.multiply, sums, np.float64(scale), sums),
+            partial(np.divide, values, sums, values),
+            partial(np.rint, values, values),
+            cast(distance, values),
+            # No value is below 0, and 0 is the zero point.
+            *narrow(distance, np.float32(0), high, np.float32(zero), y.array),
+        ])  # fmt: skip
 
 
 class LogSoftmax(_AlongAxis):

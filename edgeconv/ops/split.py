@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.axes import check_axis, constant_ints, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.jobs import chain
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.records import dataclass
 
@@ -24,6 +26,7 @@ class Split(Operator):
     sizes: tuple[int, ...]
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         check_axis(self.axis, x.rank)
@@ -35,13 +38,8 @@ class Split(Operator):
         return tuple(np.split(x, np.cumsum(self.sizes)[:-1], self.axis))
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        pairs = [(y.array, part) for y, part in zip(outputs, self.run(inputs[0].array), strict=True)]
-
-        def kernel() -> None:
-            for target, part in pairs:
-                np.copyto(target, part)
-
-        return kernel
+        parts = self.run(inputs[0].array)
+        return chain(partial(np.copyto, y.array, part) for y, part in zip(outputs, parts, strict=True))
 
 
 @onnx_rule("Split")

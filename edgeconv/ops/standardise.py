@@ -7,13 +7,15 @@ K**2 * variance = K * sum(q * q) - sum(q)**2 is an exact integer; square root an
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, QParams
 from edgeconv.ops.base import Operand, Scratch
-from edgeconv.ops.integer import clamp_bounds, exact_dtype, required, scalar
+from edgeconv.ops.integer import clamp_bounds, exact_dtype, narrow, required, scalar
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.sums import plan_sum
 from edgeconv.records import dataclass
 
@@ -72,108 +74,102 @@ def plan_standardise(
         return _plan_int8(rows, epsilon, centre, affine, x, y, scratch)
     source, out = x.array.reshape(rows.shape), y.array.reshape(rows.shape)
     square, mean, variance = scratch(rows.shape), scratch(rows.kept), scratch(rows.kept)
-    sum_values, sum_squares = plan_sum(source, rows.axes, mean), plan_sum(square, rows.axes, variance)
-    count, small = np.float32(rows.count), np.float32(epsilon)
-    scale, bias = affine.scale.array, None if affine.bias is None else affine.bias.array
-
-    def kernel() -> None:
-        values = source
-        if centre:
-            sum_values()
-            np.divide(mean, count, out=mean)
-            values = np.subtract(source, mean, out=out)
-        np.multiply(values, values, out=square)
-        sum_squares()
-        np.divide(variance, count, out=variance)
-        np.add(variance, small, out=variance)
-        np.sqrt(variance, out=variance)
-        np.divide(values, variance, out=out)
-        np.multiply(out, scale, out=out)
-        if bias is not None:
-            np.add(out, bias, out=out)
-
-    return kernel
+    count, values, jobs = np.float32(rows.count), source, list[Kernel]()
+    if centre:
+        values = out
+        jobs += [
+            plan_sum(source, rows.axes, mean),
+            partial(np.divide, mean, count, mean),
+            partial(np.subtract, source, mean, out),
+        ]
+    jobs += [
+        partial(np.multiply, values, values, square),
+        plan_sum(square, rows.axes, variance),
+        partial(np.divide, variance, count, variance),
+        partial(np.add, variance, np.float32(epsilon), variance),
+        partial(np.sqrt, variance, variance),
+        partial(np.divide, values, variance, out),
+        partial(np.multiply, out, affine.scale.array, out),
+    ]
+    if affine.bias is not None:
+        jobs.append(partial(np.add, out, affine.bias.array, out))
+    return chain(jobs)
 
 
 def _plan_int8(
     rows: Rows, epsilon: float, centre: bool, affine: Affine, x: Operand, y: Operand, scratch: Scratch
 ) -> Kernel:
     scale_y, zero_y = scalar(y.q)
-    work, source, out = scratch(rows.shape), x.array.reshape(rows.shape), y.array.reshape(rows.shape)
-    mean, inverse = scratch(rows.kept), scratch(rows.kept)
-    load = _plan_statistics(rows, epsilon, centre, required(x.q), source, (mean, inverse), scratch)
+    source, out = x.array.reshape(rows.shape), y.array.reshape(rows.shape)
+    work, mean, inverse = scratch(rows.shape), scratch(rows.kept), scratch(rows.kept)
+    integers, zero_point = scratch(rows.shape), np.float32(scalar(x.q)[1])
+    jobs: list[Kernel] = [partial(np.add, source, zero_point, integers) if x.is_wide else cast(integers, source)]
+    jobs += _statistics(rows, epsilon, centre, required(x.q), integers, (mean, inverse), scratch)
     scale, load_scale = _divided(affine.scale, scale_y, scratch)
-    bias, load_bias = (None, _nothing) if affine.bias is None else _divided(affine.bias, scale_y, scratch)
+    jobs += [
+        *load_scale,
+        partial(np.subtract, integers, mean, work),
+        partial(np.multiply, work, inverse, work),
+        partial(np.multiply, work, scale, work),
+    ]
+    if affine.bias is not None:
+        bias, load_bias = _divided(affine.bias, scale_y, scratch)
+        jobs += [*load_bias, partial(np.add, work, bias, work)]
     lo, hi = (np.float32(bound - zero_y) for bound in clamp_bounds(required(y.q)))
-    zero_point = np.float32(zero_y)
-
-    def kernel() -> None:
-        load()
-        load_scale()
-        load_bias()
-        np.subtract(source, mean, out=work)
-        np.multiply(work, inverse, out=work)
-        np.multiply(work, scale, out=work)
-        if bias is not None:
-            np.add(work, bias, out=work)
-        np.rint(work, out=work)
-        np.clip(work, lo, hi, out=work)
-        np.add(work, zero_point, out=out, casting="unsafe")
-
-    return kernel
+    return chain([*jobs, partial(np.rint, work, work), *narrow(work, lo, hi, np.float32(zero_y), out)])
 
 
-def _plan_statistics(
-    rows: Rows, epsilon: float, centre: bool, q: QParams, source: Array, results: tuple[Array, Array], scratch: Scratch
-) -> Kernel:
-    """A kernel that leaves float32(mean of q) and float32(1 / sqrt(variance of q + epsilon / scale**2)) in `results`.
+def _statistics(
+    rows: Rows,
+    epsilon: float,
+    centre: bool,
+    q: QParams,
+    integers: Array,
+    results: tuple[Array, Array],
+    scratch: Scratch,
+) -> list[Kernel]:
+    """Jobs that leave float32(mean of q) and float32(1 / sqrt(variance of q + epsilon / scale**2)) in `results`.
 
-    Without `centre` the zero point stands for the mean.
+    Without `centre` the zero point stands for the mean. `integers` holds q.
     """
     scale, zero_point = scalar(q)
     mean, inverse = results
     dtype = exact_dtype(rows.count * 2.0**16)
     values, total = scratch(rows.shape, dtype), scratch(rows.kept, dtype)
-    sum_values = plan_sum(values, rows.axes, total)
-    first, second = scratch(rows.kept, "float64"), scratch(rows.kept, "float64")
-    count, small = float(rows.count), max(epsilon / scale**2, _SMALLEST_VARIANCE)
-    shift = np.asarray(zero_point, dtype)
+    first, second, quotient = (scratch(rows.kept, "float64") for _ in range(3))
+    count, small = np.float64(rows.count), np.float64(max(epsilon / scale**2, _SMALLEST_VARIANCE))
+    sum_values, jobs = plan_sum(values, rows.axes, total), [cast(values, integers)]
+    if centre:
+        jobs += [
+            sum_values,
+            cast(first, total),
+            partial(np.divide, first, count, quotient),
+            cast(mean, quotient),
+            partial(np.multiply, first, first, first),
+        ]
+    else:
+        jobs += [partial(np.subtract, values, np.asarray(zero_point, dtype), values), partial(mean.fill, zero_point)]
+    jobs += [
+        partial(np.multiply, values, values, values),
+        sum_values,
+        cast(second, total),
+        partial(np.multiply, second, count, second),
+    ]
+    if centre:
+        jobs.append(partial(np.subtract, second, first, second))
+    return [
+        *jobs,
+        partial(np.divide, second, count * count, second),
+        partial(np.add, second, small, second),
+        partial(np.sqrt, second, second),
+        partial(np.divide, np.float64(1), second, second),
+        cast(inverse, second),
+    ]
 
-    def kernel() -> None:
-        np.copyto(values, source)
-        if centre:
-            sum_values()
-            np.copyto(first, total)
-        else:
-            np.subtract(values, shift, out=values)
-        np.multiply(values, values, out=values)
-        sum_values()
-        np.multiply(total, count, out=second)
-        if centre:
-            np.divide(first, count, out=mean, casting="same_kind")
-            np.multiply(first, first, out=first)
-            np.subtract(second, first, out=second)
-        else:
-            mean.fill(zero_point)
-        np.divide(second, count * count, out=second)
-        np.add(second, small, out=second)
-        np.sqrt(second, out=second)
-        np.divide(1.0, second, out=inverse, casting="same_kind")
 
-    return kernel
-
-
-def _divided(x: Operand, divisor: float, scratch: Scratch) -> tuple[Array, Kernel]:
-    """(values, kernel): the kernel leaves float32(x / divisor) in the values; of a constant it is done once."""
+def _divided(x: Operand, divisor: float, scratch: Scratch) -> tuple[Array, list[Kernel]]:
+    """(values, jobs): the jobs leave float32(x / divisor) in the values; of a constant it is done once."""
     if x.is_constant:
-        return np.divide(x.array, np.float32(divisor), dtype=np.float32), _nothing
-    values, source = scratch(x.array.shape), x.array
-
-    def kernel() -> None:
-        np.divide(source, np.float32(divisor), out=values)
-
-    return values, kernel
-
-
-def _nothing() -> None:
-    """The kernel of a constant."""
+        return np.divide(x.array, np.float32(divisor), dtype=np.float32), []
+    values = scratch(x.array.shape)
+    return values, [partial(np.divide, x.array, np.float32(divisor), values)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import ClassVar
 
 import numpy as np
@@ -22,6 +23,7 @@ class Transpose(Operator):
     perm: tuple[int, ...]
 
     quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if sorted(self.perm) != list(range(x.rank)):
@@ -32,12 +34,7 @@ class Transpose(Operator):
         return x.transpose(self.perm)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        source, y = inputs[0].array.transpose(self.perm), outputs[0].array
-
-        def kernel() -> None:
-            np.copyto(y, source)
-
-        return kernel
+        return partial(np.copyto, outputs[0].array, inputs[0].array.transpose(self.perm))
 
 
 @onnx_rule("Transpose")

@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from math import prod
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from edgeconv.core import Array
+from edgeconv.core import Array, Kernel
 from edgeconv.errors import EdgeconvError
+from edgeconv.ops.jobs import chain
 from edgeconv.records import dataclass
+
+if TYPE_CHECKING:
+    from edgeconv.runtime.threads import Workers
 
 __all__ = ["Arena", "Lifetime", "ScratchPool", "aligned_block", "place"]
 
@@ -86,11 +91,11 @@ class ScratchPool:
     planned before keep pointing into theirs. What is `kept` has memory of its own.
     """
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    def __init__(self, limit: int, workers: Workers | None = None) -> None:
+        self._limit, self.workers = limit, workers
         self.blocks: list[Array] = []
         self.kept: dict[tuple[object, ...], Array] = {}
-        self.prepared_bytes = 0
+        self.prepared_bytes = self.passing_bytes = 0
 
     @property
     def nbytes(self) -> int:
@@ -146,6 +151,16 @@ class StepScratch:
             self._pool.check(prod(shape) * np.dtype(dtype).itemsize)
             self._pool.kept[known] = np.zeros(tuple(shape), dtype)
         return self._pool.kept[known]
+
+    def parallel(self, parts: Sequence[Kernel]) -> Kernel:
+        """One kernel that runs all parts, which may not share memory that they write."""
+        workers = self._pool.workers
+        return chain(parts) if workers is None or len(parts) < 2 else workers.parallel(parts)
+
+    @property
+    def threads(self) -> int:
+        """How many parts are worth having."""
+        return 1 if self._pool.workers is None else self._pool.workers.threads
 
     def hold(self, array: Array) -> Array:
         """`array` itself, which a kernel keeps for good: weights made ready, counted."""

@@ -9,19 +9,23 @@ it.allocate_tensors(); it.set_tensor(...); it.invoke(); it.get_tensor(...)      
 from __future__ import annotations
 
 import os
+from _thread import allocate_lock
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgeconv.core import Array, TensorType
-from edgeconv.errors import DataError
+from edgeconv.errors import DataError, UsageError
 from edgeconv.runtime.litert import LiteRTCalls
 from edgeconv.runtime.planner import Plan, build_plan
 from edgeconv.runtime.program import ABSENT, Program
-from edgeconv.runtime.store import export, read
+from edgeconv.runtime.store import Memory, export, read
+
+if TYPE_CHECKING:
+    from edgeconv.runtime.threads import Workers
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "Interpreter", "Tap", "prepare_inputs"]
 
@@ -33,24 +37,42 @@ Tap = Callable[[str, Array], None]
 
 
 class Interpreter(LiteRTCalls):
-    """A loaded model. Not for use from several threads at once: make one per thread.
+    """A loaded model. One thread at a time may use it: make one Interpreter per thread.
 
-    source: path, bytes, or a Program. memory_limit: bytes that activations (and again working memory) may take.
-    Raises InvalidModelError for anything but a sound model.
+    source: path, bytes, or a Program. threads: how many work on one layer (the bytes that come out are the same).
+    memory: "fast" keeps weights and activations in the form that kernels like; "small" keeps activations as the file
+    declares them and makes weights ready layer by layer in every call. memory_limit: bytes that activations (and again
+    working memory) may take. Raises InvalidModelError for anything but a sound model.
     """
 
     def __init__(
-        self, source: str | os.PathLike[str] | bytes | memoryview | Program, *, memory_limit: int = DEFAULT_MEMORY_LIMIT
+        self,
+        source: str | os.PathLike[str] | bytes | memoryview | Program,
+        *,
+        threads: int = 1,
+        memory: str = "fast",
+        memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
+        if threads < 1 or memory not in ("fast", "small"):
+            raise UsageError(f"threads={threads} and memory={memory!r} must be 1 or more, and 'fast' or 'small'")
         self.program = source if isinstance(source, Program) else _read(source)
-        self._limit = memory_limit
+        self._limit, self._small = memory_limit, memory == "small"
+        self._workers = _start(threads) if threads > 1 else None
         self._plans: OrderedDict[tuple[tuple[int, ...], ...], Plan] = OrderedDict()
+        self._known: tuple[object, Plan] | None = None
+        self._names = tuple(self.program.tensors[index].name for index in self.program.inputs)
+        self._lock = allocate_lock()
         super().__init__()
+
+    @property
+    def memory(self) -> Memory:
+        """What a run takes beside the file, in bytes, for the shapes of LiteRT's calls (symbolic dimensions are 1)."""
+        return self._current().memory
 
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs, in order."""
-        return [self.program.tensors[index].name for index in self.program.inputs]
+        return list(self._names)
 
     @property
     def output_names(self) -> list[str]:
@@ -65,7 +87,7 @@ class Interpreter(LiteRTCalls):
         """Run on positional inputs; one output comes alone, several as a list."""
         if len(arrays) != len(self.program.inputs):
             raise DataError(f"the model has {len(self.program.inputs)} inputs {self.input_names}, found {len(arrays)}")
-        outputs = self.run(None, dict(zip(self.input_names, arrays, strict=True)), raw=raw)
+        outputs = self.run(None, dict(zip(self._names, arrays, strict=True)), raw=raw)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def run(
@@ -81,27 +103,56 @@ class Interpreter(LiteRTCalls):
         Float input to an int8 model is quantized, int8 output is dequantized; with `raw` it stays int8. int8 input
         is taken as it is. `tap` sees every tensor as it is computed. The outputs are the caller's own copies.
         """
+        with self._alone():
+            plan, arrays = self._plan_inputs(feeds)
+            for index, array in zip(self.program.inputs, arrays, strict=True):
+                plan.loaders[index](array)
+            self._execute(plan, tap)
+            return [export(plan.tensors[index], raw) for index in self._outputs(output_names)]
+
+    def _plan_inputs(self, feeds: Mapping[str, Array]) -> tuple[Plan, Sequence[Array]]:
+        """The plan for `feeds`, and the checked arrays; what was right last time is not checked again."""
+        given = [feeds.get(name) for name in self._names]
+        key = [(type(array), getattr(array, "shape", ()), getattr(array, "dtype", None)) for array in given]
+        if self._known is not None and self._known[0] == key and len(feeds) == len(given):
+            return self._known[1], [array for array in given if array is not None]
         arrays = prepare_inputs(self.program, feeds)
         plan = self.plan_for([array.shape for array in arrays])
-        for index, array in zip(self.program.inputs, arrays, strict=True):
-            plan.loaders[index](array)
-        self._execute(plan, tap)
-        wanted = self._outputs(output_names)
-        return [export(plan.tensors[index], raw) for index in wanted]
+        if all(array is mine for array, mine in zip(given, arrays, strict=True)):
+            self._known = key, plan
+        return plan, arrays
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        if not self._lock.acquire(blocking=False):
+            raise UsageError("this Interpreter is running in another thread; make one Interpreter for each thread")
+        try:
+            yield
+        finally:
+            self._lock.release()
 
     def plan_for(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
         """The plan for input shapes, made once and kept for the last few shapes."""
         key = tuple(tuple(shape) for shape in shapes)
         if key not in self._plans:
-            self._plans[key] = build_plan(self.program, dict(zip(self.program.inputs, key, strict=True)), self._limit)
+            shapes_by_index = dict(zip(self.program.inputs, key, strict=True))
+            self._plans[key] = build_plan(
+                self.program, shapes_by_index, self._limit, small=self._small, workers=self._workers
+            )
             if len(self._plans) > _PLANS_KEPT:
                 self._plans.popitem(last=False)
         self._plans.move_to_end(key)
         return self._plans[key]
 
     def _execute(self, plan: Plan, tap: Tap | None = None) -> None:
-        with _numpy_settings():
-            self._run_kernels(plan, tap)
+        with _numpy_settings(plan.sets_buffers):
+            if self._workers is None:
+                self._run_kernels(plan, tap)
+                return
+            from edgeconv.runtime.threads import single_blas_thread
+
+            with single_blas_thread():
+                self._run_kernels(plan, tap)
 
     def _run_kernels(self, plan: Plan, tap: Tap | None) -> None:
         if tap is None:
@@ -132,15 +183,21 @@ class Interpreter(LiteRTCalls):
 
 
 @contextmanager
-def _numpy_settings() -> Iterator[None]:
+def _numpy_settings(sets_buffers: bool) -> Iterator[None]:
     """Without NumPy's warnings; the caller's buffer size comes back at the end."""
-    before = np.getbufsize()
+    before = np.getbufsize() if sets_buffers else None
     try:
         with np.errstate(all="ignore"):
             yield
     finally:
-        if np.getbufsize() != before:
+        if before is not None:
             np.setbufsize(before)
+
+
+def _start(threads: int) -> Workers:
+    from edgeconv.runtime.threads import Workers
+
+    return Workers(threads)
 
 
 def _read(source: str | os.PathLike[str] | bytes | memoryview) -> Program:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,9 @@ class LiteRTCalls:
         raise NotImplementedError
 
     def _execute(self, plan: Plan) -> None:
+        raise NotImplementedError
+
+    def _alone(self) -> AbstractContextManager[None]:
         raise NotImplementedError
 
     def _current(self) -> Plan:
@@ -72,7 +76,8 @@ class LiteRTCalls:
 
     def invoke(self) -> None:
         """Run on the inputs set before."""
-        self._execute(self._current())
+        with self._alone():
+            self._execute(self._current())
 
     def get_tensor(self, tensor_index: int) -> Array:
         """A copy of an output (or of an input, until `invoke`), in its own dtype."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from functools import partial
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -21,6 +22,9 @@ from edgeconv.runtime.forms import choose_forms
 from edgeconv.runtime.program import ABSENT, Program, Step
 from edgeconv.runtime.store import Loader, Memory, Store
 
+if TYPE_CHECKING:
+    from edgeconv.runtime.threads import Workers
+
 __all__ = ["Plan", "activation_bytes", "build_plan", "plan_alone", "resolve_types"]
 
 
@@ -30,6 +34,8 @@ _KNOWN_BYTES = 1 << 24
 
 _BUFFER, _SMALL_BUFFER = 8192, 512
 """NumPy's own buffer size, and the one for long rows."""
+_SMALL_WEIGHTS = 1 << 10
+"""Bytes of weights that are kept ready even where memory is short."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,7 @@ class Plan:
     types: Sequence[TensorType]
     tensors: Mapping[int, Operand]
     kernels: Sequence[tuple[Step, Kernel]]
+    sets_buffers: bool
     loaders: Mapping[int, Loader]
     memory: Memory
 
@@ -83,26 +90,62 @@ def _values(step: Step, inputs: Sequence[TensorType | None], found: Sequence[Ten
     ]
 
 
-def build_plan(program: Program, shapes: Mapping[int, tuple[int, ...]], limit: int) -> Plan:
-    """Plan `program` for input shapes; EdgeconvError when activations need more than `limit` bytes."""
+def build_plan(
+    program: Program,
+    shapes: Mapping[int, tuple[int, ...]],
+    limit: int,
+    *,
+    small: bool = False,
+    workers: Workers | None = None,
+) -> Plan:
+    """Plan `program` for input shapes; EdgeconvError when activations need more than `limit` bytes.
+
+    `small`: activations as the file declares them, and weights made ready layer by layer in every call.
+    """
     types = resolve_types(program, shapes)
     roots = _view_roots(program, types)
-    store = Store(types, _lifetimes(program, types, roots), choose_forms(program, types, roots), limit)
+    forms = {} if small else choose_forms(program, types, roots)
+    store = Store(types, _lifetimes(program, types, roots), forms, limit)
     held = {index: store.operand(index, root) for index, root in enumerate(roots)}
     tensors = {index: operand for index, operand in held.items() if operand is not None}
-    pool = ScratchPool(limit - store.working_bytes)
-    kernels = []
-    lines = _BUFFER
-    for step in program.steps:
-        if any(index != ABSENT and types[index].value is None for index in step.outputs):
-            kernel = _plan_step(step, types, tensors, pool)
-            wanted = _buffer_for([tensors[index] for index in step.outputs if index != ABSENT])
-            if wanted != lines:
-                kernel, lines = chain([partial(np.setbufsize, wanted), kernel]), wanted
-            kernels.append((step, kernel))
+    pool = ScratchPool(limit - store.working_bytes, workers)
     loaders = {index: Loader(tensors[index], pool.for_step()) for index in program.inputs}
-    memory = Memory(store.arena_bytes, pool.prepared_bytes, store.working_bytes + pool.nbytes)
-    return Plan(types, tensors, kernels, loaders, memory)
+    steps = [step for step in program.steps if _is_needed(step, types)]
+    kernels = [(step, _plan_small(step, types, tensors, pool) if small else _plan_step(step, types, tensors, pool))
+               for step in steps]  # fmt: skip
+    memory = Memory(store.arena_bytes, pool.prepared_bytes + pool.passing_bytes, store.working_bytes + pool.nbytes)
+    return Plan(types, tensors, *_with_buffers(kernels, tensors), loaders, memory)
+
+
+def _is_needed(step: Step, types: Sequence[TensorType]) -> bool:
+    return any(index != ABSENT and types[index].value is None for index in step.outputs)
+
+
+def _plan_small(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Operand], pool: ScratchPool) -> Kernel:
+    """The kernel of a step; with weights it is planned anew in every call, and they are not kept."""
+    before = pool.prepared_bytes
+    kernel = _plan_step(step, types, tensors, pool)
+    weights = sum(types[index].nbytes for index in step.inputs if index != ABSENT and types[index].value is not None)
+    if weights < _SMALL_WEIGHTS:
+        return kernel
+    pool.prepared_bytes, pool.passing_bytes = before, max(pool.passing_bytes, pool.prepared_bytes - before)
+
+    def plan_and_run() -> None:
+        _plan_step(step, types, tensors, pool)()
+
+    return plan_and_run
+
+
+def _with_buffers(
+    kernels: Sequence[tuple[Step, Kernel]], tensors: Mapping[int, Operand]
+) -> tuple[Sequence[tuple[Step, Kernel]], bool]:
+    """The kernels, NumPy's buffer size changed where rows become long or short; and whether it is."""
+    found, size = [], _BUFFER
+    for step, kernel in kernels:
+        wanted = _buffer_for([tensors[index] for index in step.outputs if index != ABSENT])
+        found.append((step, kernel if wanted == size else chain([partial(np.setbufsize, wanted), kernel])))
+        size = wanted
+    return found, any(now is not then for (_, now), (_, then) in zip(found, kernels, strict=True))
 
 
 def _buffer_for(outputs: Sequence[Operand]) -> int:
