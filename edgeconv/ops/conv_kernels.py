@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, partial
-from math import isinf, prod
+from math import isinf
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, quantize
 from edgeconv.ops.base import Operand, Scratch
@@ -24,8 +25,10 @@ from edgeconv.records import dataclass
 
 __all__ = ["ConvLayer"]
 
-_MASKED = 1 << 16
+_EXPANDED = 1 << 17
+"""Multipliers of up to so many sums are laid out one by one."""
 _SHORT = 512
+"""Rows of fewer elements are short."""
 
 
 @dataclass(frozen=True)
@@ -61,20 +64,21 @@ class ConvLayer:
         used = matrix if carried or not ones else matrix[:, :, :-1]
         grouped = scratch.hold(np.array(used, dtype, order="C"))
         offset = None if carried or not ones else matrix[:, :, -1].astype(dtype)
+        kind, outputs = "int8" if self.x.q is not None else "float", self.weight.array.shape[0]
         for n in range(self.x.array.shape[0]):
             rows, load = source.sample(n)
             yield from load
-            kind = "int8" if self.x.q is not None else "float"
-            outputs = self.weight.array.shape[0]
             if direct:
-                blocks = columns.direct(rows, carried, outputs)
+                stages = columns.direct(rows, carried, outputs)
             else:
-                blocks = columns.blocks(rows, kind, dtype, carried, outputs, scratch)
-            lanes: dict[int, list[Kernel]] = {}
-            for index, block in enumerate(blocks):
-                lane = lane_of(index, len(blocks), scratch.threads)
-                lanes.setdefault(lane, []).extend(finish.block(n, block, grouped, offset, lane))
-            yield scratch.parallel([chain(jobs) for jobs in lanes.values()])
+                stages = columns.stages(rows, kind, dtype, carried, outputs, scratch)
+            for stage in stages:
+                yield from stage.loads
+                lanes: dict[int, list[Kernel]] = {}
+                for index, block in enumerate(stage.blocks):
+                    lane = lane_of(index, len(stage.blocks), scratch.threads)
+                    lanes.setdefault(lane, []).extend(finish.block(n, block, grouped, offset, lane))
+                yield scratch.parallel([chain(jobs) for jobs in lanes.values()])
             yield from finish.clear(n)
 
     @property
@@ -168,41 +172,57 @@ class _Finish:
         self._residual = None if layer.residual is None else Residual(layer.residual, self._y.type)
         if self._q is None:
             self._bounds = np.float32(layer.low), np.float32(layer.high)
-            self._clamps, self._masked = not (isinf(layer.low) and isinf(layer.high)), False
+            self._clamps, self._whole, self._expanded = not (isinf(layer.low) and isinf(layer.high)), False, False
             return
         zero = self._q.zero_point[0]
         low, high = clamp_bounds(self._q, layer.low, layer.high)
         self._bounds, self._clamps = (np.float32(low - zero), np.float32(high - zero)), True
-        rows = layer.weight.array.shape[0]
-        has_holes = self._aligned and self._y.clean and columns.run > prod(columns.out)
-        small = rows * columns.run <= _MASKED and columns.run < _SHORT
-        self._masked = small and low - zero <= 0 <= high - zero and layer.residual is None and has_holes
-        self._expanded = small
+        width = self._y.planes.length if self._aligned and self._y.planes is not None else columns.run
+        self._expanded = layer.weight.array.shape[0] * width <= _EXPANDED and columns.run < _SHORT
+        keeps_zeros = low - zero <= 0 <= high - zero and self._residual_keeps_zeros()
+        self._whole = self._expanded and self._aligned and dtype == "float32" and keeps_zeros
+
+    def _residual_keeps_zeros(self) -> bool:
+        """True where the residual has zeros wherever y has to have them."""
+        residual = self._layer.residual
+        return residual is None or (residual.planes == self._y.planes and (residual.clean or not self._y.clean))
 
     @cached_property
     def _factor(self) -> Array:
-        """float32 (rows, 1), or of the shape of the sums: long rows are faster, and zeros clear the gaps."""
+        """float32 (rows, 1); for short rows of the shape of the sums, since NumPy buffers what it broadcasts.
+
+        Where whole rows are written, margins included, zeros in it clear the margins.
+        """
         layer, rows = self._layer, self._layer.weight.array.shape[0]
         scales = np.broadcast_to(np.array(required(layer.weight.q).scale, np.float64), (rows,))
         factor = multiplier(scales * scalar(layer.x.q)[0], required(self._q).scale[0]).reshape(-1, 1)
         if not self._expanded:
             return factor
-        mask = self._y.planes.mask if self._masked and self._y.planes is not None else 1
-        full = np.array(np.broadcast_to(factor * mask, (rows, self._columns.run)), np.float32)
-        return self._scratch.hold(full)
+        whole = self._whole and self._y.planes is not None
+        mask = self._y.planes.mask if whole and self._y.planes is not None else np.ones(self._columns.run, np.float32)
+        return self._scratch.hold(factor * mask)
 
     def block(self, n: int, block: Block, matrix: Array, offset: Array | None, lane: int) -> Iterator[Kernel]:
         """Product and finish of one block of sample `n`."""
-        per_group = matrix.shape[1]
-        rows = slice(block.groups.start * per_group, block.groups.stop * per_group)
-        count, run = rows.stop - rows.start, block.columns.stop - block.columns.start
-        acc = self._scratch.shared(f"sums {lane}", (count, run), self._dtype)
+        rows, columns = block.rows, block.columns
+        count, run = rows.stop - rows.start, columns.stop - columns.start
+        if self._whole and self._y.planes is not None and run == self._columns.run:
+            planes = self._y.planes
+            sums = self._scratch.kept(f"sums {lane}", (_EXPANDED,), "float32")[: count * planes.length]
+            sums = sums.reshape(count, planes.length)
+            acc = sums[:, planes.origin : planes.origin + run]
+            columns = slice(-planes.origin, planes.length - planes.origin)
+        else:
+            acc = sums = self._scratch.shared(f"sums {lane}", (count, run), self._dtype)
         if block.load is not None:
             yield block.load
-        yield partial(np.matmul, matrix[block.groups], block.array, acc.reshape(-1, per_group, run))
+        left = matrix[block.groups] if self._layer.groups > 1 else matrix[:, rows]
+        shape = (left.shape[0], count // left.shape[0], run)
+        inner = as_strided(acc, shape, (shape[1] * acc.strides[0], *acc.strides))
+        yield partial(np.matmul, left, block.array, inner)
         if offset is not None:
-            yield partial(np.add, acc, offset[block.groups].reshape(-1, 1), acc)
-        yield from self._scale_and_write(n, acc, rows, block.columns, lane)
+            yield partial(np.add, acc, offset.reshape(-1)[rows].reshape(-1, 1), acc)
+        yield from self._scale_and_write(n, sums, rows, columns, lane)
 
     def _scale_and_write(self, n: int, acc: Array, rows: slice, columns: slice, lane: int) -> Iterator[Kernel]:
         work = acc
@@ -210,7 +230,8 @@ class _Finish:
             work = self._scratch.shared(f"rounded {lane}", acc.shape, "float32")
             yield cast(work, acc)
         if self._q is not None:
-            factor = self._factor[rows, columns] if self._expanded else self._factor[rows]
+            expanded = self._expanded and not self._whole
+            factor = self._factor[rows, columns] if expanded else self._factor[rows]
             yield partial(np.multiply, work, factor, work)
         if self._residual is not None:
             yield from self._residual.add(n, work, rows, columns, self._columns, self._scratch, lane)
@@ -244,6 +265,6 @@ class _Finish:
 
     def clear(self, n: int) -> Iterator[Kernel]:
         """Zeros into the gaps that whole lines were written over."""
-        if self._aligned and self._y.clean and not self._masked and self._y.rows is not None and self._y.planes:
+        if self._aligned and self._y.clean and not self._whole and self._y.rows is not None and self._y.planes:
             for hole in self._y.planes.holes(self._y.rows[n, :-1]):
                 yield partial(hole.fill, 0)

@@ -20,23 +20,39 @@ from edgeconv.ops.planes import Planes, run_of, strided
 from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass, replace
 
-__all__ = ["BLOCK_BYTES", "Block", "Columns", "lane_of"]
+__all__ = ["BLOCK_BYTES", "Block", "Columns", "Stage", "lane_of"]
 
 BLOCK_BYTES = 1 << 20
 """Bytes of taps laid out at a time: near a core's second cache. benchmarks/blocks.py measures other sizes."""
 
 _WORTH_SPLITTING = 4_000_000
-"""Multiply-accumulates of a layer that gains from a second thread."""
+"""Multiply-accumulates of a layer that gains from a second thread; in groups each takes the time of eight."""
+
+_NARROW = 128
+"""Columns of a part below which BLAS is far from its peak."""
+
+_FEWEST_ROWS = 256
+"""Output rows of a part below which laying out the columns costs more than a thread gains."""
 
 
 @dataclass(frozen=True)
 class Block:
-    """A part of the product: these groups, these columns; `load` brings `columns` (groups, K, columns) up to date."""
+    """A part of the product: these groups, output rows and columns; `load` brings `array` (groups, K, columns) up to
+    date, where that is not the work of a stage."""
 
     groups: slice
+    rows: slice
     columns: slice
     load: Kernel | None
     array: Array
+
+
+@dataclass(frozen=True)
+class Stage:
+    """Jobs that come first, then blocks that may run at once."""
+
+    loads: tuple[Kernel, ...]
+    blocks: tuple[Block, ...]
 
 
 @dataclass(frozen=True)
@@ -92,73 +108,94 @@ class Columns:
         inner = tuple(step * columns.itemsize for step in self.steps)
         return as_strided(columns, (columns.shape[0], *self.out), (columns.strides[0], *inner))
 
-    def direct(self, rows: Array, ones: bool, outputs: int) -> list[Block]:
-        """Blocks of a pointwise window: parts of the rows (C [+ 1], length) themselves, for so many output rows."""
+    def direct(self, rows: Array, ones: bool, outputs: int) -> list[Stage]:
+        """The stage of a pointwise window: parts of the rows (C [+ 1], length) themselves, for so many output rows."""
         used = rows[: self.channels + ones, self.first : self.first + self.run]
         array = used[None] if self.groups == 1 else used.reshape(self.groups, self.taps, -1)
-        most = max(1, BLOCK_BYTES // (4 * outputs * self.steps[0]))
-        spans = [
-            self._span(lines) for lines in _parts(self.out[0], most, _parts_wanted(outputs * self.taps * self.run))
-        ]
-        return [Block(slice(0, self.groups), columns, None, array[:, :, columns]) for columns in spans]
+        wanted, everything = self._wanted(outputs), slice(0, self.groups)
+        if self._is_short(wanted):
+            parts = _parts(outputs, outputs, _row_parts(outputs, wanted))
+            blocks = [Block(everything, part, slice(0, self.run), None, array) for part in parts]
+        else:
+            most = max(1, BLOCK_BYTES // (4 * outputs * self.steps[0]))
+            spans = [self._span(lines) for lines in _parts(self.out[0], most, wanted)]
+            blocks = [Block(everything, slice(0, outputs), span, None, array[:, :, span]) for span in spans]
+        return [Stage((), tuple(blocks))]
+
+    def _wanted(self, outputs: int) -> int:
+        """Into how many blocks the product is split so that threads can share it, whatever their number."""
+        cost = outputs * self.taps * self.run * (1 if self.groups == 1 else 8)
+        if cost < _WORTH_SPLITTING:
+            return 1
+        return 2 if cost < 8 * _WORTH_SPLITTING else 4
+
+    def _is_short(self, wanted: int) -> bool:
+        """True where a part of the columns would be too narrow for BLAS, so that the output rows are split instead."""
+        return self.groups == 1 and wanted > 1 and self.run < wanted * _NARROW
 
     def _span(self, lines: slice) -> slice:
         """The columns of some lines."""
         start = lines.start * self.steps[0]
-        return slice(start, start + run_of((lines.stop - lines.start, *self.out[1:]), self.steps))
+        return slice(start, start + run_of((_size(lines), *self.out[1:]), self.steps))
 
     def part(self, first: int, lines: int) -> Columns:
         """The columns of some lines of the output."""
         return replace(self, out=(min(lines, self.out[0] - first), *self.out[1:]))
 
-    def blocks(self, rows: Array, kind: str, dtype: str, ones: bool, outputs: int, scratch: Scratch) -> list[Block]:
-        """Blocks whose taps are copied from rows (C, length) into buffers of `dtype`, for `outputs` rows.
+    def stages(self, rows: Array, kind: str, dtype: str, ones: bool, outputs: int, scratch: Scratch) -> list[Stage]:
+        """Stages whose taps are copied from rows (C, length) into buffers of `dtype`, for `outputs` rows.
 
         Buffers are shared by steps of one `kind`, so that what lies in the gaps is always a number of that kind; blocks
         that run at once have buffers of their own.
         """
-        wanted = _parts_wanted(outputs // self.groups * self.groups * self.taps * self.run)
-        lines, groups = self._extents(np.dtype(dtype).itemsize, wanted)
-        spans = [(part, line) for part in groups for line in lines]
-        widest = run_of((lines[0].stop, *self.out[1:]), self.steps)
+        wanted, itemsize = self._wanted(outputs), np.dtype(dtype).itemsize
         key = f"columns {kind}{' and ones' if ones else ''}"
-        found = []
-        for index, (part, line) in enumerate(spans):
+        if self._is_short(wanted):
+            lines = self._lines(4 * BLOCK_BYTES, itemsize, 1)
+            buffer = self._buffer(f"{key} 0", 1, lines[0], dtype, ones, scratch)
+            wholes = [self._block(rows, buffer, slice(0, 1), part, outputs) for part in lines]
+            return [_split_rows(whole, wanted) for whole in wholes]
+        if self.groups == 1:
+            spans = [(slice(0, 1), line) for line in self._lines(BLOCK_BYTES, itemsize, wanted)]
+        else:
+            most = max(1, BLOCK_BYTES // ((self.taps + 1) * itemsize * self.run))
+            spans = [(part, slice(0, self.out[0])) for part in _parts(self.groups, most, wanted)]
+        blocks = []
+        for index, (groups, line) in enumerate(spans):
             lane = lane_of(index, len(spans), scratch.threads)
-            buffer = scratch.kept(f"{key} {lane}", (groups[0].stop, self.taps + ones, widest), dtype)
-            buffer[:, self.taps :] = 1
-            found.append(self._block(rows, buffer, part, line))
-        return found
+            buffer = self._buffer(f"{key} {lane}", _size(spans[0][0]), spans[0][1], dtype, ones, scratch)
+            blocks.append(self._block(rows, buffer, groups, line, outputs))
+        return [Stage((), tuple(blocks))]
 
-    def _extents(self, itemsize: int, wanted: int) -> tuple[list[slice], list[slice]]:
-        """(lines of the output, groups) of the blocks: many groups go group by group, one goes line by line."""
-        bytes_each = (self.taps + 1) * itemsize
-        if self.groups > 1:
-            most = max(1, BLOCK_BYTES // (bytes_each * self.run))
-            return [slice(0, self.out[0])], _parts(self.groups, most, wanted)
+    def _lines(self, most_bytes: int, itemsize: int, wanted: int) -> list[slice]:
+        """The lines of the output in parts whose taps take up to `most_bytes`."""
         line = max(self.steps[0], prod(self.out[1:]))
-        return _parts(self.out[0], max(1, BLOCK_BYTES // (bytes_each * line)), wanted), [slice(0, 1)]
+        return _parts(self.out[0], max(1, most_bytes // ((self.taps + 1) * itemsize * line)), wanted)
 
-    def _block(self, rows: Array, buffer: Array, groups: slice, lines: slice) -> Block:
-        count, height = groups.stop - groups.start, lines.stop - lines.start
-        columns = self._span(lines)
-        run = columns.stop - columns.start
-        array = buffer[:count, :, :run]
-        body = self._as_taps(array, height)
-        source = self._taps_of(rows, groups, lines, run)
-        return Block(groups, columns, cast(body, source), array)
+    def _buffer(self, key: str, groups: int, lines: slice, dtype: str, ones: bool, scratch: Scratch) -> Array:
+        widest = run_of((_size(lines), *self.out[1:]), self.steps)
+        buffer = scratch.kept(key, (groups, self.taps + ones, widest), dtype)
+        buffer[:, self.taps :] = 1
+        return buffer
+
+    def _block(self, rows: Array, buffer: Array, groups: slice, lines: slice, outputs: int) -> Block:
+        columns, per_group = self._span(lines), outputs // self.groups
+        array = buffer[: _size(groups), :, : _size(columns)]
+        body = self._as_taps(array, _size(lines))
+        load = cast(body, self._taps_of(rows, groups, lines, _size(columns)))
+        return Block(groups, slice(groups.start * per_group, groups.stop * per_group), columns, load, array)
 
     def _taps_of(self, rows: Array, groups: slice, lines: slice, run: int) -> Array:
         """(groups, C / groups, *kernel, columns) of the rows; where strided, (*out) takes the place of the columns."""
         per_group, (row, item) = self.channels // self.groups, rows.strides
         steps = [step * item for step in self.planes.steps]
         lead = (row * per_group, row, *(d * s for d, s in zip(self.window.dilations, steps, strict=True)))
-        count = groups.stop - groups.start
+        count = _size(groups)
         offset = self.first + lines.start * self.window.strides[0] * self.planes.steps[0]
         part = rows[groups.start * per_group :]
         if self.is_flat:
             return strided(part, offset, (count, per_group, *self.window.kernel, run), (*lead, item))
-        shape = (count, per_group, *self.window.kernel, lines.stop - lines.start, *self.out[1:])
+        shape = (count, per_group, *self.window.kernel, _size(lines), *self.out[1:])
         moves = (n * s for n, s in zip(self.window.strides, steps, strict=True))
         return strided(part, offset, shape, (*lead, *moves))
 
@@ -177,11 +214,22 @@ def lane_of(index: int, count: int, threads: int) -> int:
     return index * min(threads, count) // count
 
 
-def _parts_wanted(macs: int) -> int:
-    """Into how many blocks a product is split so that threads can share it, whatever their number."""
-    if macs < _WORTH_SPLITTING:
-        return 1
-    return 2 if macs < 4 * _WORTH_SPLITTING else 4
+def _split_rows(block: Block, count: int) -> Stage:
+    """The stage that loads the block's columns, and then computes its output rows in parts."""
+    rows = _size(block.rows)
+    parts = _parts(rows, rows, _row_parts(rows, count))
+    loads = () if block.load is None else (block.load,)
+    return Stage(loads, tuple(replace(block, rows=part, load=None) for part in parts))
+
+
+def _row_parts(rows: int, wanted: int) -> int:
+    """Parts of output rows: few, since every part lays out the same columns for BLAS again."""
+    return max(1, min(wanted // 2, rows // _FEWEST_ROWS))
+
+
+def _size(part: slice) -> int:
+    size: int = part.stop - part.start
+    return size
 
 
 def _parts(total: int, most: int, wanted: int) -> list[slice]:

@@ -81,10 +81,10 @@ class Planes:
 
     @cached_property
     def mask(self) -> Array:
-        """float32 (run,): 1 where there is an element, 0 in the gaps."""
+        """float32 (length,): 1 where there is an element, 0 in the margins."""
         row = np.zeros(self.length, np.float32)
         self.elements(row)[...] = 1
-        return row[self.origin : self.origin + self.run]
+        return row
 
 
 def run_of(spatial: Sequence[int], steps: Sequence[int]) -> int:

@@ -77,7 +77,7 @@ class _Total(Reduction):
         factor = multiplier(np.asarray(scale_x / count if self.is_mean else scale_x), scalar(y.q)[0])
         values, jobs = x.array, list[Kernel]()
         if x.planes is not None and x.rows is not None and self.axes == tuple(range(2, values.ndim)):
-            lines = x.rows[:, :-1, x.planes.origin : x.planes.origin + x.planes.run]
+            lines = x.rows[:, :-1]
             total = partial(np.matmul, lines, x.planes.mask, acc.reshape(lines.shape[:2]))
             return chain([total, requantize_into(acc, factor, required(y.q), y.array)])
         if values.dtype.name != dtype or not values.flags.c_contiguous:

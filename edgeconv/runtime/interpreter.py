@@ -22,6 +22,7 @@ from edgeconv.errors import DataError, UsageError
 from edgeconv.runtime.litert import LiteRTCalls
 from edgeconv.runtime.planner import Plan, build_plan
 from edgeconv.runtime.program import ABSENT, Program
+from edgeconv.runtime.settings import numpy_settings
 from edgeconv.runtime.store import Memory, export, read
 
 if TYPE_CHECKING:
@@ -145,7 +146,7 @@ class Interpreter(LiteRTCalls):
         return self._plans[key]
 
     def _execute(self, plan: Plan, tap: Tap | None = None) -> None:
-        with _numpy_settings(plan.sets_buffers):
+        with numpy_settings():
             if self._workers is None:
                 self._run_kernels(plan, tap)
                 return
@@ -180,18 +181,6 @@ class Interpreter(LiteRTCalls):
             if name not in known:
                 raise DataError(f"the model has no output {name!r}; its outputs are {list(known)}")
         return [known[name] for name in names]
-
-
-@contextmanager
-def _numpy_settings(sets_buffers: bool) -> Iterator[None]:
-    """Without NumPy's warnings; the caller's buffer size comes back at the end."""
-    before = np.getbufsize() if sets_buffers else None
-    try:
-        with np.errstate(all="ignore"):
-            yield
-    finally:
-        if before is not None:
-            np.setbufsize(before)
 
 
 def _start(threads: int) -> Workers:

@@ -7,7 +7,6 @@ a place in the arena for as long as it lives, and every operator is planned once
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,7 +14,6 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType, dequantize
 from edgeconv.errors import EdgeconvError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operand, ShapeError, infer_types
-from edgeconv.ops.jobs import chain
 from edgeconv.records import dataclass
 from edgeconv.runtime.arena import Lifetime, ScratchPool, StepScratch, place
 from edgeconv.runtime.forms import choose_forms
@@ -32,8 +30,6 @@ _KNOWN_BYTES = 1 << 24
 """Values that follow from shapes alone are kept up to this size; larger ones live in the arena, under its limit."""
 
 
-_BUFFER, _SMALL_BUFFER = 8192, 512
-"""NumPy's own buffer size, and the one for long rows."""
 _SMALL_WEIGHTS = 1 << 10
 """Bytes of weights that are kept ready even where memory is short."""
 
@@ -48,7 +44,6 @@ class Plan:
     types: Sequence[TensorType]
     tensors: Mapping[int, Operand]
     kernels: Sequence[tuple[Step, Kernel]]
-    sets_buffers: bool
     loaders: Mapping[int, Loader]
     memory: Memory
 
@@ -114,7 +109,7 @@ def build_plan(
     kernels = [(step, _plan_small(step, types, tensors, pool) if small else _plan_step(step, types, tensors, pool))
                for step in steps]  # fmt: skip
     memory = Memory(store.arena_bytes, pool.prepared_bytes + pool.passing_bytes, store.working_bytes + pool.nbytes)
-    return Plan(types, tensors, *_with_buffers(kernels, tensors), loaders, memory)
+    return Plan(types, tensors, kernels, loaders, memory)
 
 
 def _is_needed(step: Step, types: Sequence[TensorType]) -> bool:
@@ -134,28 +129,6 @@ def _plan_small(step: Step, types: Sequence[TensorType], tensors: Mapping[int, O
         _plan_step(step, types, tensors, pool)()
 
     return plan_and_run
-
-
-def _with_buffers(
-    kernels: Sequence[tuple[Step, Kernel]], tensors: Mapping[int, Operand]
-) -> tuple[Sequence[tuple[Step, Kernel]], bool]:
-    """The kernels, NumPy's buffer size changed where rows become long or short; and whether it is."""
-    found, size = [], _BUFFER
-    for step, kernel in kernels:
-        wanted = _buffer_for([tensors[index] for index in step.outputs if index != ABSENT])
-        found.append((step, kernel if wanted == size else chain([partial(np.setbufsize, wanted), kernel])))
-        size = wanted
-    return found, any(now is not then for (_, now), (_, then) in zip(found, kernels, strict=True))
-
-
-def _buffer_for(outputs: Sequence[Operand]) -> int:
-    """The size of NumPy's ufunc buffers, in elements, for a step with these outputs.
-
-    Rows that are not contiguous are copied through buffers, as many as fit, unless a single row is longer than one.
-    That pays for short rows; long ones are faster without (benchmarks/blocks.py).
-    """
-    runs = [operand.planes.run for operand in outputs if operand.planes is not None]
-    return _SMALL_BUFFER if min(runs, default=0) >= _SMALL_BUFFER else _BUFFER
 
 
 def _plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Operand], pool: ScratchPool) -> Kernel:

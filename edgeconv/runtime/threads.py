@@ -16,11 +16,9 @@ from typing import Any
 import numpy as np
 
 from edgeconv.core import Kernel
+from edgeconv.runtime.settings import numpy_settings
 
 __all__ = ["Workers", "single_blas_thread"]
-
-_BUFFER = 512
-"""NumPy's buffer size in these threads: they work on long rows, see `planner`."""
 
 
 class Workers:
@@ -56,8 +54,7 @@ class Workers:
 
 
 def _work(tasks: SimpleQueue[Kernel | None], results: SimpleQueue[BaseException | None]) -> None:
-    np.setbufsize(_BUFFER)
-    with np.errstate(all="ignore"):
+    with numpy_settings():
         while (part := tasks.get()) is not None:
             try:
                 part()
