@@ -6,13 +6,16 @@ int8: q times one float32 factor plus one float32 offset per channel, rounded on
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from functools import partial
+from typing import ClassVar
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import clamp_bounds, is_real, required, scalar
+from edgeconv.ops.binary import clear, lines_of
+from edgeconv.ops.integer import clamp_bounds, is_real, narrow, required, scalar
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.records import dataclass
 
@@ -26,6 +29,8 @@ class BatchNorm(Operator):
     epsilon: float = 1e-5
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
+    wide: ClassVar[bool] = True
+    planes: ClassVar[bool] = True
 
     def infer(
         self, x: TensorType, scale: TensorType, bias: TensorType, mean: TensorType, variance: TensorType
@@ -85,28 +90,22 @@ def _scaled(factors: tuple[Array, Array], x: Operand, y: Operand) -> tuple[Array
 
 def _plan_float(factor: Array, offset: Array, x: Operand, y: Operand) -> Kernel:
     source, out = x.array, y.array
-    casting: Any = "same_kind"
-
-    def kernel() -> None:
-        np.multiply(source, factor, out=out, casting=casting)
-        np.add(out, offset, out=out, casting=casting)
-
-    return kernel
+    multiply = partial(np.multiply, source, factor, out=out, casting="same_kind")
+    return chain([multiply, partial(np.add, out, offset, out=out, casting="same_kind")])
 
 
 def _plan_int8(factor: Array, offset: Array, x: Operand, y: Operand, scratch: Scratch) -> Kernel:
-    source, out, work = x.array, y.array, scratch(x.array.shape)
-    _, zero_y = scalar(y.q)
-    zero_point, (lo, hi) = np.float32(zero_y), (np.float32(bound - zero_y) for bound in clamp_bounds(required(y.q)))
-
-    def kernel() -> None:
-        np.multiply(source, factor, out=work)
-        np.add(work, offset, out=work)
-        np.rint(work, out=work)
-        np.clip(work, lo, hi, out=work)
-        np.add(work, zero_point, out=out, casting="unsafe")
-
-    return kernel
+    (values,), out = lines_of([x], y)
+    work, zero_y = scratch(values.shape), scalar(y.q)[1]
+    lo, hi = (np.float32(bound - zero_y) for bound in clamp_bounds(required(y.q)))
+    shape = (-1, *(1,) * (values.ndim - 2))
+    jobs: list[Kernel] = [
+        partial(np.add, values, np.float32(scalar(x.q)[1]), work) if x.is_wide else cast(work, values),
+        partial(np.multiply, work, factor.reshape(shape), work),
+        partial(np.add, work, offset.reshape(shape), work),
+        partial(np.rint, work, work),
+    ]
+    return chain(jobs + narrow(work, lo, hi, np.float32(zero_y), out) + clear(y, out))
 
 
 @onnx_rule("BatchNormalization")

@@ -45,9 +45,14 @@ class Residual:
             values = self._x.rows[n, rows, planes.origin + columns.start : planes.origin + columns.stop]
             yield from self.add_to(sums, values, scratch, lane)
             return
+        # NumPy would copy a strided target that is read as well, so the values are laid out as the sums are.
         first = columns.start // where.steps[0]
         part = where.part(first, -(-(columns.stop - columns.start) // where.steps[0]))
-        yield from self.add_to(part.elements(sums), self._x.array[n, rows, first : first + part.out[0]], scratch, lane)
+        values = self._x.array[n, rows, first : first + part.out[0]]
+        laid_out = scratch.shared(f"residual lines {lane}", sums.shape, values.dtype.name)
+        yield partial(laid_out.fill, 0)
+        yield partial(np.copyto, part.elements(laid_out), values)
+        yield from self.add_to(sums, laid_out, scratch, lane)
 
     def add_to(self, sums: Array, values: Array, scratch: Scratch, lane: int = 0) -> Iterator[Kernel]:
         """`values`, int8 or carried or float, onto `sums` of their shape."""

@@ -9,10 +9,8 @@ it.allocate_tensors(); it.set_tensor(...); it.invoke(); it.get_tensor(...)      
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,7 +20,7 @@ from edgeconv.errors import DataError, UsageError
 from edgeconv.runtime.litert import LiteRTCalls
 from edgeconv.runtime.planner import Plan, build_plan
 from edgeconv.runtime.program import ABSENT, Program
-from edgeconv.runtime.settings import numpy_settings
+from edgeconv.runtime.settings import Turn
 from edgeconv.runtime.store import Memory, export, read
 
 if TYPE_CHECKING:
@@ -62,7 +60,7 @@ class Interpreter(LiteRTCalls):
         self._plans: OrderedDict[tuple[tuple[int, ...], ...], Plan] = OrderedDict()
         self._known: tuple[object, Plan] | None = None
         self._names = tuple(self.program.tensors[index].name for index in self.program.inputs)
-        self._lock = allocate_lock()
+        self._turn = Turn()
         super().__init__()
 
     @property
@@ -104,7 +102,7 @@ class Interpreter(LiteRTCalls):
         Float input to an int8 model is quantized, int8 output is dequantized; with `raw` it stays int8. int8 input
         is taken as it is. `tap` sees every tensor as it is computed. The outputs are the caller's own copies.
         """
-        with self._alone():
+        with self._turn:
             plan, arrays = self._plan_inputs(feeds)
             for index, array in zip(self.program.inputs, arrays, strict=True):
                 plan.loaders[index](array)
@@ -123,15 +121,6 @@ class Interpreter(LiteRTCalls):
             self._known = key, plan
         return plan, arrays
 
-    @contextmanager
-    def _alone(self) -> Iterator[None]:
-        if not self._lock.acquire(blocking=False):
-            raise UsageError("this Interpreter is running in another thread; make one Interpreter for each thread")
-        try:
-            yield
-        finally:
-            self._lock.release()
-
     def plan_for(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
         """The plan for input shapes, made once and kept for the last few shapes."""
         key = tuple(tuple(shape) for shape in shapes)
@@ -146,14 +135,13 @@ class Interpreter(LiteRTCalls):
         return self._plans[key]
 
     def _execute(self, plan: Plan, tap: Tap | None = None) -> None:
-        with numpy_settings():
-            if self._workers is None:
-                self._run_kernels(plan, tap)
-                return
-            from edgeconv.runtime.threads import single_blas_thread
+        if self._workers is None:
+            self._run_kernels(plan, tap)
+            return
+        from edgeconv.runtime.threads import single_blas_thread
 
-            with single_blas_thread():
-                self._run_kernels(plan, tap)
+        with single_blas_thread():
+            self._run_kernels(plan, tap)
 
     def _run_kernels(self, plan: Plan, tap: Tap | None) -> None:
         if tap is None:

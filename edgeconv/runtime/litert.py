@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from edgeconv.runtime.store import export
 if TYPE_CHECKING:
     from edgeconv.runtime.planner import Plan
     from edgeconv.runtime.program import Program
+    from edgeconv.runtime.settings import Turn
 
 __all__ = ["LiteRTCalls"]
 
@@ -23,6 +23,7 @@ class LiteRTCalls:
     """The stateful interface: allocate_tensors, set_tensor, invoke, get_tensor. Symbolic dimensions start at 1."""
 
     program: Program
+    _turn: Turn
 
     def __init__(self) -> None:
         self._shapes: dict[int, tuple[int, ...]] = {
@@ -35,9 +36,6 @@ class LiteRTCalls:
         raise NotImplementedError
 
     def _execute(self, plan: Plan) -> None:
-        raise NotImplementedError
-
-    def _alone(self) -> AbstractContextManager[None]:
         raise NotImplementedError
 
     def _current(self) -> Plan:
@@ -72,11 +70,12 @@ class LiteRTCalls:
         if value.shape != known.shape or value.dtype.name != known.dtype:
             wanted = f"{known.dtype}{list(known.shape)}"
             raise DataError(f"input {index} needs {wanted}, found {value.dtype.name}{list(value.shape)}")
-        plan.loaders[index](value)
+        with self._turn:
+            plan.loaders[index](value)
 
     def invoke(self) -> None:
         """Run on the inputs set before."""
-        with self._alone():
+        with self._turn:
             self._execute(self._current())
 
     def get_tensor(self, tensor_index: int) -> Array:

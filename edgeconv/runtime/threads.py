@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgeconv.core import Kernel
-from edgeconv.runtime.settings import numpy_settings
+from edgeconv.runtime.settings import Settings
 
 __all__ = ["Workers", "single_blas_thread"]
 
@@ -54,7 +54,7 @@ class Workers:
 
 
 def _work(tasks: SimpleQueue[Kernel | None], results: SimpleQueue[BaseException | None]) -> None:
-    with numpy_settings():
+    with Settings():
         while (part := tasks.get()) is not None:
             try:
                 part()
