@@ -9,15 +9,15 @@ import numpy as np
 from edgeconv.core import Array
 from edgeconv.errors import InternalError
 from edgeconv.runtime.layout import ALIGNMENT, DIGEST_BYTES
-from edgeconv.runtime.program import Program, Tensor
+from edgeconv.runtime.program import Program, Tensor, every_program
 
 __all__ = ["Payloads"]
 
 
 class Payloads:
-    """Buffers in the order of their first use.
+    """Buffers in the order of their first use, by the program or by one inside an operator.
 
-    chunks: (offset, bytes) of each buffer. digests: of each buffer. index: tensor number -> buffer number.
+    chunks: (offset, bytes) of each buffer. digests: of each buffer. index: id of a tensor -> buffer number.
     size: bytes from the first buffer to the end of the last.
     """
 
@@ -27,14 +27,14 @@ class Payloads:
         self.index: dict[int, int] = {}
         self.size = 0
         known: dict[tuple[bytes, int], int] = {}
-        for number, tensor in enumerate(program.tensors):
+        for tensor in (each for part in every_program(program) for each in part.tensors):
             if tensor.data is not None:
                 raw = _raw_bytes(tensor, tensor.data)
                 digest = hashlib.sha256(raw.data).digest()
                 key = (digest, raw.size)
                 if key not in known:
                     known[key] = self._add(raw, digest)
-                self.index[number] = known[key]
+                self.index[id(tensor)] = known[key]
 
     def _add(self, raw: Array, digest: bytes) -> int:
         offset = -(-self.size // ALIGNMENT) * ALIGNMENT

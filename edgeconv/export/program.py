@@ -1,11 +1,11 @@
-"""Graph -> Program: names become indices."""
+"""Graph -> Program: names become indices; and back."""
 
 from __future__ import annotations
 
-from edgeconv.graph import Graph
+from edgeconv.graph import Graph, Node
 from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
 
-__all__ = ["to_program"]
+__all__ = ["from_program", "to_program"]
 
 
 def to_program(graph: Graph) -> Program:
@@ -26,3 +26,16 @@ def to_program(graph: Graph) -> Program:
     inputs = tuple(index[name] for name in graph.inputs)
     outputs = tuple(index[name] for name in graph.outputs)
     return Program(tensors, steps, inputs, outputs, dict(sorted(graph.metadata.items())))
+
+
+def from_program(program: Program) -> Graph:
+    """The graph of a program whose tensors have names of their own, as `to_program` makes it."""
+    names = [tensor.name for tensor in program.tensors]
+    names.append("")  # ABSENT, -1, is the last
+    nodes = [
+        Node(step.op, tuple(names[i] for i in step.inputs), tuple(names[i] for i in step.outputs), step.name)
+        for step in program.steps
+    ]
+    types = {tensor.name: tensor.type for tensor in program.tensors}
+    inputs, outputs = [names[i] for i in program.inputs], [names[i] for i in program.outputs]
+    return Graph(nodes, types, inputs, outputs, dict(program.metadata))

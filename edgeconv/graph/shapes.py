@@ -5,19 +5,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgeconv.core import Array, SymbolicDim
-from edgeconv.ops.base import Expr, Ref
+from edgeconv.ops.base import Call, Ref
+from edgeconv.ops.cast import Cast
 from edgeconv.ops.shape import Dims
 
 __all__ = ["shape_expression"]
 
 
-def shape_expression(value: Array, sources: Sequence[Ref]) -> Expr | None:
-    """`Dims` of the first source that explains every symbolic entry as factor * dimension + offset, or None."""
+def shape_expression(value: Array, dtype: str, sources: Sequence[Ref]) -> Call | None:
+    """`Dims` of the first source that explains every symbolic entry as factor * dimension + offset, or None.
+
+    A Cast follows where `dtype` is not that of dimensions, int64.
+    """
     for source in sources:
         terms = [_linear(entry, source) for entry in value.reshape(-1).tolist()]
         if all(term is not None for term in terms):
             factors, axes, offsets = zip(*(term for term in terms if term is not None), strict=True)
-            return Dims(factors, axes, offsets, tuple(value.shape))(source)
+            dims = Dims(factors, axes, offsets, tuple(value.shape))(source)
+            return dims if dtype == "int64" else Cast(dtype)(dims)
     return None
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from edgeconv.graph.shapes import shape_expression
 from edgeconv.importer.decode import attribute_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
 from edgeconv.importer.scope import Scope
-from edgeconv.importer.subgraph import OnnxSubgraph
-from edgeconv.ops.base import Expr, Ref, ShapeError
+from edgeconv.importer.subgraph import OnnxSubgraph, opaque
+from edgeconv.ops.base import Call, Expr, Ref, ShapeError
 from edgeconv.ops.identity import Identity
 from edgeconv.ops.onnx_rules import (
     RULES,
@@ -32,7 +33,7 @@ from edgeconv.ops.onnx_rules import (
     find_rule,
 )
 
-__all__ = ["GraphBuilder", "node_label"]
+__all__ = ["Around", "GraphBuilder", "node_label"]
 
 _DEEPEST = 64
 """Functions and subgraphs inside each other."""
@@ -45,33 +46,60 @@ def node_label(node: onnx.NodeProto, prefix: str = "") -> str:
     return f"{node.op_type} {prefix + (node.name or (node.output[0] if node.output else ''))!r}"
 
 
+@dataclass(frozen=True)
+class Around:
+    """Where a program inside an operator stands: the builder of the graph around it, and the names that it sees."""
+
+    builder: GraphBuilder
+    scope: Scope
+
+
 class GraphBuilder:
     """Collects inputs, constants and nodes; `finish` gives the graph.
 
-    `count`: nodes imported so far, those inside functions and branches included.
+    `count`: nodes imported so far, those inside functions and branches included. A builder of a program inside an
+    operator stands in another (`around`); `read` are the values of that one which it needs, by their name here.
     """
 
-    def __init__(self, opsets: Mapping[str, int], folder: Path | None, functions: Functions | None = None) -> None:
-        self.folder, self.count = folder, 0
-        self._functions = functions or {}
+    def __init__(
+        self, scope: Scope, folder: Path | None, functions: Functions | None = None, around: Around | None = None
+    ) -> None:
+        self.scope, self.folder, self.functions, self.count = scope, folder, functions or {}, 0
         self._emitter = Emitter({})
         self._inputs: list[str] = []
-        self.scope = Scope(opsets)
+        self._around = around
+        self.read: dict[str, Ref] = {}
         self._notes: list[str] = []
 
-    def add_input(self, name: str, dtype: str, shape: Shape) -> None:
+    def add_input(self, name: str, dtype: str, shape: Shape) -> Ref:
         """A graph input."""
         self._inputs.append(name)
-        self._define(name, TensorType(dtype, shape), self.scope)
+        return self._define(name, TensorType(dtype, shape), self.scope)
 
     def add_lazy_constant(self, name: str, value: Callable[[], Array], scope: Scope | None = None) -> None:
         """A constant that is decoded when a node first uses it."""
         (scope or self.scope).lazy[name] = value
 
-    def _define(self, name: str, known: TensorType, scope: Scope) -> None:
-        unique = self._emitter.fresh(name)
-        self._emitter.types[unique] = known
-        scope.values[name] = Ref(unique, known)
+    def _define(self, name: str, known: TensorType, scope: Scope) -> Ref:
+        ref = Ref(self._emitter.fresh(name), known)
+        self._emitter.types[ref.name] = known
+        scope.values[name] = ref
+        return ref
+
+    @property
+    def sources(self) -> list[Ref]:
+        """The inputs, whose shapes others may be computed from."""
+        return [Ref(name, self._emitter.types[name]) for name in self._inputs]
+
+    @property
+    def level(self) -> int:
+        """How many builders stand around this one."""
+        return 0 if self._around is None else self._around.builder.level + 1
+
+    def absorb(self, inner: GraphBuilder) -> None:
+        """Count the nodes of a program inside an operator, and keep the notes on them."""
+        self.count += inner.count
+        self._notes.extend(inner._notes)
 
     def value(self, name: str, where: str, scope: Scope) -> Value:
         """What `name` stands for in `scope`; InvalidModelError where that is nothing."""
@@ -82,7 +110,48 @@ class GraphBuilder:
             if name in seen.values:
                 return seen.values[name]
             seen = seen.parent
+        if self._around is not None:
+            outer = self._around.builder.value(name, where, self._around.scope)
+            self.scope.values[name] = self._inherited(outer)
+            return self.scope.values[name]
         raise InvalidModelError(f"{where} reads {name!r}, which nothing before it defines; the model is damaged")
+
+    def _inherited(self, value: Value) -> Value:
+        """A value of the builder around this one, as a value of this one."""
+        if isinstance(value, Items):
+            inner = [self._inherited(each) for each in value.values if isinstance(each, Ref)]
+            return Items(tuple(each for each in inner if isinstance(each, Ref)))
+        if not isinstance(value, Ref):
+            return value
+        known = next((Ref(name, self._emitter.types[name]) for name, ref in self.read.items() if ref == value), None)
+        if known is not None:
+            return known
+        name = self._emitter.fresh(value.name)
+        if value.value is not None and value.value.dtype != object:
+            self._emitter.types[name] = value.type
+        elif value.value is not None and (dims := self._shape_around(value)) is not None:
+            return self._typed(self._emit([dims], [name], name)[name], value.type)
+        else:
+            self._inputs.append(name)
+            self.read[name] = value
+            self._emitter.types[name] = opaque(value.type)
+        return Ref(name, self._emitter.types[name])
+
+    def _shape_around(self, ref: Ref) -> Expr | None:
+        """A shape of the builder around this one, computed from a tensor that is read from there."""
+        assert self._around is not None and ref.value is not None
+        found = shape_expression(ref.value, ref.type.dtype, self._around.builder.sources)
+        return None if found is None else self._moved(found)
+
+    def _moved(self, call: Call) -> Call:
+        """An expression on a value of the builder around this one, as one on a value of this one."""
+        (source,) = call.inputs
+        if isinstance(source, Call):
+            return call.op(self._moved(source))
+        assert isinstance(source, Ref)
+        inner = self._inherited(source)
+        assert isinstance(inner, Ref)
+        return call.op(inner)
 
     def add_node(self, node: onnx.NodeProto, scope: Scope | None = None) -> None:
         """Import one node."""
@@ -140,7 +209,7 @@ class GraphBuilder:
 
     def _function(self, node: onnx.NodeProto) -> onnx.FunctionProto | None:
         domain = "" if node.domain == "ai.onnx" else node.domain
-        return self._functions.get((domain, node.op_type, node.overload))
+        return self.functions.get((domain, node.op_type, node.overload))
 
     def _schema_body(self, node: onnx.NodeProto, inputs: Sequence[Value], scope: Scope) -> onnx.FunctionProto | None:
         if any(isinstance(value, (Items, Nothing)) for value in inputs):
@@ -159,12 +228,11 @@ class GraphBuilder:
         where = f"the function {function.name!r}"
         return [self.value(name, where, inner) for name in function.output][: len(node.output)]
 
-    def inline(self, graph: onnx.GraphProto, values: Sequence[Value], outer: Scope) -> tuple[Value, ...]:
+    def inline(self, graph: onnx.GraphProto, values: Sequence[Result], outer: Scope) -> tuple[Value, ...]:
         """The nodes of a subgraph in the place of the node that holds it."""
         scope = outer.inside()
         self.add_initializers(graph, scope)
-        names = [value.name for value in graph.input]
-        scope.values.update(zip(names, values, strict=False))
+        self._record(values, [value.name for value in graph.input][: len(values)], outer.label, scope)
         for node in graph.node:
             self.add_node(node, scope)
         return tuple(self.value(value.name, f"the output {value.name!r}", scope) for value in graph.output)
@@ -225,6 +293,8 @@ class GraphBuilder:
             if wanted.intersection(node.outputs):
                 wanted.update(node.inputs)
         sources = [name for name in self._inputs if name in wanted]
+        if self._around is not None and len(sources) == 1 and sources[0] in self.read:
+            return self._around.builder._run_time_error(error.of(self.read[sources[0]]), where)
         if len(sources) == 1 and self._emitter.types[sources[0]].rank < 2:
             name = sources[0]
             return RunTimeInputError(f"{where}: {error}, or fix its value with --bind {name}=...", name)
@@ -268,14 +338,16 @@ class GraphBuilder:
         """A shape that holds symbols, as one operator on an input instead of the subgraph that computes it."""
         if ref.value is None or ref.value.dtype != object:
             return ref
-        sources = [Ref(name, self._emitter.types[name]) for name in self._inputs]
-        expression = shape_expression(ref.value, sources)
+        expression = shape_expression(ref.value, ref.type.dtype, self.sources)
         if expression is None:
             return ref
         name = self._emitter.fresh(f"{ref.name}.dims")
-        placed = self._emitter.emit([expression], [name], ref.name)[name]
-        self._emitter.types[name] = TensorType(ref.type.dtype, ref.type.shape, None, ref.value)
-        return Ref(placed.name, self._emitter.types[name])
+        return self._typed(self._emitter.emit([expression], [name], ref.name)[name], ref.type)
+
+    def _typed(self, ref: Ref, known: TensorType) -> Ref:
+        """The reference with the symbolic value of `known`."""
+        self._emitter.types[ref.name] = TensorType(known.dtype, known.shape, None, known.value)
+        return Ref(ref.name, self._emitter.types[ref.name])
 
     def finish(self, outputs: Sequence[str]) -> Graph:
         """The graph with these outputs; an output that no node computes becomes an Identity."""

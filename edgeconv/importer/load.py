@@ -23,6 +23,7 @@ from edgeconv.graph import Graph
 from edgeconv.importer.bind import bind_inputs
 from edgeconv.importer.build import GraphBuilder
 from edgeconv.importer.decode import dtype_name, external_path
+from edgeconv.importer.scope import Scope
 
 __all__ = ["Constants", "InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
 
@@ -70,7 +71,7 @@ def prepare(
     shapes = _input_shapes(inputs, dict(input_shapes or {}))
     opsets = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
     functions = {("" if f.domain == "ai.onnx" else f.domain, f.name, f.overload): f for f in model.functions}
-    builder = GraphBuilder(opsets, folder, functions)
+    builder = GraphBuilder(Scope(opsets), folder, functions)
     for value in inputs:
         builder.add_input(
             value.name, dtype_name(value.type.tensor_type.elem_type, f"input {value.name!r}"), shapes[value.name]

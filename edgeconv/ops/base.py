@@ -127,6 +127,9 @@ class Scratch(Protocol):
     def kept(self, key: str, shape: Sequence[int], dtype: str) -> Array:
         """An array of zeros at first, shared by the steps that ask for the same key, shape and dtype, and no others."""
 
+    def nested(self) -> Scratch:
+        """For one step inside this one: it leaves alone what was handed out so far, and shares what comes after."""
+
 
 T = TypeVar("T")
 

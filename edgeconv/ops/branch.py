@@ -1,18 +1,105 @@
-"""If: one of two branches."""
+"""If: one of two branches, each a program of its own that reads values from around it."""
 
 from __future__ import annotations
 
-from edgeconv.ops.base import Ref
-from edgeconv.ops.onnx_rules import Result, Subgraph, Unsupported, onnx_rule
+from collections.abc import Sequence
+from typing import ClassVar
 
-__all__: list[str] = []
+import numpy as np
+
+from edgeconv.core import Array, Dim, Kernel, TensorType
+from edgeconv.dims import symbol
+from edgeconv.ops.base import Inputs, Operand, Operator, Ref, Scratch, ShapeError
+from edgeconv.ops.onnx_rules import AtRunTime, Result, Subgraph, Unsupported, onnx_rule
+from edgeconv.ops.subprogram import Subprogram, evaluate
+from edgeconv.records import dataclass
+
+__all__ = ["If"]
+
+
+@dataclass(frozen=True)
+class If(Operator):
+    """The outputs of one of two programs. Inputs: the condition, what the first reads, what the second reads."""
+
+    then_branch: Subprogram
+    else_branch: Subprogram
+
+    folds: ClassVar[bool] = False
+
+    def infer(self, condition: TensorType, *read: TensorType) -> tuple[TensorType, ...]:
+        if condition.dtype != "bool" or (condition.value is None and condition.is_static and condition.size != 1):
+            raise ShapeError(f"needs one truth value as its condition, found {condition}")
+        count = len(self.then_branch.inputs)
+        if condition.value is not None and condition.value.dtype != object:
+            is_true = bool(condition.value.reshape(-1)[0])
+            found = self.then_branch.infer(read[:count]) if is_true else self.else_branch.infer(read[count:])
+            return tuple(known.with_shape(known.shape) for known in found)
+        both = self.then_branch.infer(read[:count]), self.else_branch.infer(read[count:])
+        return tuple(_common(a, b) for a, b in zip(*both, strict=True))
+
+    def run(self, condition: Array, *read: Array) -> tuple[Array, ...]:
+        return evaluate(self, [condition, *read])
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        condition = inputs[0].array.reshape(-1)
+        read = [inputs[place] for place in range(1, len(inputs))]
+        count = len(self.then_branch.inputs)
+        parts = ((self.then_branch, read[:count]), (self.else_branch, read[count:]))
+        if inputs[0].is_constant:
+            return _plan_branch(*parts[0 if condition[0] else 1], outputs, scratch)
+        first, second = (_plan_branch(program, operands, outputs, scratch.nested()) for program, operands in parts)
+
+        def kernel() -> None:
+            if condition[0]:
+                first()
+            else:
+                second()
+
+        return kernel
+
+
+def _plan_branch(
+    program: Subprogram, inputs: Sequence[Operand], outputs: Sequence[Operand], scratch: Scratch
+) -> Kernel:
+    body = program.plan(inputs, scratch)
+    pairs = [(target.array, found.array) for target, found in zip(outputs, body.outputs, strict=True)]
+
+    def kernel() -> None:
+        body.run()
+        for target, found in pairs:
+            np.copyto(target, found)
+
+    return kernel
+
+
+def _common(a: TensorType, b: TensorType) -> TensorType:
+    """What is known of a value that is `a` or `b`."""
+    if a.dtype != b.dtype or a.rank != b.rank:
+        raise ShapeError(f"its branches give {a} and {b}, and which one it is depends on data; make them the same type")
+    return TensorType(a.dtype, tuple(_common_dim(x, y, a, b) for x, y in zip(a.shape, b.shape, strict=True)))
+
+
+def _common_dim(x: Dim, y: Dim, a: TensorType, b: TensorType) -> Dim:
+    if x == y:
+        return x
+    if isinstance(x, int) and isinstance(y, int):
+        raise ShapeError(f"its branches give {a} and {b}, and which one it is depends on data; make them one shape")
+    return symbol(f"{x}|{y}")
 
 
 @onnx_rule("If")
 def import_if(condition: Ref, *, then_branch: Subgraph, else_branch: Subgraph) -> tuple[Result, ...]:
     """A condition that is known while importing leaves one branch, in the place of the node."""
-    if condition.value is None or condition.value.dtype == object:
-        raise Unsupported("its condition is only known at run time")
-    if condition.value.size != 1:
-        raise Unsupported(f"its condition {condition.type} is not one truth value")
-    return (then_branch if bool(condition.value.reshape(())) else else_branch).inline()
+    known = condition.value
+    if known is not None and known.dtype != object:
+        if known.size != 1:
+            raise Unsupported(f"its condition {condition.type} is not one truth value")
+        return (then_branch if bool(known.reshape(())) else else_branch).inline()
+    first, second = then_branch.trace(), else_branch.trace()
+    call = If(first.program, second.program)(condition, *first.read, *second.read)
+    try:
+        return tuple(call[index] for index in range(len(call.types)))
+    except ShapeError as error:
+        if condition.type.dtype != "bool":
+            raise
+        raise AtRunTime(condition, "cond").because(error) from error

@@ -57,6 +57,7 @@ MODULES = {
     "HardSigmoid": "sigmoid",
     "HardSwish": "sigmoid",
     "Identity": "identity",
+    "If": "branch",
     "Interpolate": "interpolate",
     "IsInf": "logic",
     "IsNaN": "logic",
@@ -70,6 +71,7 @@ MODULES = {
     "Log": "elementwise",
     "LogSoftmax": "softmax",
     "Lookup": "lookup",
+    "Loop": "loop",
     "LpNorm": "simple_norms",
     "LpPool": "lp_pool",
     "MapValues": "label_encoder",
@@ -143,5 +145,5 @@ MODULES = {
     "Xor": "logic",
 }
 
-RULE_MODULES = ("branch", "features", "gemm", "integer_products", "qlinear", "sequence", "tree_rules")
+RULE_MODULES = ("features", "gemm", "integer_products", "loop_import", "qlinear", "sequence", "tree_rules")
 """Modules without an operator of their own: import rules that build others."""

@@ -13,7 +13,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol, TypeAlias, TypeVar, Union
 
+from edgeconv.core import TensorType
 from edgeconv.ops.base import Expr, Ref
+from edgeconv.ops.subprogram import Subprogram
 from edgeconv.records import dataclass
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "RULES",
     "Result",
     "Subgraph",
+    "Traced",
     "Unsupported",
     "Value",
     "find_rule",
@@ -73,6 +76,14 @@ REFUSED: dict[tuple[str, str], str] = {}
 """(domain, ONNX operator) -> why it is not converted, where that holds for every node of the kind."""
 
 
+@dataclass(frozen=True, eq=False)
+class Traced:
+    """A subgraph as a program: its inputs are those it was traced with, then `read`, values of the graph around it."""
+
+    program: Subprogram
+    read: tuple[Ref, ...]
+
+
 class Subgraph(Protocol):
     """A graph attribute (a branch of If, the body of a Loop), which may read values of the graph around it."""
 
@@ -84,8 +95,20 @@ class Subgraph(Protocol):
     def outputs(self) -> int:
         """Number of its outputs."""
 
-    def inline(self, values: Sequence[Value] = ()) -> tuple[Value, ...]:
+    def inline(self, values: Sequence[Result] = ()) -> tuple[Value, ...]:
         """Import its nodes into the graph around it, `values` for its inputs; what its outputs are then."""
+
+    def trace(
+        self,
+        inputs: Sequence[TensorType] = (),
+        values: Callable[[Sequence[Ref]], Sequence[Result]] | None = None,
+        skip: int = 0,
+    ) -> Traced:
+        """Import it as a program of its own, with these inputs.
+
+        `values` makes the subgraph's inputs of the program's, where they are not the same. The first `skip` outputs are
+        left out. Raises Unsupported where an output is no tensor.
+        """
 
 
 class Unsupported(ValueError):  # noqa: N818 - rules raise it as a word, not as an error of the program
@@ -98,6 +121,18 @@ class AtRunTime(Unsupported):
     def __init__(self, ref: Ref, name: str) -> None:
         super().__init__(f"its input {name!r} is computed at run time; make it a constant")
         self.ref = ref
+
+    def of(self, ref: Ref) -> AtRunTime:
+        """The same, with the value known where `ref` is."""
+        other = AtRunTime(ref, "")
+        other.args = self.args
+        return other
+
+    def because(self, why: Exception | str) -> AtRunTime:
+        """The same, with the reason why it must be known."""
+        other = AtRunTime(self.ref, "")
+        other.args = (f"{why}; and {self}",)
+        return other
 
 
 def onnx_rule(*names: str, since: int = 1, domain: str = "") -> Callable[[_Rule], _Rule]:

@@ -10,6 +10,7 @@ from collections.abc import Callable
 
 from edgeconv.errors import EdgeconvError, InternalError
 from edgeconv.graph import Graph
+from edgeconv.passes.bodies import simplify_bodies
 from edgeconv.passes.cancel_transpose import cancel_transpose
 from edgeconv.passes.commute_dense import commute_dense
 from edgeconv.passes.drop_expand import drop_expand
@@ -66,8 +67,12 @@ _ROUNDS = 8
 
 
 def simplify(graph: Graph, passes: tuple[Pass, ...] = SIMPLIFY) -> Graph:
-    """A simplified copy: all passes in order, again while they find something. Its log says what each removed."""
+    """A simplified copy: all passes in order, again while they find something. Its log says what each removed.
+
+    Programs inside operators are simplified, too.
+    """
     graph = graph.copy()
+    simplify_bodies(graph, lambda inner: simplify(inner, passes))
     removed: dict[str, tuple[int, int]] = {}
     for _ in range(_ROUNDS):
         if not sum([_apply(graph, each, removed) for each in passes]):

@@ -82,7 +82,7 @@ def _moved(node: Node, values: list[float | None], view: View) -> float | None:
 def _fill(value: float, known: TensorType, sources: list[Ref]) -> Expr | None:
     dims = np.empty(known.rank, "int64" if known.is_static else "object")
     dims[:] = known.shape
-    shape = dims if known.is_static else shape_expression(dims, sources)
+    shape = dims if known.is_static else shape_expression(dims, "int64", sources)
     return None if shape is None else Fill(value, known.dtype)(shape)
 
 

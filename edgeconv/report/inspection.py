@@ -14,7 +14,7 @@ from edgeconv.ops.base import Inputs
 from edgeconv.report.conversion import FloatNode, PassEffect
 from edgeconv.runtime import Interpreter, Program
 from edgeconv.runtime.planner import resolve_types
-from edgeconv.runtime.program import ABSENT, Step
+from edgeconv.runtime.program import ABSENT, Step, every_program, programs_of
 
 __all__ = [
     "FLOAT_REASONS",
@@ -214,18 +214,25 @@ def _operator(program: Program, step: Step, types: Sequence[TensorType] | None, 
     constants = [(place, index) for place, index in enumerate(step.inputs) if _is_constant(program, index)]
     fresh = [(place, index) for place, index in constants if index not in seen]
     seen.update(index for _, index in fresh)
-    tensors = program.tensors
+    tensors, inner = program.tensors, _constants_inside(step)
     return OperatorFacts(
         name=step.name,
         operator=type(step.op).__name__,
         attributes=str(step.op),
         outputs=tuple(_tensor(tensors[i].name, tensors[i].type) for i in step.outputs if i != ABSENT),
         weights=tuple(_tensor(tensors[i].name, tensors[i].type) for _, i in constants if tensors[i].type.q is not None),
-        parameters=sum(tensors[i].type.size for place, i in fresh if _is_parameter(step, place, tensors[i].type)),
+        parameters=sum(tensors[i].type.size for place, i in fresh if _is_parameter(step, place, tensors[i].type))
+        + sum(known.size for known in inner if np.dtype(known.dtype).kind == "f" or known.q is not None),
         macs=_macs(step, types),
-        bytes=sum(tensors[i].type.nbytes for _, i in fresh),
+        bytes=sum(tensors[i].type.nbytes for _, i in fresh) + sum(known.nbytes for known in inner),
         is_float=is_float_step(program, step),
     )
+
+
+def _constants_inside(step: Step) -> list[TensorType]:
+    """The constants of the programs inside an operator."""
+    every = [each for inner in programs_of(step.op).values() for each in every_program(inner)]
+    return [tensor.type for each in every for tensor in each.tensors if tensor.data is not None]
 
 
 def _is_constant(program: Program, index: int) -> bool:

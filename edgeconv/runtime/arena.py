@@ -121,10 +121,14 @@ class ScratchPool:
 class StepScratch:
     """Hands out disjoint arrays to one step."""
 
-    def __init__(self, pool: ScratchPool) -> None:
+    def __init__(self, pool: ScratchPool, used: Mapping[int, int] | None = None) -> None:
         self._pool = pool
-        self._used: dict[int, int] = {}
+        self._used = dict(used or {})
         self._shared: dict[str, Array] = {}
+
+    def nested(self) -> StepScratch:
+        """The scratch of a step inside this one."""
+        return StepScratch(self._pool, self._used)
 
     def __call__(self, shape: Sequence[int], dtype: str = "float32") -> Array:
         """An uninitialised array, aligned to 64 bytes."""

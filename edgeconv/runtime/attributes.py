@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import isnan
 from typing import Any, TypeAlias
 
@@ -10,10 +10,11 @@ from edgeconv.errors import InternalError, InvalidModelError
 from edgeconv.ops.base import Operator
 from edgeconv.records import MISSING, fields_of
 from edgeconv.runtime.layout import AttributeKind
+from edgeconv.runtime.program import Program
 
 __all__ = ["AttributeValue", "attribute_kinds", "build_operator", "stored_attributes"]
 
-AttributeValue: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...]
+AttributeValue: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Program
 
 _KINDS: Mapping[str, AttributeKind] = {
     "int": AttributeKind.INT,
@@ -23,6 +24,7 @@ _KINDS: Mapping[str, AttributeKind] = {
     "tuple[int, ...]": AttributeKind.INTS,
     "tuple[float, ...]": AttributeKind.FLOATS,
     "tuple[str, ...]": AttributeKind.STRINGS,
+    "Subprogram": AttributeKind.PROGRAM,
 }
 """By the annotation as it is written in the operator's file."""
 
@@ -91,17 +93,8 @@ def _plain(op: str, name: str, kind: AttributeKind, value: Any) -> AttributeValu
 
 
 def _convert(kind: AttributeKind, value: Any) -> AttributeValue:
-    if kind is AttributeKind.INTS:
-        return tuple(_integer(item) for item in value)
-    if kind is AttributeKind.FLOATS:
-        return tuple(_real(item) for item in value)
-    if kind is AttributeKind.STRINGS:
-        return tuple(_text(item) for item in value)
-    if kind is AttributeKind.INT:
-        return _integer(value)
-    if kind is AttributeKind.FLOAT:
-        return _real(value)
-    return bool(value) if kind is AttributeKind.BOOL else _text(value)
+    convert = _CONVERTERS[kind]
+    return tuple(convert(item) for item in value) if kind in _VECTORS else convert(value)
 
 
 def _integer(value: Any) -> int:
@@ -122,6 +115,12 @@ def _real(value: Any) -> float:
     return number
 
 
+def _program(value: Any) -> Program:
+    if not isinstance(value, Program):
+        raise TypeError("a program is needed")
+    return value
+
+
 def _text(value: Any) -> str:
     if not isinstance(value, str):
         raise TypeError("text is needed")
@@ -132,3 +131,17 @@ def _refuse_nan(name: str, value: AttributeValue, what: str) -> None:
     items = value if isinstance(value, tuple) else (value,)
     if any(isinstance(item, float) and isnan(item) for item in items):
         raise InvalidModelError(f"{what} has the attribute {name!r} with NaN; convert the model again")
+
+
+_VECTORS = (AttributeKind.INTS, AttributeKind.FLOATS, AttributeKind.STRINGS)
+_CONVERTERS: Mapping[AttributeKind, Callable[[Any], Any]] = {
+    AttributeKind.INT: _integer,
+    AttributeKind.INTS: _integer,
+    AttributeKind.FLOAT: _real,
+    AttributeKind.FLOATS: _real,
+    AttributeKind.STRING: _text,
+    AttributeKind.STRINGS: _text,
+    AttributeKind.BOOL: bool,
+    AttributeKind.PROGRAM: _program,
+}
+"""What makes one item of a plain value."""

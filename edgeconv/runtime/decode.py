@@ -1,4 +1,4 @@
-"""Tables of a `.edge` file -> operators, tensors and steps, each checked alone; `check` sees them together."""
+"""Tables of a `.edge` file -> tensors and metadata, each checked alone; `check` sees them together."""
 
 from __future__ import annotations
 
@@ -11,57 +11,31 @@ import numpy as np
 
 from edgeconv.core import DTYPES, Array, Dim, QParams, TensorType
 from edgeconv.dims import symbol
-from edgeconv.errors import InvalidModelError
-from edgeconv.ops import MODULES, operator_class
-from edgeconv.ops.base import Operator
-from edgeconv.runtime.attributes import AttributeValue, build_operator
 from edgeconv.runtime.container import Container, Payload
 from edgeconv.runtime.flat import Table, damaged
 from edgeconv.runtime.layout import (
     DEFAULT_DTYPE,
-    MAX_ATTRIBUTE_ITEMS,
     MAX_ELEMENTS,
     MAX_RANK,
     MAX_SYMBOL_TEXT,
     QUANTIZATION_STRUCT,
     QUANTIZED_DTYPES,
-    AttributeKind,
-    AttributeSlot,
     AxisQuantizationSlot,
     EntrySlot,
     ModelSlot,
-    OperatorSlot,
-    StepSlot,
+    ProgramSlot,
     TensorSlot,
 )
-from edgeconv.runtime.program import Step, Tensor
+from edgeconv.runtime.program import Tensor
 
-__all__ = ["buffer_users", "decode_metadata", "decode_operators", "decode_steps", "decode_tensors", "element_count"]
-
-
-def decode_operators(model: Table) -> list[Operator]:
-    """The operators, with their attributes."""
-    return [_operator(table) for table in model.tables(ModelSlot.OPERATORS, "the list of operators", "operator")]
+__all__ = ["buffer_users", "decode_metadata", "decode_tensors", "element_count"]
 
 
-def decode_tensors(container: Container) -> list[Tensor]:
+def decode_tensors(container: Container, table: Table, slots: type[ModelSlot] | type[ProgramSlot]) -> list[Tensor]:
     """The tensors with their declared types; constants are read-only views of the file."""
-    tables = container.model.tables(ModelSlot.TENSORS, "the list of tensors", "tensor")
     quantizations: dict[int, QParams] = {}
-    return [_tensor(table, container, quantizations) for table in tables]
-
-
-def decode_steps(model: Table, operators: Sequence[Operator]) -> list[Step]:
-    """The steps; tensor indices are not checked here."""
-    steps = []
-    for table in model.tables(ModelSlot.STEPS, "the list of steps", "step"):
-        index = table.number(StepSlot.OPERATOR_INDEX, "I")
-        if index >= len(operators):
-            damaged(f"{table.what} names operator {index} of {len(operators)}")
-        inputs = table.numbers(StepSlot.INPUTS, "i", "the inputs")
-        outputs = table.numbers(StepSlot.OUTPUTS, "i", "the outputs")
-        steps.append(Step(operators[index], inputs, outputs, table.text(StepSlot.NAME, "the name")))
-    return steps
+    tables = table.tables(slots.TENSORS, "the list of tensors", "tensor")
+    return [_tensor(each, container, quantizations) for each in tables]
 
 
 def decode_metadata(model: Table) -> dict[str, str]:
@@ -89,45 +63,6 @@ def element_count(shape: Sequence[Dim]) -> int:
     for dim in shape:
         count *= max(dim, 1) if isinstance(dim, int) else 1
     return count
-
-
-def _operator(table: Table) -> Operator:
-    name = table.text(OperatorSlot.NAME, "the name")
-    if name not in MODULES:
-        raise InvalidModelError(
-            f"{table.what} is called {name!r}, which this edgeconv does not know; "
-            "install a newer edgeconv (pip install -U edgeconv)"
-        )
-    what = f"{table.what} ({name})"
-    found: dict[str, tuple[AttributeKind, AttributeValue]] = {}
-    for item in table.tables(OperatorSlot.ATTRIBUTES, "the attributes", f"{what}: attribute", MAX_ATTRIBUTE_ITEMS):
-        key = item.text(AttributeSlot.NAME, "the name")
-        if key in found:
-            damaged(f"{what} has the attribute {key!r} twice")
-        found[key] = _attribute(item)
-    return build_operator(operator_class(name), found, what)
-
-
-def _attribute(table: Table) -> tuple[AttributeKind, AttributeValue]:
-    number = table.number(AttributeSlot.KIND, "B")
-    if number >= len(AttributeKind):
-        damaged(f"{table.what} is of the unknown kind {number}")
-    kind = AttributeKind(number)
-    most = MAX_ATTRIBUTE_ITEMS
-    if kind is AttributeKind.INTS:
-        return kind, table.numbers(AttributeSlot.INTEGERS, "q", "the values", most)
-    if kind is AttributeKind.FLOATS:
-        return kind, table.numbers(AttributeSlot.REALS, "d", "the values", most)
-    if kind is AttributeKind.STRINGS:
-        return kind, table.texts(AttributeSlot.TEXTS, "the values", most)
-    if kind is AttributeKind.STRING:
-        return kind, table.text(AttributeSlot.TEXT, "the value")
-    if kind is AttributeKind.FLOAT:
-        return kind, table.real(AttributeSlot.REAL)
-    value = table.number(AttributeSlot.INTEGER, "q")
-    if kind is AttributeKind.BOOL and value not in (0, 1):
-        damaged(f"{table.what} is a truth value of {value}")
-    return kind, bool(value) if kind is AttributeKind.BOOL else value
 
 
 def _tensor(table: Table, container: Container, quantizations: dict[int, QParams]) -> Tensor:

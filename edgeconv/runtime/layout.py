@@ -19,6 +19,7 @@ __all__ = [
     "MAX_DIM",
     "MAX_ELEMENTS",
     "MAX_FILE_BYTES",
+    "MAX_NESTING",
     "MAX_RANK",
     "MAX_SYMBOL_TEXT",
     "QUANTIZATION_STRUCT",
@@ -29,6 +30,7 @@ __all__ = [
     "EntrySlot",
     "ModelSlot",
     "OperatorSlot",
+    "ProgramSlot",
     "StepSlot",
     "TensorSlot",
     "slot_names",
@@ -55,6 +57,8 @@ MAX_ELEMENTS: Final = 2**40
 """Of one tensor, empty dimensions counted as one; far below what overflows NumPy's sizes."""
 MAX_ATTRIBUTE_ITEMS: Final = 4096
 """Entries of one attribute; larger data is a constant."""
+MAX_NESTING: Final = 16
+"""Programs inside operators inside programs."""
 MAX_SYMBOL_TEXT: Final = 2000
 """Characters of one symbolic dimension, written out."""
 QUANTIZED_DTYPES: Final = ("int8", "uint8", "int16", "uint16", "int32")
@@ -71,6 +75,7 @@ class AttributeKind(IntEnum):
     INTS = 4
     FLOATS = 5
     STRINGS = 6
+    PROGRAM = 7
 
 
 class ModelSlot:
@@ -86,6 +91,16 @@ class ModelSlot:
     INPUTS: Final = 7
     OUTPUTS: Final = 8
     METADATA: Final = 9
+
+
+class ProgramSlot:
+    """Fields of table Program."""
+
+    OPERATORS: Final = 0
+    TENSORS: Final = 1
+    STEPS: Final = 2
+    INPUTS: Final = 3
+    OUTPUTS: Final = 4
 
 
 class OperatorSlot:
@@ -106,6 +121,7 @@ class AttributeSlot:
     INTEGERS: Final = 5
     REALS: Final = 6
     TEXTS: Final = 7
+    PROGRAM: Final = 8
 
 
 class AxisQuantizationSlot:

@@ -6,16 +6,16 @@ a place in the arena for as long as it lives, and every operator is planned once
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType, dequantize
 from edgeconv.errors import EdgeconvError, InvalidModelError
-from edgeconv.ops.base import Inputs, Operand, ShapeError, infer_types
+from edgeconv.ops.base import Inputs, Operand, Scratch, ShapeError, infer_types
 from edgeconv.records import dataclass
-from edgeconv.runtime.arena import Lifetime, ScratchPool, StepScratch, place
+from edgeconv.runtime.arena import Lifetime, ScratchPool, place
 from edgeconv.runtime.forms import choose_forms
 from edgeconv.runtime.program import ABSENT, Program, Step
 from edgeconv.runtime.store import Loader, Memory, Store
@@ -23,7 +23,17 @@ from edgeconv.runtime.store import Loader, Memory, Store
 if TYPE_CHECKING:
     from edgeconv.runtime.threads import Workers
 
-__all__ = ["Plan", "activation_bytes", "build_plan", "plan_alone", "resolve_types"]
+__all__ = [
+    "Plan",
+    "activation_bytes",
+    "build_plan",
+    "lifetimes",
+    "plan_alone",
+    "plan_step",
+    "resolve",
+    "resolve_types",
+    "view_roots",
+]
 
 
 _KNOWN_BYTES = 1 << 24
@@ -53,6 +63,11 @@ def resolve_types(program: Program, shapes: Mapping[int, tuple[int, ...]]) -> li
     types = [tensor.type for tensor in program.tensors]
     for index, shape in shapes.items():
         types[index] = types[index].with_shape(shape)
+    return resolve(program, types)
+
+
+def resolve(program: Program, types: list[TensorType]) -> list[TensorType]:
+    """The types of all tensors, those of inputs and constants given."""
     for step in program.steps:
         inputs = [None if index == ABSENT else types[index] for index in step.inputs]
         try:
@@ -98,9 +113,9 @@ def build_plan(
     `small`: activations as the file declares them, and weights made ready layer by layer in every call.
     """
     types = resolve_types(program, shapes)
-    roots = _view_roots(program, types)
+    roots = view_roots(program, types)
     forms = {} if small else choose_forms(program, types, roots)
-    store = Store(types, _lifetimes(program, types, roots), forms, limit)
+    store = Store(types, lifetimes(program, types, roots), forms, limit)
     held = {index: store.operand(index, root) for index, root in enumerate(roots)}
     tensors = {index: operand for index, operand in held.items() if operand is not None}
     pool = ScratchPool(limit - store.working_bytes, workers)
@@ -132,10 +147,14 @@ def _plan_small(step: Step, types: Sequence[TensorType], tensors: Mapping[int, O
 
 
 def _plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Operand], pool: ScratchPool) -> Kernel:
+    return plan_step(step, types, tensors, pool.for_step())
+
+
+def plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Operand], scratch: Scratch) -> Kernel:
+    """The kernel of one step over its tensors as they are held."""
     integer = any(index != ABSENT and types[index].q is not None for index in step.outputs) or any(
         index != ABSENT and types[index].q is not None and types[index].value is None for index in step.inputs
     )
-    scratch = pool.for_step()
     inputs = [None if index == ABSENT else _operand(tensors[index], integer, scratch) for index in step.inputs]
     outputs = [tensors[index] for index in step.outputs if index != ABSENT]
     try:
@@ -147,7 +166,7 @@ def _plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Op
 def activation_bytes(program: Program, shapes: Mapping[int, tuple[int, ...]]) -> int:
     """Bytes of the arena for the given input shapes."""
     types = resolve_types(program, shapes)
-    return place(_lifetimes(program, types, _view_roots(program, types)))[1]
+    return place(lifetimes(program, types, view_roots(program, types)))[1]
 
 
 def plan_alone(
@@ -158,7 +177,7 @@ def plan_alone(
     return _plan_step(step, types, tensors, ScratchPool(1 << 40) if pool is None else pool)
 
 
-def _operand(known: Operand, integer: bool, scratch: StepScratch) -> Operand:
+def _operand(known: Operand, integer: bool, scratch: Scratch) -> Operand:
     """The operand of a step; weights stored in int8 or float16 become float32 where the step computes in float."""
     if not known.is_constant or integer:
         return known
@@ -171,16 +190,19 @@ def _operand(known: Operand, integer: bool, scratch: StepScratch) -> Operand:
     return Operand(TensorType("float32", known.type.shape, None, array), scratch.hold(array))
 
 
-def _view_roots(program: Program, types: Sequence[TensorType]) -> list[int]:
-    """For every tensor, the tensor whose bytes it shares: itself, but for the outputs of views."""
+def view_roots(program: Program, types: Sequence[TensorType], given: Collection[int] = ()) -> list[int]:
+    """For every tensor, the tensor whose bytes it shares: itself, but for the outputs of views.
+
+    What is `given` may have gaps, so that its views are copies.
+    """
     roots = list(range(len(types)))
     for step in program.steps:
-        if step.op.view and types[step.inputs[0]].value is None:
+        if step.op.view and types[step.inputs[0]].value is None and step.inputs[0] not in given:
             roots[step.outputs[0]] = roots[step.inputs[0]]
     return roots
 
 
-def _lifetimes(program: Program, types: Sequence[TensorType], roots: Sequence[int]) -> dict[int, Lifetime]:
+def lifetimes(program: Program, types: Sequence[TensorType], roots: Sequence[int]) -> dict[int, Lifetime]:
     """When each buffer is in use: from the step that writes it to the last one that reads it."""
     end = len(program.steps)
     found: dict[int, Lifetime] = {}

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from edgeconv.core import Array, TensorType
-from edgeconv.ops.base import Operator
-from edgeconv.records import dataclass, field
+from edgeconv.ops.base import Operand, Operator, Scratch
+from edgeconv.records import dataclass, field, fields_of
 
-__all__ = ["ABSENT", "Program", "Step", "Tensor"]
+if TYPE_CHECKING:
+    from edgeconv.ops.subprogram import Body
+
+__all__ = ["ABSENT", "Program", "Step", "Tensor", "every_program", "programs_of"]
 
 ABSENT = -1
 """The tensor index of an optional input that is not there."""
@@ -41,7 +45,8 @@ class Step:
 class Program:
     """Tensors, steps in execution order, inputs and outputs by tensor index, and what is known of the origin.
 
-    `metadata` is free text by key: producer, source digest, calibration digest, options.
+    `metadata` is free text by key: producer, source digest, calibration digest, options. A program may also stand
+    inside an operator, as the body of a loop.
     """
 
     tensors: tuple[Tensor, ...]
@@ -49,3 +54,34 @@ class Program:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     metadata: Mapping[str, str] = field(default_factory=dict)
+
+    def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
+        """The types of the outputs of a program inside an operator; ShapeError names the step at fault."""
+        from edgeconv.runtime.body import infer_outputs
+
+        return infer_outputs(self, inputs)
+
+    def plan(self, inputs: Sequence[Operand], scratch: Scratch) -> Body:
+        """Prepare a program inside an operator, over the arrays of `inputs` and `scratch`."""
+        from edgeconv.runtime.body import plan_body
+
+        return plan_body(self, inputs, scratch)
+
+    def __hash__(self) -> int:
+        return hash((len(self.tensors), self.inputs, self.outputs))
+
+    def __repr__(self) -> str:
+        return f"<{len(self.steps)} steps>"
+
+
+def programs_of(op: Operator) -> dict[str, Program]:
+    """The programs inside an operator, by attribute."""
+    return {item.name: getattr(op, item.name) for item in fields_of(type(op)) if item.annotation == "Subprogram"}
+
+
+def every_program(program: Program) -> Iterator[Program]:
+    """The program itself, and those inside its operators, in order."""
+    yield program
+    for step in program.steps:
+        for inner in programs_of(step.op).values():
+            yield from every_program(inner)

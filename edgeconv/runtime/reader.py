@@ -13,13 +13,11 @@ from contextlib import contextmanager
 from typing import TypeAlias
 
 from edgeconv.errors import InvalidModelError, UsageError
-from edgeconv.runtime.check import settle
-from edgeconv.runtime.container import Container, open_container
-from edgeconv.runtime.decode import decode_metadata, decode_operators, decode_steps, decode_tensors
-from edgeconv.runtime.layout import ModelSlot
+from edgeconv.runtime.container import open_container
 from edgeconv.runtime.program import Program
+from edgeconv.runtime.programs import decode_program
 
-__all__ = ["Source", "decode_program", "naming", "open_source", "read_program"]
+__all__ = ["Source", "naming", "open_source", "read_program"]
 
 Source: TypeAlias = bytes | bytearray | memoryview | str | os.PathLike[str]
 """A path, or the bytes of a file."""
@@ -46,16 +44,6 @@ def naming(source: Source) -> Iterator[None]:
         if not isinstance(source, (str, os.PathLike)):
             raise
         raise InvalidModelError(f"{os.fspath(source)}: {error}") from error
-
-
-def decode_program(container: Container) -> Program:
-    """The program of an open container; InvalidModelError where it is not sound."""
-    model = container.model
-    tensors = tuple(decode_tensors(container))
-    steps = tuple(decode_steps(model, decode_operators(model)))
-    inputs = model.numbers(ModelSlot.INPUTS, "i", "the inputs")
-    outputs = model.numbers(ModelSlot.OUTPUTS, "i", "the outputs")
-    return settle(Program(tensors, steps, inputs, outputs, decode_metadata(model)))
 
 
 def open_source(source: Source) -> memoryview:

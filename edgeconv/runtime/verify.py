@@ -8,7 +8,8 @@ from edgeconv.records import dataclass, field
 from edgeconv.runtime.container import Container, open_container, payload_digest
 from edgeconv.runtime.decode import buffer_users
 from edgeconv.runtime.flat import damaged
-from edgeconv.runtime.reader import Source, decode_program, naming, open_source
+from edgeconv.runtime.programs import decode_program
+from edgeconv.runtime.reader import Source, naming, open_source
 
 __all__ = ["VerifyResult", "verify_file"]
 

@@ -219,7 +219,7 @@ _OPERATORS: Mapping[str, tuple[Make, str]] = {
     "unknown attribute": (_swap((*_LOW, "name"), b"low", b"lol"), "'lol', which this edgeconv.*it knows: strides"),
     "the same attribute twice": (_edit(_same_attribute), "has the attribute 'pads' twice"),
     "attribute of another kind": (_set((*_LOW, "kind"), "B", 3), "'low' of kind string where float is needed"),
-    "attribute of no kind": (_set((*_LOW, "kind"), "B", 7), "unknown kind 7"),
+    "attribute of no kind": (_set((*_LOW, "kind"), "B", 8), "unknown kind 8"),
     "attribute NaN": (_set((*_LOW, "real"), "d", NAN), "'low' with NaN"),
     "attribute without end": (
         _put((*_CONV, "attributes", 1, "integers"), 0, "I", 2**29),

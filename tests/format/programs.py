@@ -10,9 +10,9 @@ from edgeconv.core import DTYPES, Array, QParams, TensorType, type_of
 from edgeconv.dims import symbol
 from edgeconv.ops import operator_class
 from edgeconv.ops.base import Operator, infer_types
-from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
+from edgeconv.runtime.program import ABSENT, Program, Step, Tensor, every_program
 
-__all__ = ["PROGRAMS", "Build", "dtypes", "floats", "kws", "operator", "quantized", "same"]
+__all__ = ["PROGRAMS", "Build", "body", "dtypes", "floats", "kws", "nested", "operator", "quantized", "same"]
 
 Q = QParams.per_tensor
 
@@ -149,18 +149,47 @@ def kws() -> Program:
     return build.program(out, metadata=metadata)
 
 
+def body() -> Program:
+    """(trip, state, x) -> (state, collected), with a branch inside that reads a constant of its own."""
+    first, second = Build(), Build()
+    h, w = first.input("h", "N", 3), first.constant("w", values(3, 3))
+    then_branch = first.program(first.step(operator("MatMul"), h, w, name="product", node="/branch/product"))
+    else_branch = second.program(second.step(operator("Tanh"), second.input("h", "N", 3), name="tanh"))
+    build = Build()
+    trip, state, x = build.input("trip", dtype="int64"), build.input("state", "N", 3), build.input("x", "N", 3)
+    odd = build.step(operator("Greater"), trip, build.constant("two", np.array(2)), name="late")
+    branch = operator("If", then_branch=then_branch, else_branch=else_branch)
+    chosen = build.step(branch, odd, state, x, name="chosen", node="/branch")
+    after = build.step(operator("Add"), chosen, x, name="after", node="/add")
+    return build.program(after, chosen)
+
+
+def nested() -> Program:
+    """A loop of five trips with a branch in it, over a symbolic batch."""
+    build = Build()
+    x = build.input("x", "N", 3)
+    trips, go = build.constant("trips", np.array(5)), build.constant("go", np.array(True))
+    start = build.step(operator("Neg"), x, name="start")
+    loop = operator("Loop", body=body(), carried=1)
+    last = build.step(loop, trips, go, start, x, name="last", node="/loop")
+    return build.program(last, last + 1)
+
+
 PROGRAMS: Mapping[str, Callable[[], Program]] = {
     "floats": floats,
     "quantized": quantized,
     "dtypes": dtypes,
     "kws": kws,
+    "nested": nested,
 }
 
 
 def same(a: Program, b: Program) -> bool:
-    """Equal, the bytes of all constants included (which `==` does not compare)."""
+    """Equal, the bytes of all constants included (which `==` does not compare), those inside operators too."""
+    pairs = list(zip(every_program(a), every_program(b), strict=True))
     return a == b and all(
         (p.data is None) == (q.data is None)
         and (p.data is None or q.data is None or p.data.tobytes() == q.data.tobytes())
-        for p, q in zip(a.tensors, b.tensors, strict=True)
+        for one, other in pairs
+        for p, q in zip(one.tensors, other.tensors, strict=True)
     )

@@ -19,7 +19,7 @@ from edgeconv.runtime.reader import read_program
 from edgeconv.runtime.verify import verify_file
 from tests.format.digests import buffer_spans, with_digest
 from tests.format.hostile import victim
-from tests.format.programs import dtypes, floats, quantized
+from tests.format.programs import dtypes, floats, nested, quantized
 
 INTERESTING = (
     0,
@@ -42,7 +42,7 @@ INTERESTING = (
     2**32 - 1,
     2**32 - 4,
 )
-PROGRAMS = {"victim": victim, "floats": floats, "quantized": quantized, "dtypes": dtypes}
+PROGRAMS = {"victim": victim, "floats": floats, "quantized": quantized, "dtypes": dtypes, "nested": nested}
 
 
 def mutants(name: str, count: int) -> Iterator[bytes]:

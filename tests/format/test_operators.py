@@ -59,6 +59,24 @@ TYPES = (
 )
 
 
+def _inner(inputs: int, outputs: int, dtype: str) -> Program:
+    """A program that hands its inputs on, or as many as there are outputs of."""
+    tensors = [Tensor(f"in{number}", TensorType(dtype, ())) for number in range(inputs)]
+    steps = []
+    for number in range(outputs):
+        tensors.append(Tensor(f"out{number}", TensorType(dtype, ())))
+        steps.append(Step(operator_class("Identity")(), (number % inputs,), (inputs + number,)))
+    return Program(tuple(tensors), tuple(steps), tuple(range(inputs)), tuple(range(inputs, inputs + outputs)))
+
+
+INNER = tuple(
+    _inner(inputs, outputs, dtype)
+    for inputs in (1, 2, 3)
+    for outputs in (1, 2)
+    for dtype in ("float32", "int64", "bool")
+)
+
+
 def value(kind: AttributeKind, dice: random.Random) -> Any:
     """An attribute that the reader lets through."""
     length = dice.choice((0, 1, 1, 2, 2, 2, 3, 4, 4, 8, 4096))
@@ -74,6 +92,7 @@ def value(kind: AttributeKind, dice: random.Random) -> Any:
         AttributeKind.FLOAT: FLOATS,
         AttributeKind.BOOL: (False, True),
         AttributeKind.STRING: TEXTS,
+        AttributeKind.PROGRAM: INNER,
     }
     return dice.choice(choices[kind])
 

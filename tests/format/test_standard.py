@@ -15,7 +15,7 @@ import pytest
 from edgeconv.core import DTYPES, SymbolicDim
 from edgeconv.export.edge import to_bytes
 from edgeconv.runtime import layout
-from edgeconv.runtime.program import Tensor
+from edgeconv.runtime.program import Program, Tensor
 from tests.format.programs import PROGRAMS
 from tests.format.schema import Walker, load_schema
 
@@ -66,15 +66,28 @@ def test_steps_and_ends(name: str) -> None:
     assert (tuple(model["inputs"]), tuple(model["outputs"])) == (program.inputs, program.outputs)
     assert {entry["key"]: entry["value"] for entry in model["metadata"]} == program.metadata
     assert [entry["key"] for entry in model["metadata"]] == sorted(program.metadata)
+    _check_steps(model, program)
+
+
+def _check_steps(model: dict[str, Any], program: Program) -> None:
     assert len(model["steps"]) == len(program.steps)
     for found, step in zip(model["steps"], program.steps, strict=True):
         op = model["operators"][found["operator_index"]]
         assert (found["name"] or "", op["name"]) == (step.name, type(step.op).__name__)
         assert (tuple(found["inputs"]), tuple(found["outputs"])) == (step.inputs, step.outputs)
         for attribute in op["attributes"]:
-            field = ("integer", "real", "integer", "text", "integers", "reals", "texts")[attribute["kind"]]
-            value = attribute[field]
-            assert getattr(step.op, attribute["name"]) == (tuple(value) if isinstance(value, list) else value)
+            _check_attribute(attribute, getattr(step.op, attribute["name"]))
+
+
+def _check_attribute(attribute: dict[str, Any], known: Any) -> None:
+    field = ("integer", "real", "integer", "text", "integers", "reals", "texts", "program")[attribute["kind"]]
+    value = attribute[field]
+    if field != "program":
+        assert known == (tuple(value) if isinstance(value, list) else value)
+        return
+    assert [tensor["name"] for tensor in value["tensors"]] == [tensor.name for tensor in known.tensors]
+    assert (tuple(value["inputs"]), tuple(value["outputs"])) == (known.inputs, known.outputs)
+    _check_steps(value, known)
 
 
 def test_operators_are_shared() -> None:
@@ -92,6 +105,7 @@ def test_operators_are_shared() -> None:
         ("AxisQuantization", layout.AxisQuantizationSlot),
         ("Tensor", layout.TensorSlot),
         ("Step", layout.StepSlot),
+        ("Program", layout.ProgramSlot),
         ("Entry", layout.EntrySlot),
     ],
 )
@@ -106,7 +120,8 @@ def test_enums_are_those_of_the_schema() -> None:
     assert [name.lower() for name in schema.enums["DType"]] == list(DTYPES)
     assert [name.upper() for name in schema.enums["AttributeKind"]] == [kind.name for kind in layout.AttributeKind]
     assert schema.identifier == layout.IDENTIFIER
-    assert {"Model", "Operator", "Attribute", "AxisQuantization", "Tensor", "Step", "Entry"} == set(schema.tables)
+    tables = {"Model", "Operator", "Attribute", "AxisQuantization", "Tensor", "Step", "Program", "Entry"}
+    assert tables == set(schema.tables)
 
 
 @pytest.mark.skipif(shutil.which("flatc") is None, reason="flatc (Debian: flatbuffers-compiler) is not installed")
