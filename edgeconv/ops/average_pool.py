@@ -78,25 +78,31 @@ class AveragePool(Operator):
         divisors = self._divisors(x.array.shape, y.array.shape)
         if x.q is not None:
             return self._plan_int8(x, y, divisors, scratch)
-        total = plan_separable(np.add, 0, self.window, x.array, y.array, scratch)
         factor, out = (1 / divisors).astype(y.array.dtype), y.array
+        found = self._plan_product(x, out.shape, scratch)
+        if found is not None:
+            total, few = found
+            return chain([total, partial(np.multiply, few, factor, out=out)])
+        total = plan_separable(np.add, 0, self.window, x.array, out, scratch)
+        return chain([total, partial(np.multiply, out, factor, out=out)])
 
-        def kernel() -> None:
-            total()
-            np.multiply(out, factor, out=out)
-
-        return kernel
+    def _plan_product(self, x: Operand, out: tuple[int, ...], scratch: Scratch) -> tuple[Kernel, Array] | None:
+        """(kernel, sums): one product that sums all windows of planes, where there are few; else None."""
+        outputs = prod(out[2:])
+        if x.planes is None or x.rows is None or outputs > _FEW:
+            return None
+        sums = scratch((*out[:2], outputs))
+        members = scratch.hold(self._membership(x.planes, out[2:]))
+        return partial(np.matmul, x.rows[:, :-1], members, sums), sums.reshape(out)
 
     def _plan_int8(self, x: Operand, y: Operand, divisors: Array, scratch: Scratch) -> Kernel:
         scale_x, zero_x = scalar(x.q)
         dtype = exact_dtype(prod(self.kernel) * 255.0)
         factor = multiplier(scale_x / divisors, scalar(y.q)[0])
-        outputs = prod(y.array.shape[2:])
-        if x.planes is not None and x.rows is not None and dtype == "float32" and outputs <= _FEW:
-            lines = x.rows[:, :-1, x.planes.origin : x.planes.origin + x.planes.run]
-            few = scratch((*y.array.shape[:2], outputs))
-            total = partial(np.matmul, lines, scratch.hold(self._membership(x.planes, y.array.shape[2:])), few)
-            return chain([total, requantize_into(few.reshape(y.array.shape), factor, required(y.q), y.array)])
+        found = self._plan_product(x, y.array.shape, scratch) if dtype == "float32" else None
+        if found is not None:
+            total, few = found
+            return chain([total, requantize_into(few, factor, required(y.q), y.array)])
         values, jobs = x.array, list[Kernel]()
         if values.dtype.name != dtype:
             values = scratch(x.array.shape, dtype)
@@ -108,7 +114,7 @@ class AveragePool(Operator):
         return chain([*jobs, requantize_into(acc, factor, required(y.q), y.array)])
 
     def _membership(self, planes: Planes, out: tuple[int, ...]) -> Array:
-        """float32 (run, outputs): 1 where an element of the row lies in an output's window."""
+        """float32 (length, outputs): 1 where an element of the row lies in an output's window."""
         table = np.zeros((prod(out), planes.length), np.float32)
         taps = [axis_taps(self.window, axis, n, out[axis]).parts for axis, n in enumerate(planes.spatial)]
         for parts in product(*taps):
@@ -117,7 +123,7 @@ class AveragePool(Operator):
             for places in product(*(zip(i, o, strict=True) for i, o in zip(inputs, outputs, strict=True))):
                 row = int(np.ravel_multi_index([o for _, o in places], out))
                 planes.elements(table[row])[tuple(i for i, _ in places)] += 1
-        return np.ascontiguousarray(table[:, planes.origin : planes.origin + planes.run].T)
+        return np.ascontiguousarray(table.T)
 
 
 @onnx_rule("AveragePool")
