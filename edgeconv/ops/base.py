@@ -118,6 +118,10 @@ class Scratch(Protocol):
     def threads(self) -> int:
         """How many parts of a kernel can run at once."""
 
+    @property
+    def is_frugal(self) -> bool:
+        """Is memory more precious than time?"""
+
     def parallel(self, parts: Sequence[Kernel]) -> Kernel:
         """One kernel that runs all `parts`, at once as far as there are threads; none writes what others use."""
 

@@ -178,7 +178,8 @@ class _Finish:
         low, high = clamp_bounds(self._q, layer.low, layer.high)
         self._bounds, self._clamps = (np.float32(low - zero), np.float32(high - zero)), True
         width = self._y.planes.length if self._aligned and self._y.planes is not None else columns.run
-        self._expanded = layer.weight.array.shape[0] * width <= _EXPANDED and columns.run < _SHORT
+        small = layer.weight.array.shape[0] * width <= _EXPANDED and columns.run < _SHORT
+        self._expanded = small and not scratch.is_frugal
         keeps_zeros = low - zero <= 0 <= high - zero and self._residual_keeps_zeros()
         self._whole = self._expanded and self._aligned and dtype == "float32" and keeps_zeros
 
@@ -208,8 +209,9 @@ class _Finish:
         count, run = rows.stop - rows.start, columns.stop - columns.start
         if self._whole and self._y.planes is not None and run == self._columns.run:
             planes = self._y.planes
-            sums = self._scratch.kept(f"sums {lane}", (_EXPANDED,), "float32")[: count * planes.length]
-            sums = sums.reshape(count, planes.length)
+            size = count * planes.length
+            shared = self._scratch.kept(f"sums {lane}", (1 << size.bit_length(),), "float32")
+            sums = shared[:size].reshape(count, planes.length)
             acc = sums[:, planes.origin : planes.origin + run]
             columns = slice(-planes.origin, planes.length - planes.origin)
         else:

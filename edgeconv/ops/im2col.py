@@ -24,6 +24,8 @@ __all__ = ["BLOCK_BYTES", "Block", "Columns", "Stage", "lane_of"]
 
 BLOCK_BYTES = 1 << 20
 """Bytes of taps laid out at a time: near a core's second cache. benchmarks/blocks.py measures other sizes."""
+FRUGAL_BYTES = 1 << 16
+"""The same where memory is short."""
 
 _WORTH_SPLITTING = 4_000_000
 """Multiply-accumulates of a layer that gains from a second thread; in groups each takes the time of eight."""
@@ -149,16 +151,17 @@ class Columns:
         that run at once have buffers of their own.
         """
         wanted, itemsize = self._wanted(outputs), np.dtype(dtype).itemsize
+        most_bytes = FRUGAL_BYTES if scratch.is_frugal else BLOCK_BYTES
         key = f"columns {kind}{' and ones' if ones else ''}"
         if self._is_short(wanted):
-            lines = self._lines(4 * BLOCK_BYTES, itemsize, 1)
+            lines = self._lines(4 * most_bytes, itemsize, 1)
             buffer = self._buffer(f"{key} 0", 1, lines[0], dtype, ones, scratch)
             wholes = [self._block(rows, buffer, slice(0, 1), part, outputs) for part in lines]
             return [_split_rows(whole, wanted) for whole in wholes]
         if self.groups == 1:
-            spans = [(slice(0, 1), line) for line in self._lines(BLOCK_BYTES, itemsize, wanted)]
+            spans = [(slice(0, 1), line) for line in self._lines(most_bytes, itemsize, wanted)]
         else:
-            most = max(1, BLOCK_BYTES // ((self.taps + 1) * itemsize * self.run))
+            most = max(1, most_bytes // ((self.taps + 1) * itemsize * self.run))
             spans = [(part, slice(0, self.out[0])) for part in _parts(self.groups, most, wanted)]
         blocks = []
         for index, (groups, line) in enumerate(spans):

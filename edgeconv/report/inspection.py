@@ -15,6 +15,7 @@ from edgeconv.report.conversion import FloatNode, PassEffect
 from edgeconv.runtime import Interpreter, Program
 from edgeconv.runtime.planner import resolve_types
 from edgeconv.runtime.program import ABSENT, Step, every_program, programs_of
+from edgeconv.runtime.store import Memory
 
 __all__ = [
     "FLOAT_REASONS",
@@ -63,7 +64,8 @@ class OperatorFacts:
 
 @dataclass(frozen=True)
 class Inspection:
-    """A model. `activation_bytes`, `working_bytes`: the interpreter's memory at batch 1.
+    """A model. `activation_bytes`: the most that activations as the file declares them take at batch 1; `memory`: what
+    an interpreter takes, for each of its settings ("fast", "small").
 
     `inexact`: float operators whose last bits may differ between devices; without any, the file is bit-exact
     everywhere. `operators_before`, `passes`: for a model that is not converted yet.
@@ -76,7 +78,7 @@ class Inspection:
     outputs: tuple[TensorFacts, ...]
     operators: tuple[OperatorFacts, ...]
     activation_bytes: int | None
-    working_bytes: int | None
+    memory: Mapping[str, Memory]
     float_nodes: tuple[FloatNode, ...]
     inexact: tuple[str, ...]
     operators_before: int | None = None
@@ -105,7 +107,7 @@ def inspect_program(
 ) -> Inspection:
     """Everything that `program` tells of itself."""
     types = _types_at_batch_one(program)
-    activations, working = _memory(program) if types is not None else (None, None)
+    memory = {} if types is None else _memory(program)
     seen: set[int] = set()
     tensors = program.tensors
     return Inspection(
@@ -115,8 +117,8 @@ def inspect_program(
         inputs=tuple(_tensor(tensors[index].name, tensors[index].type) for index in program.inputs),
         outputs=tuple(_tensor(tensors[index].name, tensors[index].type) for index in program.outputs),
         operators=tuple(_operator(program, step, types, seen) for step in program.steps),
-        activation_bytes=activations,
-        working_bytes=working,
+        activation_bytes=memory["small"].arena if memory else None,
+        memory=memory,
         float_nodes=float_nodes(program),
         inexact=inexact_steps(program),
         operators_before=operators_before,
@@ -193,14 +195,12 @@ def _types_at_batch_one(program: Program) -> Sequence[TensorType] | None:
         return None
 
 
-def _memory(program: Program) -> tuple[int | None, int | None]:
-    """Bytes of the arena and of scratch memory at batch 1."""
-    shapes = _shapes_at_batch_one(program) or {}
+def _memory(program: Program) -> Mapping[str, Memory]:
+    """What an interpreter takes at batch 1, by its `memory` setting; nothing where it cannot be planned."""
     try:
-        plan = Interpreter(program).plan_for([shapes[index] for index in program.inputs])
+        return {setting: Interpreter(program, memory=setting).memory for setting in ("fast", "small")}
     except EdgeconvError:
-        return None, None
-    return plan.memory.arena, plan.memory.scratch
+        return {}
 
 
 def _tensor(name: str, known: TensorType) -> TensorFacts:

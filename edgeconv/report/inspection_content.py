@@ -9,6 +9,7 @@ from edgeconv.graph.graph import notes_of
 from edgeconv.report.content import float_blocks, passes_block
 from edgeconv.report.document import Block, Document, Facts, Note, Section, Table
 from edgeconv.report.inspection import Inspection, OperatorFacts, TensorFacts
+from edgeconv.runtime.store import Memory
 
 __all__ = ["inspection_document", "inspection_json"]
 
@@ -104,8 +105,13 @@ def _totals(found: Inspection) -> tuple[tuple[str, str], ...]:
         ("MACs", unknown if found.macs is None else f"{found.macs:,}"),
         ("file", "" if found.bytes is None else f"{found.bytes:,} bytes"),
         ("peak activations", unknown if found.activation_bytes is None else f"{found.activation_bytes:,} bytes"),
-        ("working memory", unknown if found.working_bytes is None else f"{found.working_bytes:,} bytes"),
+        *((f"memory, {setting}", _memory(memory)) for setting, memory in found.memory.items()),
     )
+
+
+def _memory(memory: Memory) -> str:
+    parts = f"{memory.arena:,} arena + {memory.prepared:,} prepared weights + {memory.scratch:,} scratch"
+    return f"{memory.total:,} bytes: {parts}"
 
 
 def _quantization(found: Inspection) -> Block:

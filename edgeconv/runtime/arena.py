@@ -91,8 +91,8 @@ class ScratchPool:
     planned before keep pointing into theirs. What is `kept` has memory of its own.
     """
 
-    def __init__(self, limit: int, workers: Workers | None = None) -> None:
-        self._limit, self.workers = limit, workers
+    def __init__(self, limit: int, workers: Workers | None = None, is_frugal: bool = False) -> None:
+        self._limit, self.workers, self.is_frugal = limit, workers, is_frugal
         self.blocks: list[Array] = []
         self.kept: dict[tuple[object, ...], Array] = {}
         self.prepared_bytes = self.passing_bytes = 0
@@ -149,7 +149,14 @@ class StepScratch:
         return self._shared[key][:nbytes].view(dtype).reshape(tuple(shape))
 
     def kept(self, key: str, shape: Sequence[int], dtype: str) -> Array:
-        """An array, zeros at first, that all steps with the same key, shape and dtype share, and no others."""
+        """An array, zeros at first, that all steps with the same key, shape and dtype share, and no others.
+
+        Where memory is short it is only zeros at first, since the step is planned anew before it runs again.
+        """
+        if self.is_frugal:
+            array = self.shared(key, shape, dtype)
+            array.fill(0)
+            return array
         known = (key, *shape, dtype)
         if known not in self._pool.kept:
             self._pool.check(prod(shape) * np.dtype(dtype).itemsize)
@@ -160,6 +167,11 @@ class StepScratch:
         """One kernel that runs all parts, which may not share memory that they write."""
         workers = self._pool.workers
         return chain(parts) if workers is None or len(parts) < 2 else workers.parallel(parts)
+
+    @property
+    def is_frugal(self) -> bool:
+        """Is memory more precious than time?"""
+        return self._pool.is_frugal
 
     @property
     def threads(self) -> int:

@@ -40,10 +40,6 @@ _KNOWN_BYTES = 1 << 24
 """Values that follow from shapes alone are kept up to this size; larger ones live in the arena, under its limit."""
 
 
-_SMALL_WEIGHTS = 1 << 10
-"""Bytes of weights that are kept ready even where memory is short."""
-
-
 @dataclass(frozen=True)
 class Plan:
     """What runs: kernels in order, and how each tensor is held, constants included.
@@ -118,7 +114,7 @@ def build_plan(
     store = Store(types, lifetimes(program, types, roots), forms, limit)
     held = {index: store.operand(index, root) for index, root in enumerate(roots)}
     tensors = {index: operand for index, operand in held.items() if operand is not None}
-    pool = ScratchPool(limit - store.working_bytes, workers)
+    pool = ScratchPool(limit - store.working_bytes, workers, small)
     loaders = {index: Loader(tensors[index], pool.for_step()) for index in program.inputs}
     steps = [step for step in program.steps if _is_needed(step, types)]
     kernels = [(step, _plan_small(step, types, tensors, pool) if small else _plan_step(step, types, tensors, pool))
@@ -135,8 +131,7 @@ def _plan_small(step: Step, types: Sequence[TensorType], tensors: Mapping[int, O
     """The kernel of a step; with weights it is planned anew in every call, and they are not kept."""
     before = pool.prepared_bytes
     kernel = _plan_step(step, types, tensors, pool)
-    weights = sum(types[index].nbytes for index in step.inputs if index != ABSENT and types[index].value is not None)
-    if weights < _SMALL_WEIGHTS:
+    if all(index == ABSENT or types[index].value is None for index in step.inputs):
         return kernel
     pool.prepared_bytes, pool.passing_bytes = before, max(pool.passing_bytes, pool.prepared_bytes - before)
 
