@@ -10,7 +10,7 @@ from edgeconv.errors import UsageError
 
 __all__ = ["Settings", "Turn"]
 
-BUFFER = 128
+BUFFER = 256
 """Elements of the buffers of ufuncs. Rows that are not contiguous are copied through buffers, as many as fit, unless a
 single row fills one: long rows are faster without, and kernels avoid short ones. Small buffers cost little memory."""
 
