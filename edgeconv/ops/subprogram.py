@@ -101,6 +101,7 @@ class _FreshMemory:
         return array
 
     threads = 1
+    is_frugal = False
 
     def parallel(self, parts: Sequence[Kernel]) -> Kernel:
         return chain(parts)
