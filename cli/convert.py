@@ -16,6 +16,7 @@ from edgeconv_cli.output import Output
 from edgeconv_cli.progress import progress_bars
 
 if TYPE_CHECKING:
+    from edgeconv.api import Progress
     from edgeconv.data import DataSource, Preprocessing
     from edgeconv.graph import Graph
     from edgeconv.model import Model
@@ -59,6 +60,15 @@ __all__ = ["convert"]
 @options.input_shape
 @options.bind
 @click.option("--eval", "eval_data", metavar="DATA", help="Samples to measure fp32 and int8 on, with labels for top1.")
+@click.option(
+    "--min-sqnr",
+    type=float,
+    metavar="DB",
+    help="Accuracy gate without labels: the outputs' least SQNR beside fp32, in dB, on --eval.",
+)
+@click.option(
+    "--workers", type=click.IntRange(min=1), default=1, metavar="N", help="Processes for the search for precision."
+)
 @options.report_options
 @options.preprocessing
 @options.force
@@ -74,7 +84,8 @@ def convert(output: Output, **given: Any) -> None:
     edgeconv convert quantized.onnx                       (QDQ or QOperator: keeps its own parameters)
     edgeconv convert model.onnx --calib random:8          (a dry run: does it convert?)
 
-    With --max-drop and a larger drop nothing is written, and the exit code is 3.
+    With --max-drop and a larger drop (or --min-sqnr and less), as few activations as it takes are held in 16 bits, or
+    in float. Where that is not enough nothing is written, and the exit code is 3.
     """
     job = _Job(output=output, target=given.pop("edge") or str(Path(given["model"]).with_suffix(".edge")), **given)
     job.check()
@@ -101,6 +112,8 @@ class _Job:
     eval_data: str | None
     metric: str | None
     max_drop: float | None
+    min_sqnr: float | None
+    workers: int
     report_folder: str | None
     images: Preprocessing
     force: bool
@@ -110,8 +123,10 @@ class _Job:
         from edgeconv.files import check_target
         from edgeconv.report.folder import check_report_folder
 
-        if self.eval_data is None and (self.metric or self.max_drop is not None):
-            raise UsageError("--metric and --max-drop need samples to measure on: pass --eval DATA")
+        if self.eval_data is None and (self.metric or self.max_drop is not None or self.min_sqnr is not None):
+            raise UsageError("--metric, --max-drop and --min-sqnr need samples to measure on: pass --eval DATA")
+        if self.max_drop is not None and self.min_sqnr is not None:
+            raise UsageError("--max-drop and --min-sqnr are two ways to say what to keep: pass one of them")
         if Path(self.target).resolve() == Path(self.model).resolve():
             raise UsageError(f"{self.target} is the model itself; name another file for the result")
         check_target(self.target, overwrite=self.force)
@@ -127,30 +142,59 @@ class _Job:
         graph = api.load(self.model, shapes, constants)
         source = self._evaluation_source(graph)
         with progress_bars(self.output) as progress:
-            model = api.convert(
-                graph,
-                self.calib,
-                self.precision,
-                self.method,
-                self.exclude,
-                self.exclude_op,
-                preprocessing=self.images,
-                samples=self.samples,
-                effort=self.effort,
-                time_budget=self.time_budget,
-                progress=progress,
-            )
-            report = None
-            if source is not None:
-                report = api.evaluate(model, source, reference=graph, metric=self.metric, progress=progress)
-        if report is not None:
-            report = self._named(report)
-        failure = gate_message(report, self.max_drop)
+            model = self._convert(graph, progress)
+            report = self._evaluate(model, graph, source, progress)
+            failure = gate_message(report, self.max_drop, self.min_sqnr)
+            if failure is not None and model.refinement is not None:
+                try:
+                    model = self._search(graph, source, progress)
+                    report = self._evaluate(model, graph, source, progress)
+                    failure = gate_message(report, self.max_drop, self.min_sqnr)
+                except AccuracyError as error:
+                    failure = f"{failure}; {error}"
         if failure is None:
             model.save(self.target, overwrite=self.force)
         self._tell(model, report, failure is None, time.perf_counter() - started)
         if failure is not None:
             raise AccuracyError(f"{failure}; {self.target} was not written")
+
+    def _convert(self, graph: Graph, progress: Progress | None, **more: Any) -> Model:
+        from edgeconv import api
+
+        return api.convert(
+            graph,
+            self.calib,
+            self.precision,
+            self.method,
+            self.exclude,
+            self.exclude_op,
+            preprocessing=self.images,
+            samples=self.samples,
+            effort=self.effort,
+            time_budget=self.time_budget,
+            progress=progress,
+            **more,
+        )
+
+    def _search(self, graph: Graph, source: DataSource | None, progress: Progress | None) -> Model:
+        """Convert again, with what must be above int8 to keep the accuracy; AccuracyError where nothing is enough."""
+        from concurrent.futures import ProcessPoolExecutor
+
+        wanted = {"metric": self.metric, "max_drop": self.max_drop, "min_sqnr": self.min_sqnr}
+        if self.workers == 1:
+            return self._convert(graph, progress, evaluation=source, **wanted)
+        with ProcessPoolExecutor(self.workers) as executor:
+            return self._convert(graph, progress, evaluation=source, executor=executor, **wanted)
+
+    def _evaluate(
+        self, model: Model, graph: Graph, source: DataSource | None, progress: Progress | None
+    ) -> AccuracyReport | None:
+        """The report on the samples of --eval, where they are given."""
+        from edgeconv import api
+
+        if source is None:
+            return None
+        return self._named(api.evaluate(model, source, reference=graph, metric=self.metric, progress=progress))
 
     def _evaluation_source(self, graph: Graph) -> DataSource | None:
         """The samples of --eval, opened and held against the model before calibration."""

@@ -1,4 +1,4 @@
-"""The accuracy gate, --max-drop, of `convert` and `evaluate`."""
+"""The accuracy gate of `convert` and `evaluate`: --max-drop, and --min-sqnr."""
 
 from __future__ import annotations
 
@@ -18,8 +18,11 @@ def check_gate(metric: str, max_drop: float | None) -> None:
         raise UsageError(f"--max-drop is a share of top1 or top5, which need labels; the metric here is {metric}")
 
 
-def gate_message(report: AccuracyReport | None, max_drop: float | None) -> str | None:
-    """What to say when the drop is larger than `max_drop`, None when all is well."""
+def gate_message(report: AccuracyReport | None, max_drop: float | None, min_sqnr: float | None = None) -> str | None:
+    """What to say when the drop is larger than `max_drop`, or the SQNR below `min_sqnr`; None when all is well."""
+    if report is not None and min_sqnr is not None and (report.sqnr is None or report.sqnr < min_sqnr):
+        found = "none without a reference" if report.sqnr is None else f"{report.sqnr:.1f} dB"
+        return f"the SQNR is {found}, less than the {min_sqnr:g} dB that --min-sqnr asks for"
     if report is None or max_drop is None or not report.exceeds(max_drop):
         return None
     return (

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Union
 
@@ -20,18 +21,21 @@ import edgeconv
 from edgeconv.core import Array, TensorType
 from edgeconv.data import Batch, ContentDigest, Data, DataSource, Preprocessing, open_data
 from edgeconv.data.limit import first_samples
-from edgeconv.errors import EdgeconvError, UsageError
+from edgeconv.errors import AccuracyError, EdgeconvError, UsageError
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.model import Model, Opened, Runnable, open_model, record_float_reasons
 from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, is_quantized, keep_parameters, protect_excluded, quantize_recorded
+from edgeconv.quantize.ladder import climb
+from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report import AccuracyReport
 from edgeconv.report.compare import choose_metric, compare
 from edgeconv.report.conversion import OWN_PARAMETERS
 from edgeconv.report.feeding import fixed_batch, pad_rows, samples_at_once
 from edgeconv.report.inspection import FLOAT_REASONS
 from edgeconv.runtime import Interpreter
+from edgeconv.target import Target
 
 if TYPE_CHECKING:
     import onnx
@@ -98,6 +102,11 @@ def convert(
     samples: int | None = None,
     effort: str = "default",
     time_budget: float | None = None,
+    evaluation: Data | None = None,
+    metric: str | None = None,
+    max_drop: float | None = None,
+    min_sqnr: float | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Model:
     """Simplify a model and, at int8, quantize it on calibration samples.
@@ -108,8 +117,9 @@ def convert(
     `edgeconv.data.open_data`; needed at int8. method: minmax, percentile, entropy or mse. exclude: shell patterns of
     node names that stay in float; exclude_op: operator types. samples: use at most so many. effort: fast, default or
     best, see `edgeconv.quantize.EFFORTS`; time_budget: seconds after which refining stops, which the model's record
-    then says. Raises UsageError for options that make no sense, DataError for samples that do not fit, and what `load`
-    raises.
+    then says. max_drop, min_sqnr: what to keep on the samples of `evaluation`, in the metric (top1, top5) or in dB; as
+    few activations as that takes are held above int8, rated in `executor`. Raises UsageError for options that make no
+    sense, DataError for samples that do not fit, AccuracyError where no accuracy is enough, and what `load` raises.
     """
     if precision not in PRECISIONS:
         raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
@@ -131,7 +141,12 @@ def convert(
         graph.metadata.update(_provenance(precision))
         return Model(graph, warnings=graph.notes)
     data = first_samples(open_data(calibration, input_types(graph), preprocessing), samples)
-    return _quantized(graph, data, config, progress)
+    target = None
+    if max_drop is not None or min_sqnr is not None:
+        if evaluation is None:
+            raise UsageError("an accuracy to keep needs samples to measure on: pass evaluation=DATA")
+        target = Target.of(graph, open_data(evaluation, input_types(graph), preprocessing), metric, max_drop, min_sqnr)
+    return _quantized(graph, data, config, progress, target, executor)
 
 
 def evaluate(
@@ -181,9 +196,20 @@ def evaluate(
     )
 
 
-def _quantized(graph: Graph, data: DataSource, config: QuantConfig, progress: Progress | None) -> Model:
-    feeds = _Feeds(graph, data, progress)
+def _quantized(
+    graph: Graph,
+    data: DataSource,
+    config: QuantConfig,
+    progress: Progress | None,
+    target: Target | None = None,
+    executor: Executor | None = None,
+) -> Model:
+    feeds, clock = _Feeds(graph, data, progress), TimeBudget(config.time_budget)
     made = quantize_recorded(graph, feeds, config, feeds.tell)
+    if target is not None:
+        made, is_enough = climb(made, target.measure, executor, feeds.tell, clock)
+        if not is_enough:
+            raise AccuracyError(target.failure(made.record))
     result = made.graph
     options = {"method": config.method, "effort": config.effort, "exclude": config.exclude}
     result.metadata.update(_provenance("int8", **options, exclude_op=config.exclude_op))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from edgeconv.core import Array, QParams, TensorType
 from edgeconv.errors import InternalError
 from edgeconv.ops.base import Inputs, Operator, ShapeError, infer_types
+from edgeconv.ops.integer import held_dtype
 
 __all__ = ["Graph", "Node", "notes_of"]
 
@@ -158,7 +159,7 @@ class Graph:
             raise InternalError(f"after {after}: {node.label}: {error}") from error
         for name, found in zip(node.outputs, inferred, strict=True):
             declared = self.types[name]
-            if (declared.dtype, declared.shape) != (found.dtype, found.shape):
+            if (declared.dtype, declared.shape) != (held_dtype(node.op, found, declared), found.shape):
                 raise InternalError(f"after {after}: {node.label} declares {name!r} {declared}, but computes {found}")
             shared = node.op.quant is not None and node.op.quant.shared
             if shared and declared.q != found.q:

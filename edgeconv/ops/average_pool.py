@@ -42,6 +42,7 @@ class AveragePool(Operator):
     count_include_pad: bool = False
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
+    int16: ClassVar[str] = "sums"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 

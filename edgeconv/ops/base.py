@@ -180,6 +180,8 @@ class Operator:
     """True: int8 inputs and outputs may each be carried as float32, see Operand."""
     planes: ClassVar[bool] = False
     """True: inputs and outputs of rank 3 and more may be planes, see Operand."""
+    int16: ClassVar[str] = ""
+    """How it computes where activations are held in 16 bits, see `edgeconv.ops.int16`; empty: it cannot."""
     channel_axis: ClassVar[int] = 1
     """Where the input's channels are, for an operator with a weight."""
     folds: ClassVar[bool] = True

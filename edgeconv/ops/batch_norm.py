@@ -31,6 +31,7 @@ class BatchNorm(Operator):
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
+    int16: ClassVar[str] = "real"
 
     def infer(
         self, x: TensorType, scale: TensorType, bias: TensorType, mean: TensorType, variance: TensorType

@@ -17,7 +17,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
 from edgeconv.ops.broadcast import broadcast_shapes
-from edgeconv.ops.integer import clamp_bounds, multiplier, narrow, required, scalar
+from edgeconv.ops.integer import clamp_bounds, is_held, multiplier, narrow, required, scalar
 from edgeconv.ops.jobs import cast, chain, clip
 from edgeconv.records import dataclass
 
@@ -40,7 +40,7 @@ class Binary(Operator):
     elementwise: ClassVar[bool] = True
 
     def infer(self, a: TensorType, b: TensorType) -> tuple[TensorType, ...]:
-        if a.dtype != b.dtype:
+        if a.dtype != b.dtype and not (is_held(a) and is_held(b)):
             raise ShapeError(f"inputs {a} and {b} must have the same dtype")
         check_kind(a, self.kinds)
         check_kind(b, self.kinds)
@@ -67,6 +67,7 @@ class ClampedBinary(Binary):
     high: float = inf
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 1))
+    int16: ClassVar[str] = "real"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 

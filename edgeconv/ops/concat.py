@@ -16,7 +16,7 @@ from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.binary import centred
-from edgeconv.ops.integer import multiplier, narrow, required, scalar
+from edgeconv.ops.integer import is_held, multiplier, narrow, required, scalar
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
@@ -33,12 +33,14 @@ class Concat(Operator):
     quant: ClassVar[QuantRule | None] = QuantRule(activations=None)
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
+    int16: ClassVar[str] = "real"
 
     def infer(self, first: TensorType, *rest: TensorType) -> tuple[TensorType, ...]:
         check_axis(self.axis, first.rank)
         total = first.shape[self.axis]
         for other in rest:
-            if other.dtype != first.dtype or _without(self.axis, other) != _without(self.axis, first):
+            is_like = other.dtype == first.dtype or (is_held(other) and is_held(first))
+            if not is_like or _without(self.axis, other) != _without(self.axis, first):
                 raise ShapeError(f"{first} and {other} do not join along axis {self.axis}")
             total = total + other.shape[self.axis]
         return (first.with_shape((*first.shape[: self.axis], total, *first.shape[self.axis + 1 :])),)

@@ -31,6 +31,7 @@ class Dense(Operator):
     high: float = inf
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 3), weight=1, weight_axis=1, bias=2)
+    int16: ClassVar[str] = "layer"
     wide: ClassVar[bool] = True
 
     channel_axis: ClassVar[int] = -1

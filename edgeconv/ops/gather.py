@@ -25,6 +25,7 @@ class Gather(Operator):
 
     quant: ClassVar[QuantRule | None] = MOVE
     wide: ClassVar[bool] = True
+    int16: ClassVar[str] = "move"
 
     def infer(self, x: TensorType, indices: TensorType) -> tuple[TensorType, ...]:
         check_axis(self.axis, x.rank)

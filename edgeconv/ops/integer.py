@@ -13,8 +13,8 @@ from math import ceil, floor, inf, isinf
 
 import numpy as np
 
-from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
-from edgeconv.ops.base import ShapeError
+from edgeconv.core import Array, Kernel, QParams, TensorType
+from edgeconv.ops.base import Operator, ShapeError
 from edgeconv.ops.jobs import cast, chain, clip
 
 __all__ = [
@@ -22,6 +22,8 @@ __all__ = [
     "centred_weight",
     "clamp_bounds",
     "exact_dtype",
+    "held_dtype",
+    "is_held",
     "is_real",
     "multiplier",
     "narrow",
@@ -68,8 +70,19 @@ def multiplier(scales_in: Sequence[float] | Array, scale_out: float) -> Array:
 
 
 def is_real(x: TensorType) -> bool:
-    """True for floats, and for int8 values that stand for real ones."""
-    return x.is_float or (x.dtype == "int8" and x.q is not None)
+    """True for floats, and for integers that stand for real ones."""
+    return x.is_float or is_held(x)
+
+
+def is_held(x: TensorType) -> bool:
+    """True for values held in int8 or int16, with parameters."""
+    return x.dtype in ("int8", "int16") and x.q is not None
+
+
+def held_dtype(op: Operator, found: TensorType, declared: TensorType) -> str:
+    """The dtype of an output that is inferred as `found`: operators leave it to the tensor to hold 8 bits or 16."""
+    is_free = op.int16 not in ("", "move") and found.dtype in ("int8", "int16")
+    return declared.dtype if is_free and is_held(declared) else found.dtype
 
 
 def required(q: QParams | None) -> QParams:
@@ -85,18 +98,18 @@ def scalar(q: QParams | None) -> tuple[float, int]:
     return found.scale[0], found.zero_point[0]
 
 
-def clamp_bounds(q: QParams, low: float = -inf, high: float = inf) -> tuple[int, int]:
-    """The int8 range of an output clamped to [low, high] in real values."""
-    scale, zero_point = scalar(q)
-    lo = INT8_MIN if isinf(low) else _bound(low, scale, zero_point)
-    hi = INT8_MAX if isinf(high) else _bound(high, scale, zero_point)
+def clamp_bounds(q: QParams, low: float = -inf, high: float = inf, dtype: str = "int8") -> tuple[int, int]:
+    """The range of the integers of an output clamped to [low, high] in real values."""
+    (scale, zero_point), limits = scalar(q), np.iinfo(dtype)
+
+    def bound(value: float) -> int:
+        exact = value / scale
+        nearest = floor(exact) if exact - floor(exact) < 0.5 else ceil(exact)
+        return min(max(nearest + zero_point, limits.min), limits.max)
+
+    lo = limits.min if isinf(low) else bound(low)
+    hi = limits.max if isinf(high) else bound(high)
     return lo, max(lo, hi)
-
-
-def _bound(value: float, scale: float, zero_point: int) -> int:
-    exact = value / scale
-    nearest = floor(exact) if exact - floor(exact) < 0.5 else ceil(exact)
-    return min(max(nearest + zero_point, INT8_MIN), INT8_MAX)
 
 
 def requantize_into(

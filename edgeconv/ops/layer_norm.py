@@ -14,7 +14,7 @@ from edgeconv.ops.broadcast import broadcast_shapes
 from edgeconv.ops.integer import is_real
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.reduce import ReduceMean, Reduction
-from edgeconv.ops.standardise import LONGEST_ROW, Affine, Rows, plan_standardise, standardise
+from edgeconv.ops.standardise import LONGEST_INT16_ROW, LONGEST_ROW, Affine, Rows, plan_standardise, standardise
 from edgeconv.records import dataclass
 
 __all__ = ["LayerNorm", "ReduceInverseDeviation", "RmsNorm", "check_rows"]
@@ -29,6 +29,7 @@ class _RowNorm(Operator):
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
     wide: ClassVar[bool] = True
+    int16: ClassVar[str] = "own"
     centre: ClassVar[bool]
 
     def _infer(self, x: TensorType, *affine: TensorType | None) -> tuple[TensorType, ...]:
@@ -90,8 +91,9 @@ def check_rows(x: TensorType, axes: Sequence[int], epsilon: float) -> None:
         raise ShapeError(f"needs a tensor of real numbers and an epsilon of at least 0, found {x} and {epsilon}")
     known = [dim for dim in (x.shape[axis] for axis in axes) if isinstance(dim, int)]
     count = int(np.prod(known, dtype=object))
-    if count < 1 or (x.dtype == "int8" and count > LONGEST_ROW):
-        raise ShapeError(f"a row of {x} has {count} elements; 1 to {LONGEST_ROW} can be normalised")
+    most = {"int8": LONGEST_ROW, "int16": LONGEST_INT16_ROW}.get(x.dtype, count)
+    if not 1 <= count <= most:
+        raise ShapeError(f"a row of {x} has {count} elements; 1 to {most} can be normalised")
 
 
 @onnx_rule("LayerNormalization")

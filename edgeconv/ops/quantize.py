@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, QParams, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, Scratch, ShapeError
-from edgeconv.ops.integer import clamp_bounds, narrow, required
+from edgeconv.ops.integer import clamp_bounds, is_held, narrow, required
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.records import dataclass
 
@@ -21,6 +21,7 @@ __all__ = ["Dequantize", "Quantize", "quantizer"]
 class Quantize(Operator):
     """float32 -> int8: saturate(rint(x / scale) + zero_point); the division is the rounded IEEE one. NaN becomes 0."""
 
+    int16: ClassVar[str] = "border"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 
@@ -54,11 +55,12 @@ def quantizer(y: Array, q: QParams, work: Array) -> Callable[[Array], None]:
 class Dequantize(Operator):
     """int8 -> float32: scale * (q - zero_point)."""
 
+    int16: ClassVar[str] = "border"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
-        if x.dtype != "int8":
+        if x.dtype != "int8" and not is_held(x):
             raise ShapeError(f"needs an int8 input, found {x}")
         return (TensorType("float32", x.shape),)
 

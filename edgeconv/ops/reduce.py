@@ -47,6 +47,7 @@ class _Total(Reduction):
     """Mean and sum: int8 in and out, or real values."""
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
+    int16: ClassVar[str] = "sums"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
     is_mean: ClassVar[bool]

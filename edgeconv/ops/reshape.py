@@ -26,6 +26,7 @@ class Reshape(Operator):
 
     quant: ClassVar[QuantRule | None] = MOVE
     wide: ClassVar[bool] = True
+    int16: ClassVar[str] = "move"
     view: ClassVar[bool] = True
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:

@@ -14,7 +14,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Operand, Scratch, ShapeError
 from edgeconv.ops.im2col import Columns
-from edgeconv.ops.integer import multiplier, scalar
+from edgeconv.ops.integer import is_held, multiplier, scalar
 from edgeconv.ops.jobs import cast
 
 __all__ = ["Residual", "check_residual"]
@@ -22,7 +22,10 @@ __all__ = ["Residual", "check_residual"]
 
 def check_residual(residual: TensorType | None, output: TensorType) -> None:
     """ShapeError unless an existing residual has the type of the output."""
-    if residual is not None and (residual.dtype, residual.shape) != (output.dtype, output.shape):
+    if residual is None:
+        return
+    is_like = residual.dtype == output.dtype or (is_held(residual) and output.dtype in ("int8", "int16"))
+    if not is_like or residual.shape != output.shape:
         raise ShapeError(f"its residual input {residual} must be like its output {output}")
 
 

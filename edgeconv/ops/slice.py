@@ -32,6 +32,7 @@ class Slice(Operator):
 
     quant: ClassVar[QuantRule | None] = MOVE
     wide: ClassVar[bool] = True
+    int16: ClassVar[str] = "move"
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if not len(self.starts) == len(self.ends) == len(self.steps) == len(self.axes) == len(set(self.axes)):

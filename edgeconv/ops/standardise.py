@@ -19,10 +19,12 @@ from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.sums import plan_sum
 from edgeconv.records import dataclass
 
-__all__ = ["LONGEST_ROW", "Affine", "Rows", "plan_standardise", "standardise"]
+__all__ = ["LONGEST_INT16_ROW", "LONGEST_ROW", "Affine", "Rows", "plan_standardise", "standardise"]
 
 LONGEST_ROW = 1 << 18
 """Elements of a row for which K * sum(q * q) stays exact in float64: K**2 * 255**2 < 2**53."""
+LONGEST_INT16_ROW = 1 << 11
+"""The same of a row held in 16 bits: K**2 * 32768**2 <= 2**52."""
 
 _SMALLEST_VARIANCE = 1e-30
 """Keeps a row of equal integers at 0 where epsilon is 0; far below any other variance of integers."""
@@ -104,7 +106,8 @@ def _plan_int8(
     work, mean, inverse = scratch(rows.shape), scratch(rows.kept), scratch(rows.kept)
     integers, zero_point = scratch(rows.shape), np.float32(scalar(x.q)[1])
     jobs: list[Kernel] = [partial(np.add, source, zero_point, integers) if x.is_wide else cast(integers, source)]
-    jobs += _statistics(rows, epsilon, centre, required(x.q), integers, (mean, inverse), scratch)
+    largest = 2.0**32 if x.type.dtype == "int16" else 2.0**16
+    jobs += _statistics(rows, epsilon, centre, required(x.q), integers, (mean, inverse), scratch, largest)
     scale, load_scale = _divided(affine.scale, scale_y, scratch)
     jobs += [
         *load_scale,
@@ -115,7 +118,7 @@ def _plan_int8(
     if affine.bias is not None:
         bias, load_bias = _divided(affine.bias, scale_y, scratch)
         jobs += [*load_bias, partial(np.add, work, bias, work)]
-    lo, hi = (np.float32(bound - zero_y) for bound in clamp_bounds(required(y.q)))
+    lo, hi = (np.float32(bound - zero_y) for bound in clamp_bounds(required(y.q), dtype=y.type.dtype))
     return chain([*jobs, partial(np.rint, work, work), *narrow(work, lo, hi, np.float32(zero_y), out)])
 
 
@@ -127,14 +130,15 @@ def _statistics(
     integers: Array,
     results: tuple[Array, Array],
     scratch: Scratch,
+    largest: float,
 ) -> list[Kernel]:
     """Jobs that leave float32(mean of q) and float32(1 / sqrt(variance of q + epsilon / scale**2)) in `results`.
 
-    Without `centre` the zero point stands for the mean. `integers` holds q.
+    Without `centre` the zero point stands for the mean. `integers` holds q, whose square is below `largest`.
     """
     scale, zero_point = scalar(q)
     mean, inverse = results
-    dtype = exact_dtype(rows.count * 2.0**16)
+    dtype = exact_dtype(rows.count * largest)
     values, total = scratch(rows.shape, dtype), scratch(rows.kept, dtype)
     first, second, quotient = (scratch(rows.kept, "float64") for _ in range(3))
     count, small = np.float64(rows.count), np.float64(max(epsilon / scale**2, _SMALLEST_VARIANCE))

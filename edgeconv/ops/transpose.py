@@ -24,6 +24,7 @@ class Transpose(Operator):
 
     quant: ClassVar[QuantRule | None] = MOVE
     wide: ClassVar[bool] = True
+    int16: ClassVar[str] = "move"
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if sorted(self.perm) != list(range(x.rank)):

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from edgeconv.core import QParams
 from edgeconv.graph import Graph, Node
 from edgeconv.quantize.observers import Observer
-from edgeconv.quantize.ranges import activation_qparams, constant_qparams
+from edgeconv.quantize.observers.minmax import minmax_range
+from edgeconv.quantize.ranges import activation_qparams, constant_qparams, wide_qparams
 from edgeconv.quantize.select import Selection, activation_inputs
 from edgeconv.quantize.statistics import Statistics
 
@@ -44,7 +45,10 @@ def assign(
     for name in observed_values(graph, selection):
         root = roots.get(name, name)
         if root not in found:
-            found[root] = _qparams(graph, root, producers.get(root), statistics, observer)
+            if root in selection.wide:
+                found[root] = wide_qparams(*minmax_range(statistics[root]))
+            else:
+                found[root] = _qparams(graph, root, producers.get(root), statistics, observer)
         found[name] = found[root]
     return found
 

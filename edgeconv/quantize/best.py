@@ -116,7 +116,7 @@ class _Search:
         best = self.best
         trials = tuple(Trial(attempt.name, attempt.score, attempt is best) for attempt in self.tried)
         record = replace(best.record, trials=trials, held_back=self._judge.samples, stopped=self.stopped)
-        return Quantized(best.graph, record)
+        return Quantized(best.graph, record, best.prepared, self._few, best.steps)
 
 
 def _exponents(graph: Graph, few: Sequence[Mapping[str, Array]], config: QuantConfig) -> tuple[float, ...]:

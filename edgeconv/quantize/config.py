@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from edgeconv.errors import UsageError
 from edgeconv.quantize.observers import OBSERVERS
 
-__all__ = ["EFFORTS", "REFINEMENTS", "QuantConfig"]
+__all__ = ["EFFORTS", "RAISED", "REFINEMENTS", "QuantConfig"]
 
 REFINEMENTS = ("equalize", "means", "bias", "gptq", "fit", "ranges")
 """Equalization of the float graph first, and the search for ranges; the others are proposals for each layer.
@@ -23,6 +23,9 @@ EFFORTS: Mapping[str, tuple[str, ...]] = {
 }
 """The refinements of each level of effort; `best` also tries several ways, and takes the best on held-back samples."""
 
+RAISED = ("int16", "float")
+"""What an activation can be above int8. Layers that read or write one in float compute in float, with int8 weights."""
+
 
 @dataclass(frozen=True)
 class QuantConfig:
@@ -30,7 +33,7 @@ class QuantConfig:
 
     `exclude`: shell patterns matched against node and output names. `exclude_op`: operator types, edgeconv's or
     ONNX's, in any case. `effort`: fast, default or best. `refinements`: some of REFINEMENTS in place of the effort's.
-    `time_budget`: seconds after which refining stops.
+    `time_budget`: seconds after which refining stops. `raised`: (value, one of RAISED) of activations above int8.
     """
 
     method: str = "mse"
@@ -39,6 +42,7 @@ class QuantConfig:
     refinements: tuple[str, ...] | None = None
     effort: str = "default"
     time_budget: float | None = None
+    raised: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
         if self.method not in OBSERVERS:

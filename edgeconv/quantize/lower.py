@@ -68,13 +68,14 @@ class _State:
         """The int8 form of a value of the float graph, made where there is none yet."""
         if name in self.home:
             return name
-        converted = f"{name}.int8"
+        dtype = self.selection.dtype(name)
+        converted = f"{name}.{dtype}"
         if converted in self.types:
             return converted
         q, value = self.qparams[name], self.float_graph.constant(name)
         if value is not None:
             return self.constant(converted, quantize(value, q), q)
-        self.types[converted] = TensorType("int8", self.types[name].shape, q)
+        self.types[converted] = TensorType(dtype, self.types[name].shape, q)
         self.nodes.append(Node(Quantize(), (name,), (converted,), name))
         return converted
 
@@ -93,7 +94,7 @@ class _State:
         for name in node.outputs:
             known = self.float_graph.types.get(name)
             if name and known is not None and known.is_float:
-                self.types[name] = TensorType("int8", known.shape, self.qparams[name])
+                self.types[name] = TensorType(self.selection.dtype(name), known.shape, self.qparams[name])
                 self.home.add(name)
 
 
@@ -131,7 +132,8 @@ def _lower_inputs(state: _State) -> None:
     graph, consumers = state.float_graph, state.float_graph.consumers()
     for name in graph.inputs:
         readers = consumers.get(name, [])
-        if name in state.qparams and readers and name not in graph.outputs and all(map(state.selection.has, readers)):
+        is_int8 = name in state.qparams and name not in state.selection.wide and name not in graph.outputs
+        if is_int8 and readers and all(map(state.selection.has, readers)):
             state.types[name] = TensorType("int8", graph.types[name].shape, state.qparams[name])
             state.home.add(name)
 
@@ -139,6 +141,8 @@ def _lower_inputs(state: _State) -> None:
 def _lower_float(state: _State, node: Node) -> None:
     rule = node.op.quant or QuantRule()
     axes = dict(rule.weight_only) if state.selection.has_int8_weights(node) else {}
+    if axes == {} and rule.weight is not None and state.selection.has_int8_weights(node):
+        axes = {rule.weight: rule.weight_axis}
     inputs = []
     for position, name in enumerate(node.inputs):
         value = state.float_graph.constant(name) if name else None
@@ -148,6 +152,10 @@ def _lower_float(state: _State, node: Node) -> None:
             inputs.append(state.constant(f"{name}.int8", *weight_only(value, axes[position])))
         else:
             inputs.append(state.as_float(name) if name else "")
+    if rule.weight in axes and rule.bias is not None:
+        inputs.extend([""] * (rule.bias + 1 - len(inputs)))
+        zeros = np.zeros(state.types[inputs[rule.weight]].ints[rule.weight_axis], np.float32)
+        inputs[rule.bias] = inputs[rule.bias] or state.constant(f"{node.inputs[rule.weight]}.bias", zeros)
     state.nodes.append(Node(node.op, tuple(inputs), node.outputs, node.name))
 
 

@@ -22,6 +22,7 @@ from edgeconv.quantize.refine.equalize import equalize
 from edgeconv.quantize.refine.stepper import few_batches, judging
 from edgeconv.quantize.refine.walk import refine_layers
 from edgeconv.quantize.select import Selection, select
+from edgeconv.quantize.statistics import Statistics
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import RefinementRecord, Trial
 
@@ -32,24 +33,40 @@ Progress = Callable[[str, int, "int | None"], None]
 
 
 @dataclass(frozen=True)
-class Quantized:
-    """The int8 graph, and what refining did."""
-
-    graph: Graph
-    record: RefinementRecord
-
-
-@dataclass(frozen=True)
 class Prepared:
-    """A float graph ready to be lowered: which nodes become int8, and the parameters of values."""
+    """A float graph ready to be lowered: which nodes become int8, and the parameters of values.
+
+    `statistics`: what calibration saw of every value.
+    """
 
     graph: Graph
+    config: QuantConfig
+    statistics: Mapping[str, Statistics]
     selection: Selection
     qparams: Mapping[str, QParams]
 
     def lowered(self) -> Graph:
         """The int8 graph, nothing refined."""
         return lower(self.graph, self.selection, self.qparams)
+
+    def raised(self, raised: tuple[tuple[str, str], ...]) -> Prepared:
+        """The same with these values above int8; searched ranges of the others are kept."""
+        config = replace(self.config, raised=raised)
+        selection = select(self.graph, config)
+        fresh = assign(self.graph, selection, self.statistics, OBSERVERS[config.method])
+        kept = {name: self.qparams[name] for name in fresh if name in self.qparams and name not in selection.wide}
+        return replace(self, config=config, selection=selection, qparams={**fresh, **kept})
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """The int8 graph, and what refining did. `prepared`, `few`, `steps`: what it was made from, to go on with."""
+
+    graph: Graph
+    record: RefinementRecord
+    prepared: Prepared
+    few: Sequence[Mapping[str, Array]] = ()
+    steps: tuple[str, ...] = ()
 
 
 def quantize_once(
@@ -64,10 +81,11 @@ def quantize_once(
     equal = equalize(graph, few[:1]) if "equalize" in config.steps else graph
     prepared = prepare(equal, samples, config, progress)
     if not config.steps:
-        return Quantized(prepared.lowered(), RefinementRecord(config.effort))
+        return Quantized(prepared.lowered(), RefinementRecord(config.effort), prepared)
     plain = prepared.lowered()
     refined, record = refine(prepared, few, config.steps, config.effort, budget, progress)
-    return _judged(graph, plain, refined, few, record)
+    made = Quantized(refined, record, prepared, few, config.steps)
+    return _judged(graph, plain, made)
 
 
 def prepare(
@@ -78,7 +96,8 @@ def prepare(
     wanted = [name for name in observed_values(graph, selection) if graph.constant(name) is None]
     count = None if progress is None else partial(_tell, progress, "calibrating", None)
     statistics = collect(graph, samples, wanted, count)
-    return Prepared(graph, selection, assign(graph, selection, statistics, OBSERVERS[config.method]))
+    qparams = assign(graph, selection, statistics, OBSERVERS[config.method])
+    return Prepared(graph, config, statistics, selection, qparams)
 
 
 def refine(
@@ -96,18 +115,16 @@ def refine(
     return lowered, RefinementRecord(effort, tuple(layers), stopped=stopped)
 
 
-def _judged(
-    source: Graph, plain: Graph, refined: Graph, few: Sequence[Mapping[str, Array]], record: RefinementRecord
-) -> Quantized:
+def _judged(source: Graph, plain: Graph, made: Quantized) -> Quantized:
     """What is better on held-back samples: with the layers refined, or without."""
-    judge = Judge(source, judging(few))
-    scores = {"unrefined": judge.sqnr(plain), "refined": judge.sqnr(refined)}
+    judge = Judge(source, judging(made.few))
+    scores = {"unrefined": judge.sqnr(plain), "refined": judge.sqnr(made.graph)}
     is_better = scores["refined"] >= scores["unrefined"]
     taken = "refined" if is_better else "unrefined"
     trials = tuple(Trial(name, score, name == taken) for name, score in scores.items())
     undone = () if is_better else ("the refinements of all layers: the network as a whole got worse with them",)
-    record = replace(record, trials=trials, held_back=judge.samples, undone=undone)
-    return Quantized(refined if is_better else plain, record)
+    record = replace(made.record, trials=trials, held_back=judge.samples, undone=undone)
+    return replace(made, graph=made.graph if is_better else plain, record=record)
 
 
 def _tell(progress: Progress, stage: str, total: int | None, done: int) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from edgeconv.core import Array, QParams
 
-__all__ = ["activation_qparams", "bias_limit_scales", "constant_qparams", "weight_scales"]
+__all__ = ["activation_qparams", "bias_limit_scales", "constant_qparams", "weight_scales", "wide_qparams"]
 
 _SMALLEST_SCALE = 1e-30
 _BIAS_LIMIT = 2**23
@@ -21,6 +21,12 @@ def activation_qparams(low: float, high: float) -> QParams:
     scale = float(np.float32(max((high - low) / 255, _SMALLEST_SCALE)))
     zero_point = int(np.clip(np.rint(-128 - low / scale), -128, 127))
     return QParams.per_tensor(scale, zero_point)
+
+
+def wide_qparams(low: float, high: float) -> QParams:
+    """Symmetric int16 parameters for [low, high]."""
+    largest = max(-low, high)
+    return QParams.per_tensor(max(largest / 32767, _SMALLEST_SCALE) if largest > 0 else 1.0, 0)
 
 
 def constant_qparams(value: Array) -> QParams:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 
@@ -32,11 +32,16 @@ WEIGHT_ONLY = "int8 weights, float state"
 
 
 class Selection:
-    """The nodes (by their first output) that compute in int8, and the reasons of those that do not."""
+    """The nodes (by their first output) that compute in int8, and the reasons of those that do not.
 
-    def __init__(self) -> None:
+    `wide`: the values that int8 nodes hold in 16 bits. `weight_only`: nodes in float whose weights are int8.
+    """
+
+    def __init__(self, wide: Iterable[str] = ()) -> None:
         self.int8: set[str] = set()
         self.reasons: dict[str, str] = {}
+        self.wide = frozenset(wide)
+        self.weight_only: set[str] = set()
 
     def has(self, node: Node) -> bool:
         """True when `node` computes in int8."""
@@ -44,16 +49,25 @@ class Selection:
 
     def has_int8_weights(self, node: Node) -> bool:
         """True when `node` computes in float with int8 weights."""
-        return self.reasons.get(node.outputs[0]) == WEIGHT_ONLY
+        return node.outputs[0] in self.weight_only or self.reasons.get(node.outputs[0]) == WEIGHT_ONLY
+
+    def dtype(self, name: str) -> str:
+        """The integers that hold a value."""
+        return "int16" if name in self.wide else "int8"
 
 
 def select(graph: Graph, config: QuantConfig) -> Selection:
     """Decide for every node. UsageError for a pattern or type that matches nothing."""
     excluded = excluded_nodes(graph, config)
-    chosen = Selection()
+    chosen = Selection(value for value, precision in config.raised if precision == "int16")
+    in_float = {value for value, precision in config.raised if precision == "float"}
     raw = _standardising(graph)
     for node in graph.nodes:
         reason = excluded.get(node.outputs[0]) or raw.get(node.outputs[0]) or obstacle(graph, node)
+        raised = next((name for name in (*node.inputs, *node.outputs) if name in in_float), None)
+        if reason is None and raised is not None:
+            reason = f"{raised!r} stays in float to keep the accuracy"
+            chosen.weight_only.add(node.outputs[0])
         if reason is None:
             chosen.int8.add(node.outputs[0])
         elif any(graph.types[name].is_float for name in node.outputs if name):

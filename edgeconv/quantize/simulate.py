@@ -97,9 +97,12 @@ class Simulation:
         return value if q is None else rounded(value, q)
 
     def _noise(self, values: Mapping[int, Array]) -> float:
-        """Noise of all outputs, each relative to its own signal: the mean of noise / signal."""
+        """Noise of all outputs, each relative to its own signal: the mean of noise / signal.
+
+        What all samples have in common does not count: corrected biases take it away.
+        """
         shares = [
-            _power(self._array(index, values) - wanted) / max(_power(wanted), 1e-30)
+            _power(_centred(self._array(index, values) - wanted)) / max(_power(wanted), 1e-30)
             for index, wanted in zip(self._program.outputs, self.wanted, strict=True)
         ]
         return float(np.mean(shares)) if shares else 0.0
@@ -117,6 +120,11 @@ def rounded(x: Array, q: QParams) -> Array:
 def _with(qparams: Mapping[int, QParams], changed: Mapping[int, QParams | None]) -> dict[int, QParams]:
     together = {**qparams, **changed}
     return {index: q for index, q in together.items() if q is not None}
+
+
+def _centred(error: Array) -> Array:
+    """Without the mean over the batch, where there is one."""
+    return error - error.mean(axis=0) if error.ndim > 1 and len(error) > 3 else error
 
 
 def _power(x: Array) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, log10
 
-__all__ = ["LayerChoice", "RefinementRecord", "Trial", "decibels_of"]
+__all__ = ["Attempt", "LayerChoice", "RaisedValue", "RefinementRecord", "Trial", "decibels_of"]
 
 
 @dataclass(frozen=True)
@@ -46,14 +46,46 @@ class Trial:
 
 
 @dataclass(frozen=True)
+class RaisedValue:
+    """Activations held above int8, and why: `sqnr` in dB of the network's outputs when they alone are rounded to int8.
+
+    `names`: values of the network that share parameters. `precision`: int16 or float (with int8 weights).
+    `macs`: share of all multiply-accumulates that leaves int8 with them.
+    """
+
+    names: tuple[str, ...]
+    precision: str
+    sqnr: float
+    macs: float
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One measured way to raise activations: `value` is the drop (a share) or SQNR in dB that it reached.
+
+    `int8_share`: of the multiply-accumulates, what stays int8 weights times int8 activations.
+    """
+
+    raised: tuple[RaisedValue, ...]
+    int8_share: float
+    value: float
+    is_enough: bool
+
+
+@dataclass(frozen=True)
 class RefinementRecord:
-    """Everything that was tried. `held_back`: samples that only judge. `stopped`: why refining ended early, or ""."""
+    """Everything that was tried. `held_back`: samples that only judge. `stopped`: why refining ended early, or "".
+
+    `raised`: activations above int8, most harmful first; `attempts`: what was measured on the way there.
+    """
 
     effort: str
     layers: tuple[LayerChoice, ...] = ()
     trials: tuple[Trial, ...] = ()
     held_back: int = 0
     stopped: str = ""
+    raised: tuple[RaisedValue, ...] = ()
+    attempts: tuple[Attempt, ...] = ()
     undone: tuple[str, ...] = field(default=())
     """Sentences: what was tried beyond a single layer, got worse on held-back samples, and was undone."""
 

@@ -9,7 +9,7 @@ from math import isfinite
 from typing import Any
 
 from edgeconv.report.document import Block, Facts, Note, Table
-from edgeconv.report.record import LayerChoice, RefinementRecord
+from edgeconv.report.record import Attempt, LayerChoice, RaisedValue, RefinementRecord
 
 __all__ = ["refinement_blocks", "refinement_json"]
 
@@ -22,12 +22,33 @@ def refinement_blocks(record: RefinementRecord) -> Iterable[Block]:
         yield Note(f"refining stopped: {record.stopped}", strong=True)
     for text in record.undone:
         yield Note(f"undone: {text}", strong=True)
+    yield from _raised(record)
     if record.layers:
         yield Facts((("effort", record.effort), ("layers", _taken(record.layers))))
     if len(record.trials) > 1:
         rows = tuple((trial.name, _decibels(trial.sqnr), "taken" if trial.taken else "") for trial in record.trials)
         yield Table((f"on {record.held_back} held-back samples", "SQNR", ""), rows, "lrl")
     yield from _undone(record.layers)
+
+
+def _raised(record: RefinementRecord) -> Iterable[Block]:
+    """Which activations are above int8, and why; how many ways were measured before."""
+    if record.attempts:
+        last = record.attempts[-1] if not record.raised else _final(record)
+        yield Facts(
+            (("multiply-accumulates in int8", f"{100 * last.int8_share:.1f} %"),
+             ("ways measured", str(len(record.attempts))))
+        )  # fmt: skip
+    if record.raised:
+        rows = tuple(
+            (each.names[0], each.precision, _decibels(each.sqnr), f"{100 * each.macs:.1f} %") for each in record.raised
+        )
+        yield Table(("held above int8", "as", "SQNR if it alone were int8", "of the work"), rows, "llrr")
+
+
+def _final(record: RefinementRecord) -> Attempt:
+    """The attempt that was taken."""
+    return next(each for each in reversed(record.attempts) if each.raised == record.raised)
 
 
 def _taken(layers: Iterable[LayerChoice]) -> str:
@@ -62,7 +83,8 @@ def _decibels(value: float) -> str:
 
 def refinement_json(record: RefinementRecord) -> dict[str, Any]:
     """effort, held_back, stopped, undone; trials [{name, sqnr_db, taken}]; layers [{node, output, operator, taken,
-    undone, sqnr_db: {proposal: dB}}], null for what is exact.
+    undone, sqnr_db: {proposal: dB}}], null for what is exact; raised [{values, precision, sqnr_db (of the network when
+    they alone are int8), macs (share)}]; attempts [{raised (their number), int8_macs, value, is_enough}].
     """
     return {
         "effort": record.effort,
@@ -70,8 +92,21 @@ def refinement_json(record: RefinementRecord) -> dict[str, Any]:
         "stopped": record.stopped or None,
         "undone": list(record.undone),
         "trials": [{"name": t.name, "sqnr_db": _number(t.sqnr), "taken": t.taken} for t in record.trials],
+        "raised": [_value(each) for each in record.raised],
+        "attempts": [_attempt(each) for each in record.attempts],
         "layers": [_layer(layer) for layer in record.layers],
     }
+
+
+def _value(each: RaisedValue) -> dict[str, Any]:
+    return {"values": list(each.names), "precision": each.precision, "sqnr_db": _number(each.sqnr), "macs": each.macs}
+
+
+def _attempt(each: Attempt) -> dict[str, Any]:
+    value = each.value if isfinite(each.value) else None
+    return {
+        "raised": len(each.raised), "int8_macs": each.int8_share, "value": value, "is_enough": each.is_enough,
+    }  # fmt: skip
 
 
 def _layer(layer: LayerChoice) -> dict[str, Any]:

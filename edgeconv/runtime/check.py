@@ -9,6 +9,8 @@ from typing import NoReturn
 from edgeconv.core import DTYPES, Dim, Shape, SymbolicDim, TensorType
 from edgeconv.errors import InvalidModelError
 from edgeconv.ops.base import ShapeError, infer_types
+from edgeconv.ops.int16 import is_int16
+from edgeconv.ops.integer import held_dtype
 from edgeconv.runtime.decode import element_count
 from edgeconv.runtime.layout import MAX_DIM, MAX_ELEMENTS, MAX_RANK, MAX_SYMBOL_TEXT
 from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
@@ -60,8 +62,13 @@ def _check_ends(program: Program) -> None:
         _refuse("the model has no outputs")
     for tensor in program.tensors:
         q = tensor.type.q
-        if q is not None and tensor.type.value is None and (tensor.type.dtype != "int8" or q.axis is not None):
-            _refuse(f"{tensor.name!r} is a quantized {tensor.type}; what is computed is int8 with one scale, or real")
+        is_int = tensor.type.dtype == "int8" or is_int16(tensor.type)
+        if q is not None and tensor.type.value is None and (not is_int or q.axis is not None):
+            _refuse(f"{tensor.name!r} is a quantized {tensor.type}; what is computed is int8 or int16 with one scale, "
+                    "or real")  # fmt: skip
+    for index in program.inputs:
+        if is_int16(program.tensors[index].type):
+            _refuse(f"the model's input {program.tensors[index].name!r} is held in 16 bits; int8 or real ones are")
 
 
 def _check_order(step: Step, tensors: Sequence[Tensor], ready: list[bool], what: str) -> None:
@@ -97,9 +104,10 @@ def _check_types(step: Step, tensors: Sequence[Tensor], types: list[TensorType],
             continue
         declared = types[index]
         shape = _sound_shape(found, what)
-        if found.dtype != declared.dtype or not _matches(declared.shape, shape):
+        dtype = held_dtype(step.op, found, declared)
+        if dtype != declared.dtype or not _matches(declared.shape, shape):
             _refuse(f"{what} gives {found} as {tensors[index].name!r}, the file declares {declared}")
-        types[index] = TensorType(found.dtype, shape, declared.q, found.value)
+        types[index] = TensorType(dtype, shape, declared.q, found.value)
 
 
 def _check_quantized(step: Step, tensors: Sequence[Tensor], what: str) -> None:
@@ -111,6 +119,8 @@ def _check_quantized(step: Step, tensors: Sequence[Tensor], what: str) -> None:
     for tensor in activations:
         if tensor.type.dtype == "int8" and tensor.type.q is None:
             _refuse(f"{what} computes with scales, yet {tensor.name!r} has none")
+        if is_int16(tensor.type) and not step.op.int16:
+            _refuse(f"{what} cannot compute with {tensor.name!r}, which is held in 16 bits")
     rule = step.op.quant
     if rule is None:
         return

@@ -14,6 +14,8 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType, dequantize
 from edgeconv.errors import EdgeconvError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operand, Scratch, ShapeError, infer_types
+from edgeconv.ops.int16 import is_int16, plan_int16
+from edgeconv.ops.integer import held_dtype
 from edgeconv.records import dataclass
 from edgeconv.runtime.arena import Lifetime, ScratchPool, place
 from edgeconv.runtime.forms import choose_forms
@@ -75,7 +77,8 @@ def resolve(program: Program, types: list[TensorType]) -> list[TensorType]:
         known = _values(step, inputs, found)
         for index, resolved, value in zip(step.outputs, found, known, strict=True):
             if index != ABSENT:
-                types[index] = TensorType(resolved.dtype, resolved.shape, types[index].q, value)
+                dtype = held_dtype(step.op, resolved, types[index])
+                types[index] = TensorType(dtype, resolved.shape, types[index].q, value)
     return types
 
 
@@ -153,6 +156,8 @@ def plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Ope
     inputs = [None if index == ABSENT else _operand(tensors[index], integer, scratch) for index in step.inputs]
     outputs = [tensors[index] for index in step.outputs if index != ABSENT]
     try:
+        if any(is_int16(operand.type) for operand in (*inputs, *outputs) if operand is not None):
+            return plan_int16(step.op, Inputs(inputs), outputs, scratch)
         return step.op.plan(Inputs(inputs), outputs, scratch)
     except (ShapeError, ValueError, TypeError, IndexError, ArithmeticError) as error:
         raise EdgeconvError(f"{type(step.op).__name__} {step.name!r} cannot be planned: {error}") from error

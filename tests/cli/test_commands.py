@@ -104,9 +104,10 @@ def test_report_files(edgeconv: Command, tmp_path: Path) -> None:
 def test_gate_of_convert(edgeconv: Command, tmp_path: Path, bad_calibration: Path) -> None:
     target, folder = tmp_path / "m.edge", tmp_path / "report"
     given = ("--calib", bad_calibration, "--eval", TEST, "--report", folder)
-    result = edgeconv("convert", MODEL, target, *given, "--max-drop", 0.01)
+    result = edgeconv("convert", MODEL, target, *given, "--max-drop", 0.01, "--time-budget", 0)
     assert result.code == 3
     assert result.err.startswith("error: top1 drops by ")
+    assert "1.00 points are asked for" in result.err
     assert "more than the 1.00 that --max-drop 0.01 allows" in result.err
     assert result.err.endswith("m.edge was not written\n")
     assert "Accuracy on" in result.out
@@ -114,12 +115,15 @@ def test_gate_of_convert(edgeconv: Command, tmp_path: Path, bad_calibration: Pat
     assert (folder / "report.md").exists()
     assert edgeconv("convert", MODEL, target, *given, "--max-drop", 1, "--force").code == 0
     assert target.exists()
+    searched = edgeconv("convert", MODEL, target, *given, "--max-drop", 0.01, "--force")
+    assert searched.code == 0
+    assert "held above int8" in searched.out
 
 
 def test_gate_keeps_the_file_that_was_there(edgeconv: Command, tmp_path: Path, bad_calibration: Path) -> None:
     target = tmp_path / "m.edge"
     target.write_bytes(b"the last good one")
-    given = ("--calib", bad_calibration, "--eval", TEST, "--max-drop", 0, "--force", "--json")
+    given = ("--calib", bad_calibration, "--eval", TEST, "--max-drop", 0, "--force", "--json", "--time-budget", 0)
     result = edgeconv("convert", MODEL, target, *given)
     assert (result.code, json.loads(result.out)["edge"]) == (3, None)
     assert target.read_bytes() == b"the last good one"
@@ -402,3 +406,26 @@ def test_deploy_refuses(edgeconv: Command, edge_file: Path, tmp_path: Path) -> N
     assert edgeconv("deploy", edge_file, "--format", "c", "-o", tmp_path / "m.txt").code == 2
     assert edgeconv("deploy", edge_file, "--format", "c", "-o", tmp_path / "m.c", "--golden", TEST).code == 2
     assert not list(tmp_path.iterdir())
+
+
+def test_a_least_sqnr_is_searched_for(edgeconv: Command, tmp_path: Path) -> None:
+    target = tmp_path / "model.edge"
+    given = ("convert", MODEL, target, "--calib", CALIB, "--eval", TEST)
+    plain = json.loads(edgeconv(*given, "--metric", "sqnr", "--json").out)["accuracy"]["sqnr_db"]
+    target.unlink()
+    done = edgeconv(*given, "--min-sqnr", plain + 3, "--workers", 2, "--json")
+    found = json.loads(done.out)
+    assert done.code == 0
+    assert found["accuracy"]["sqnr_db"] >= plain + 3
+    assert found["conversion"]["refinement"]["raised"]
+    target.unlink()
+    done = edgeconv(*given, "--min-sqnr", 300)
+    assert done.code == 3
+    assert "less than the 300 dB that --min-sqnr asks for" in done.err
+    assert not target.exists()
+
+
+def test_two_ways_to_say_what_to_keep_are_one_too_many(edgeconv: Command, tmp_path: Path) -> None:
+    done = edgeconv("convert", MODEL, tmp_path / "m.edge", "--calib", CALIB, "--eval", TEST, "--min-sqnr", 3,
+                    "--max-drop", 0.1)  # fmt: skip
+    assert (done.code, "pass one of them" in done.err) == (2, True)

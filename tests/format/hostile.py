@@ -264,7 +264,7 @@ _STEPS: Mapping[str, tuple[Make, str]] = {
         r"gives int8\[N,6,4\] as 'y', the file declares",
     ),
     "a shape where a symbol is": (_tensor(3, _type(7, 6, 4)), r"the file declares int8\[7,6,4\]"),
-    "activations of int16": (_tensor(3, _type(symbol("N"), 6, 4, dtype="int16")), "'y' is a quantized int16"),
+    "activations of int16": (_tensor(3, _type(symbol("N"), 6, 4, dtype="int16")), "as 'z', the file declares int8"),
     "activations with several scales": (
         _tensor(3, TensorType("int8", (symbol("N"), 6, 4), per_channel(6, 1))),
         "'y' is a quantized int8.*with one scale",

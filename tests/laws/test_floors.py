@@ -27,6 +27,7 @@ FLOORS = {
     "edgeconv.api": 3,
     "edgeconv.comparison": 3,
     "edgeconv.model": 3,
+    "edgeconv.target": 3,
     "edgeconv": 3,
     "edgeconv_cli": 4,
 }

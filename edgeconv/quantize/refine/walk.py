@@ -24,6 +24,9 @@ from edgeconv.report.record import LayerChoice
 
 __all__ = ["refine_layers"]
 
+_FLOAT_STEP = 2.0**-8
+"""What counts as a step of the input of a layer that computes in float with int8 weights."""
+
 
 def refine_layers(
     graph: Graph,
@@ -63,8 +66,9 @@ def _is_layer(lowered: Graph, originals: Mapping[str, Node], node: Node) -> bool
     rule, original = node.op.quant, originals.get(node.outputs[0])
     if rule is None or rule.weight is None or rule.bias is None or original is None or original.op != node.op:
         return False
-    integers = lowered.types[node.inputs[0]].dtype == "int8" and len(node.inputs) > rule.bias
-    return integers and bool(node.inputs[rule.bias]) and lowered.constant(node.inputs[rule.weight]) is not None
+    weight = lowered.types[node.inputs[rule.weight]]
+    is_known = weight.value is not None and weight.dtype == "int8" and weight.q is not None
+    return is_known and len(node.inputs) > rule.bias and lowered.constant(node.inputs[rule.bias]) is not None
 
 
 class _Walk:
@@ -127,13 +131,13 @@ class _Walk:
         shape = matrix.shape[:2]
         real = np.zeros(shape) if bias is None else bias.astype(np.float64).reshape(shape)
         q = self.lowered.types[node.inputs[0]].q
-        assert q is not None
+        scale_x = _FLOAT_STEP if q is None else q.scale[0]
         clamp = clamp_of(original.op)
         if len(original.inputs) > 3 and self.is_sequential:
             # What a residual adds is out of a layer's hands, but for its mean error.
             clamp = -inf, inf
             real = real + self._residual_shift(original, node).reshape(shape)
-        return LayerData(matrix, real, q.scale[0], *clamp, moments(x, xq, "gptq" in self.refinements))
+        return LayerData(matrix, real, scale_x, *clamp, moments(x, xq, "gptq" in self.refinements))
 
     def _residual_shift(self, original: Node, node: Node) -> Array:
         """Mean error (channels,) of the residual input."""
@@ -158,7 +162,9 @@ class _Walk:
         assert known.value is not None and known.q is not None and bias is not None
         shape = layer.bias.shape
         scales = np.array(known.q.scale, np.float64).reshape(shape)
-        return Candidate("nearest", node.op.matrix(known.value), scales, bias.reshape(shape))
+        bias = bias.reshape(shape)
+        steps = bias if bias.dtype == np.int32 else np.rint(bias / (scales * layer.scale_x))
+        return Candidate("nearest", node.op.matrix(known.value), scales, steps)
 
     def _write(self, node: Node, taken: Candidate) -> None:
         rule = node.op.quant
@@ -169,7 +175,9 @@ class _Walk:
         q = QParams.per_channel(taken.scales.reshape(-1), rule.weight_axis)
         weight = node.op.from_matrix(taken.weight, old.value)
         self._set(weight_name, type_of(weight, q))
-        self._set(bias_name, type_of(taken.bias.reshape(-1)))
+        is_float = self.lowered.types[bias_name].is_float
+        bias = (taken.bias * taken.scales * _FLOAT_STEP).astype(np.float32) if is_float else taken.bias
+        self._set(bias_name, type_of(bias.reshape(-1)))
 
     def _set(self, name: str, known: TensorType) -> None:
         self.lowered.types[name] = known

@@ -1,0 +1,145 @@
+"""The ladder of precision: int8; activations in 16 bits; activations in float, weights still int8.
+
+`climb` raises the groups of activations that cost the output most for the multiply-accumulates they take, as few as a
+measured budget needs. After every change the whole network is refined anew, biases included, so that what is measured
+is what is written.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import log10
+
+from edgeconv.graph import Graph
+from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, refine
+from edgeconv.quantize.sensitivity import Sensitivity, macs_of, sensitivities
+from edgeconv.quantize.time_budget import TimeBudget
+from edgeconv.report.record import Attempt, RaisedValue
+
+__all__ = ["Measure", "Plan", "climb", "plans_of"]
+
+Measure = Callable[[Graph], tuple[float, bool]]
+"""The value of what is to be kept (a drop, an SQNR) for a quantized graph, and whether it is good enough."""
+
+_SMALL = 0.01
+"""Share of all multiply-accumulates that is added to the cost of a group, so that none is free."""
+_FIRST_GAIN = 2.0
+"""dB of predicted noise that the first attempt takes away; each further one doubles it."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is raised, in order of harm; `int8_share`: of the multiply-accumulates, what stays int8 times int8.
+
+    `gain`: dB that the prediction takes away from the noise of activations.
+    """
+
+    raised: tuple[RaisedValue, ...]
+    int8_share: float
+    gain: float
+
+    @cached_property
+    def values(self) -> tuple[tuple[str, str], ...]:
+        """As `QuantConfig.raised` takes it."""
+        return tuple((name, each.precision) for each in self.raised for name in each.names)
+
+
+def plans_of(prepared: Prepared, rated: Sequence[Sensitivity], macs: dict[str, int]) -> list[Plan]:
+    """Every plan raises one group more than the one before: first to int16, then, from the start again, to float."""
+    total = max(sum(macs.values()), 1)
+
+    def cost(each: Sensitivity) -> float:
+        return sum(macs.get(key, 0) for key in each.group.multipliers) / total
+
+    ranked = sorted(rated, key=lambda each: -each.noise / (cost(each) + _SMALL))
+    noise = max(sum(each.noise for each in rated), 1e-300)
+    wide = [each for each in ranked if each.group.can_be_int16]
+    steps = [wide[: count + 1] for count in range(len(wide))]
+    floats: list[Sequence[Sensitivity]] = [ranked[: count + 1] for count in range(len(ranked))]
+    int16 = [_plan(part, (), macs, total, noise) for part in steps]
+    return int16 + [_plan([e for e in wide if e not in part], part, macs, total, noise) for part in floats]
+
+
+def _plan(
+    wide: Sequence[Sensitivity], floats: Sequence[Sensitivity], macs: dict[str, int], total: int, noise: float
+) -> Plan:
+    raised: list[RaisedValue] = []
+    above: set[str] = set()
+    for part, precision in ((floats, "float"), (wide, "int16")):
+        for each in part:
+            taken = each.group.touched if precision == "float" else each.group.multipliers
+            share = sum(macs.get(key, 0) for key in taken) / total
+            above |= taken
+            raised.append(RaisedValue(each.group.names, precision, -10 * log10(max(each.noise, 1e-30)), share))
+    left = noise - sum(each.noise for each in (*wide, *floats))
+    share = 1 - sum(macs.get(key, 0) for key in above) / total
+    return Plan(tuple(raised), share, 10 * log10(noise / max(left, noise * 1e-6)))
+
+
+def climb(
+    made: Quantized,
+    measure: Measure,
+    executor: Executor | None = None,
+    progress: Progress | None = None,
+    budget: TimeBudget | None = None,
+) -> tuple[Quantized, bool]:
+    """The cheapest plan that is good enough, and True; or the last that was tried, and False.
+
+    `made` is returned as it is when it is good enough. Groups are rated in `executor`.
+    """
+    search = _Climb(made, measure, progress, budget or TimeBudget(None))
+    if search.holds(made, 1.0):
+        return search.result(made), True
+    if not made.few:
+        return search.result(made), False
+    macs = macs_of(made.prepared.graph, made.few[0])
+    plans = plans_of(made.prepared, sensitivities(made.prepared, made.few[0], executor), macs)
+    return search.cheapest(plans)
+
+
+class _Climb:
+    def __init__(self, made: Quantized, measure: Measure, progress: Progress | None, budget: TimeBudget) -> None:
+        self._made, self._measure, self._progress, self._budget = made, measure, progress, budget
+        self._attempts: list[Attempt] = []
+
+    def holds(self, made: Quantized, int8_share: float, raised: tuple[RaisedValue, ...] = ()) -> bool:
+        """Measure, and note it down."""
+        value, is_enough = self._measure(made.graph)
+        self._attempts.append(Attempt(raised, int8_share, value, is_enough))
+        return is_enough
+
+    def cheapest(self, plans: Sequence[Plan]) -> tuple[Quantized, bool]:
+        """Ever bolder plans until one is good enough, then bisection between it and the last that was not."""
+        low, high, found, last = -1, -1, None, self._made
+        gain = _FIRST_GAIN
+        while high < len(plans) - 1 and found is None and not self._budget.is_spent:
+            wanted = next((at for at in range(low + 1, len(plans)) if plans[at].gain >= gain), len(plans) - 1)
+            high = max(wanted, low + 1)
+            last, is_enough = self._try(plans[high])
+            found, low = (last, low) if is_enough else (None, high)
+            gain = 2 * gain if high < len(plans) - 1 else gain
+        while found is not None and high - low > 1 and not self._budget.is_spent:
+            middle = (low + high) // 2
+            other, is_enough = self._try(plans[middle])
+            found, low, high = (other, low, middle) if is_enough else (found, middle, high)
+        return self.result(found or last), found is not None
+
+    def _try(self, plan: Plan) -> tuple[Quantized, bool]:
+        prepared = self._made.prepared.raised(plan.values)
+        number = len(self._attempts)
+        if self._progress is not None:
+            self._progress(f"try {number}", 0, None)
+        graph, record = refine(prepared, self._made.few, self._made.steps, self._made.record.effort, self._budget)
+        record = replace(record, trials=self._made.record.trials, held_back=self._made.record.held_back)
+        made = replace(self._made, graph=graph, record=replace(record, raised=plan.raised), prepared=prepared)
+        return made, self.holds(made, plan.int8_share, plan.raised)
+
+    def result(self, made: Quantized) -> Quantized:
+        """With the record of all attempts."""
+        stopped = made.record.stopped
+        if self._budget.is_spent and not stopped:
+            stopped = self._budget.message(len(self._attempts), len(self._attempts), "attempts to raise precision")
+        return replace(made, record=replace(made.record, attempts=tuple(self._attempts), stopped=stopped))

@@ -1,0 +1,64 @@
+"""Floor 3: the accuracy that a conversion has to keep, measured on samples of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from edgeconv.data import DataSource
+from edgeconv.errors import UsageError
+from edgeconv.export.program import to_program
+from edgeconv.graph import Graph
+from edgeconv.report.accuracy import CLASSIFICATION
+from edgeconv.report.compare import choose_metric, compare
+from edgeconv.report.record import RefinementRecord
+from edgeconv.runtime import Interpreter
+
+__all__ = ["Target"]
+
+
+@dataclass(frozen=True)
+class Target:
+    """At most `limit` less of `metric` than `reference` has, or with the metric "sqnr" at least `limit` dB."""
+
+    reference: Interpreter
+    source: DataSource
+    metric: str
+    limit: float
+    wanted: float = 0.0
+
+    @staticmethod
+    def of(
+        graph: Graph, source: DataSource, metric: str | None, max_drop: float | None, min_sqnr: float | None
+    ) -> Target:
+        """The target that the options name; UsageError where they do not fit each other or the samples."""
+        if (max_drop is None) == (min_sqnr is None):
+            raise UsageError("an accuracy to keep is either a largest drop or a least SQNR: pass one of the two")
+        reference = Interpreter(to_program(graph))
+        if min_sqnr is not None or max_drop is None:
+            return Target(reference, source, "sqnr", min_sqnr or 0.0)
+        chosen = choose_metric(metric, source, has_reference=True)
+        if chosen not in CLASSIFICATION:
+            raise UsageError(f"a largest drop is a share of top1 or top5, which need labels; {source.name} has none: "
+                             "pass a least SQNR instead")  # fmt: skip
+        wanted = compare(reference, None, source, chosen).int8
+        return Target(reference, source, chosen, max_drop, wanted)
+
+    def measure(self, graph: Graph) -> tuple[float, bool]:
+        """The drop or the SQNR of a quantized graph, and whether it is good enough."""
+        candidate = Interpreter(to_program(graph))
+        if self.metric == "sqnr":
+            found = compare(candidate, self.reference, self.source, "sqnr").int8
+            return found, found >= self.limit
+        drop = self.wanted - compare(candidate, None, self.source, self.metric).int8
+        return drop, drop <= self.limit + 1e-12
+
+    def failure(self, record: RefinementRecord) -> str:
+        """Why the search ended without a network that is good enough."""
+        last = record.attempts[-1]
+        reached = f"{last.value:.1f} dB" if self.metric == "sqnr" else f"a drop of {100 * last.value:.2f} points"
+        wanted = f"{self.limit:g} dB" if self.metric == "sqnr" else f"{100 * self.limit:.2f} points"
+        ended = f" ({record.stopped})" if record.stopped else ""
+        return (
+            f"no more than {reached} was reached in {len(record.attempts)} attempts, {wanted} are asked for, the last "
+            f"with {100 * last.int8_share:.0f} % of the multiply-accumulates in int8{ended}"
+        )

@@ -1,0 +1,176 @@
+"""Activations in 16 bits: exact beside plain integers, close to float, the same from a file, else refused."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from edgeconv.core import Array, QParams, TensorType
+from edgeconv.errors import InvalidModelError
+from edgeconv.export.edge import to_bytes
+from edgeconv.export.program import to_program
+from edgeconv.graph import Emitter, Graph
+from edgeconv.ops.add import Add
+from edgeconv.ops.average_pool import AveragePool
+from edgeconv.ops.base import Call, Expr, Ref
+from edgeconv.ops.batch_norm import BatchNorm
+from edgeconv.ops.concat import Concat
+from edgeconv.ops.conv import Conv
+from edgeconv.ops.dense import Dense
+from edgeconv.ops.layer_norm import LayerNorm
+from edgeconv.ops.pad import Pad
+from edgeconv.ops.reduce import ReduceMean
+from edgeconv.ops.transpose import Transpose
+from edgeconv.quantize import QuantConfig, quantize
+from edgeconv.runtime import Interpreter, Program
+from edgeconv.runtime.program import Step, Tensor
+from tests.harness import data, sqnr
+
+SHAPE = (3, 4, 6, 5)
+X = data(*SHAPE)
+
+
+def graph_of(make: Callable[[Ref], Expr], x: Array = X) -> Graph:
+    """x -> y."""
+    emitter = Emitter({"x": TensorType("float32", x.shape)})
+    emitter.emit([make(Ref("x", emitter.types["x"]))], ["y"], "node")
+    return Graph(emitter.nodes, emitter.types, ["x"], ["y"])
+
+
+def raised(graph: Graph, *names: str, x: Array = X) -> Graph:
+    """The quantized graph with these values in 16 bits."""
+    config = QuantConfig(method="minmax", refinements=(), raised=tuple((name, "int16") for name in names))
+    return quantize(graph, [{"x": x}], config)
+
+
+def integers(graph: Graph, x: Array) -> tuple[Array, Array]:
+    """What the layer of `graph` read and wrote, as it is held."""
+    seen: dict[str, Array] = {}
+    Interpreter(to_program(graph)).run(None, {"x": x}, tap=lambda name, array: seen.update({name: array.copy()}))
+    layer = next(node for node in graph.nodes if node.op_name in ("Conv", "Dense"))
+    return seen[layer.inputs[0]], seen[layer.outputs[0]]
+
+
+def requantized(acc: Array, scales: Array, q: QParams, dtype: str, low: float = -np.inf) -> Array:
+    """saturate(rint(float32(acc) * float32(s_in / s_out)) + zero_point), as the architecture page says."""
+    factor = (scales / q.scale[0]).astype(np.float32)
+    steps = np.rint(acc.astype(np.float32) * factor) + q.zero_point[0]
+    limits = np.iinfo(dtype)
+    least = limits.min if np.isinf(low) else max(limits.min, round(low / q.scale[0]) + q.zero_point[0])
+    clamped: Array = np.clip(steps, least, limits.max).astype(dtype)
+    return clamped
+
+
+def conv_in_integers(x: Array, w: Array, groups: int) -> Array:
+    """3x3, padding 1, in Python's order, in int64; `x` is centred."""
+    n, _, height, width = x.shape
+    padded = np.pad(x.astype(np.int64), ((0, 0), (0, 0), (1, 1), (1, 1)))
+    y = np.zeros((n, len(w), height, width), np.int64)
+    per_in, per_out = w.shape[1], len(w) // groups
+    for o in range(len(w)):
+        for c in range(per_in):
+            source = padded[:, o // per_out * per_in + c]
+            for i in range(3):
+                for j in range(3):
+                    y[:, o] += source[:, i : i + height, j : j + width] * int(w[o, c, i, j])
+    return y
+
+
+@pytest.mark.parametrize("groups", [1, 2, 4])
+@pytest.mark.parametrize("names", [("x",), ("y",), ("x", "y")])
+def test_conv_is_exact(groups: int, names: tuple[str, ...]) -> None:
+    weight, bias = data(8, 4 // groups, 3, 3), data(8, seed=3)
+    conv = Conv((1, 1), (1, 1, 1, 1), (1, 1), groups, low=0.0)
+    graph = raised(graph_of(lambda x: conv(x, weight, bias)), *names)
+    node = next(node for node in graph.nodes if node.op_name == "Conv")
+    read, written = integers(graph, X)
+    dtypes = ["int16" if name in names else "int8" for name in ("x", "y")]
+    assert [read.dtype.name, written.dtype.name] == dtypes
+    q_x, q_w, q_y = (graph.types[name].q for name in (*node.inputs[:2], "y"))
+    assert q_x is not None and q_w is not None and q_y is not None
+    w, b = graph.constant(node.inputs[1]), graph.constant(node.inputs[2])
+    assert w is not None and b is not None
+    acc = conv_in_integers(read.astype(np.int64) - q_x.zero_point[0], w, groups) + b.reshape(-1, 1, 1)
+    scales = np.array(q_w.scale, np.float64).reshape(-1, 1, 1) * q_x.scale[0]
+    np.testing.assert_array_equal(written, requantized(acc, scales, q_y, dtypes[1], low=0.0))
+
+
+def test_dense_is_exact_at_the_largest_values() -> None:
+    """int16 values at their limits, over a long row: sums far beyond 2**24."""
+    x = np.where(data(4, 300) > 0, 1.0, -1.0).astype(np.float32)
+    weight = data(300, 7, seed=2)
+    graph = raised(graph_of(lambda ref: Dense()(ref, weight), x), "x", "y", x=x)
+    node = next(node for node in graph.nodes if node.op_name == "Dense")
+    read, written = integers(graph, x)
+    assert np.abs(read).max() == 32767
+    w, q_x, q_w, q_y = graph.constant(node.inputs[1]), *(graph.types[n].q for n in (*node.inputs[:2], "y"))
+    assert w is not None and q_x is not None and q_w is not None and q_y is not None
+    acc = np.array([[sum(int(a) * int(b) for a, b in zip(row, column, strict=True)) for column in w.T] for row in read])
+    scales = np.array(q_w.scale, np.float64) * q_x.scale[0]
+    np.testing.assert_array_equal(written, requantized(acc, scales, q_y, "int16"))
+
+
+CALLS: dict[str, Callable[[Ref], Call]] = {
+    "Add": lambda x: Add(low=0.0)(x, x),
+    "AddConstant": lambda x: Add()(x, data(4, 1, 5, seed=4)),
+    "AveragePool": AveragePool((2, 2), (1, 1), (1, 1, 1, 1), (1, 1)),
+    "BatchNorm": lambda x: BatchNorm()(x, *(np.abs(data(4, seed=seed)) + 0.5 for seed in range(4))),
+    "Concat": lambda x: Concat(1)(x, Transpose((0, 1, 2, 3))(x)),
+    "Conv with padding values": lambda x: Conv(
+        (2, 2), (1, 1, 1, 1), (1, 1), pad_values=(0.5, -0.25, 1.0, 0.0)
+    )(x, data(4, 4, 3, 3, seed=5), data(4)),
+    "Conv with residual": lambda x: Conv((1, 1), (0, 0, 0, 0), (1, 1))(x, data(4, 4, 1, 1), data(4), x),
+    "Dense": lambda x: Dense()(x, data(5, 7), data(7)),
+    "LayerNorm": lambda x: LayerNorm(2)(x, data(6, 5), data(6, 5, seed=6)),
+    "ReduceMean": ReduceMean((2, 3)),
+    "Transpose": Transpose((0, 2, 3, 1)),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CALLS)
+def test_sixteen_bits_are_close_to_float_and_the_same_from_a_file(name: str) -> None:
+    graph = graph_of(CALLS[name])
+    shared = {each for node in graph.nodes for each in (*node.inputs, *node.outputs) if graph.constant(each) is None}
+    lowered = raised(graph, *shared)
+    assert lowered.types["y"].dtype == "int16"
+    wanted = Interpreter(to_program(graph))(X)
+    program = to_program(lowered)
+    found = Interpreter(program)(X)
+    weights_are_int8 = "Conv" in name or name in ("Dense", "AddConstant")
+    assert sqnr(wanted, found) > (38 if weights_are_int8 else 75)
+    np.testing.assert_array_equal(Interpreter(to_bytes(program))(X), found)
+    np.testing.assert_array_equal(np.concatenate([Interpreter(to_program(raised(graph_of(CALLS[name]), *shared)))(X)]),
+                                  found)  # fmt: skip
+
+
+def hostile(op: object, dtype: str, q: QParams | None) -> Program:
+    """x float -> Quantize -> h of `dtype` -> op -> y of `dtype`."""
+    from edgeconv.ops.quantize import Quantize
+
+    tensors = (
+        Tensor("x", TensorType("float32", (2, 8))),
+        Tensor("h", TensorType(dtype, (2, 8), q)),
+        Tensor("y", TensorType(dtype, (2, 8), q)),
+    )
+    steps = (Step(Quantize(), (0,), (1,), "q"), Step(op, (1,), (2,), "op"))  # type: ignore[arg-type]  # an operator
+    return Program(tensors, steps, (0,), (2,))
+
+
+def test_an_operator_without_such_a_kernel_is_refused() -> None:
+    with pytest.raises(InvalidModelError, match="16 bits"):
+        Interpreter(to_bytes(hostile(Pad((0, 0, 0, 0)), "int16", QParams.per_tensor(0.1, 0))))
+
+
+def test_sixteen_bits_without_parameters_are_refused() -> None:
+    with pytest.raises(InvalidModelError):
+        Interpreter(to_bytes(hostile(Transpose((0, 1)), "int16", None)))
+
+
+def test_an_input_in_sixteen_bits_is_refused() -> None:
+    q = QParams.per_tensor(0.1, 0)
+    tensors = (Tensor("x", TensorType("int16", (2, 8), q)), Tensor("y", TensorType("int16", (2, 8), q)))
+    program = Program(tensors, (Step(Transpose((0, 1)), (0,), (1,), "t"),), (0,), (1,))
+    with pytest.raises(InvalidModelError, match="input 'x' is held in 16 bits"):
+        Interpreter(to_bytes(program))

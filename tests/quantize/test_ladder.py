@@ -1,0 +1,159 @@
+"""The ladder of precision: as little as it takes above int8, refitted, measured, and said."""
+
+from __future__ import annotations
+
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+import edgeconv
+from edgeconv.core import Array, TensorType
+from edgeconv.dims import symbol
+from edgeconv.errors import AccuracyError, UsageError
+from edgeconv.export.program import to_program
+from edgeconv.graph import Emitter, Graph
+from edgeconv.ops.add import Add
+from edgeconv.ops.base import Ref
+from edgeconv.ops.conv import Conv
+from edgeconv.ops.sigmoid import Sigmoid
+from edgeconv.quantize import QuantConfig, Quantized, quantize_recorded
+from edgeconv.quantize.ladder import climb, plans_of
+from edgeconv.quantize.sensitivity import groups_of, macs_of, sensitivities
+from edgeconv.quantize.time_budget import TimeBudget
+from edgeconv.runtime import Interpreter
+from tests.harness import data, sqnr
+
+BATCHES = [{"x": data(8, 3, 8, 8, seed=seed)} for seed in range(4)]
+HELD = data(8, 3, 8, 8, seed=9)
+
+
+def network() -> Graph:
+    """Three convolutions; what the second adds is small beside a large residual, and all that the output shows."""
+    emitter = Emitter({"x": TensorType("float32", (symbol("N"), 3, 8, 8))})
+    first = Conv((1, 1), (1, 1, 1, 1), (1, 1))(Ref("x", emitter.types["x"]), data(4, 3, 3, 3), data(4))
+    emitter.emit([first], ["a"], "first")
+    a = Ref("a", first.type)
+    second = Conv((1, 1), (1, 1, 1, 1), (1, 1))(a, data(4, 4, 3, 3, seed=1), data(4, seed=1))
+    emitter.emit([second], ["b"], "second")
+    total = Add()(a, Ref("b", second.type))
+    emitter.emit([total], ["c"], "total")
+    gate = Sigmoid()(Ref("c", total.type))
+    emitter.emit([gate], ["d"], "gate")
+    last = Conv((1, 1), (0, 0, 0, 0), (1, 1))(Ref("d", gate.type), data(2, 4, 1, 1, seed=2), data(2, seed=2))
+    emitter.emit([last], ["y"], "last")
+    return Graph(emitter.nodes, emitter.types, ["x"], ["y"])
+
+
+def quantized(**options: object) -> Quantized:
+    return quantize_recorded(network(), BATCHES, QuantConfig(**options))  # type: ignore[arg-type]  # of several types
+
+
+def reached(graph: Graph) -> float:
+    return sqnr(Interpreter(to_program(network()))(HELD), Interpreter(to_program(graph))(HELD))
+
+
+def climbed(least: float) -> tuple[Quantized, bool]:
+    return climb(quantized(), lambda graph: (reached(graph), reached(graph) >= least))
+
+
+def test_what_is_good_enough_is_not_changed() -> None:
+    made = quantized()
+    found, is_enough = climb(made, lambda graph: (reached(graph), True))
+    assert is_enough
+    assert found.graph is made.graph
+    assert [attempt.int8_share for attempt in found.record.attempts] == [1.0]
+
+
+def test_a_little_more_takes_a_little_above_int8() -> None:
+    plain = reached(quantized().graph)
+    found, is_enough = climbed(plain + 2)
+    assert is_enough
+    assert reached(found.graph) >= plain + 2
+    assert 1 <= len(found.record.raised) < len(groups_of(quantized().prepared))
+    held = {node.outputs[0]: found.graph.types[node.outputs[0]].dtype for node in found.graph.nodes}
+    assert "int16" in held.values()
+    taken = next(each for each in reversed(found.record.attempts) if each.is_enough)
+    assert taken.raised == found.record.raised
+
+
+def test_much_more_takes_float() -> None:
+    """Behind a table no 16 bits are possible, so the last rung it is: float activations, int8 weights."""
+    plain = reached(quantized().graph)
+    found, is_enough = climbed(plain + 9)
+    assert is_enough
+    reasons = found.graph.float_reasons
+    assert any("stays in float to keep the accuracy" in reason for reason in reasons.values())
+    floats = [node for node in found.graph.nodes if node.op_name == "Conv" and node.outputs[0] in reasons]
+    assert floats
+    assert {found.graph.types[node.inputs[1]].dtype for node in floats} == {"int8"}
+
+
+def test_what_cannot_be_had_is_said() -> None:
+    found, is_enough = climbed(500)
+    assert not is_enough
+    assert all(not attempt.is_enough for attempt in found.record.attempts)
+
+
+def test_without_time_it_ends_after_the_first_measurement() -> None:
+    made = quantized()
+    found, is_enough = climb(made, lambda graph: (0.0, False), budget=TimeBudget(0))
+    assert not is_enough
+    assert len(found.record.attempts) == 1
+    assert "time budget" in found.record.stopped
+
+
+@pytest.mark.parametrize("executor", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_groups_are_rated_alike_in_any_executor(executor: type[ThreadPoolExecutor] | type[ProcessPoolExecutor]) -> None:
+    prepared = quantized().prepared
+    alone = sensitivities(prepared, BATCHES[0])
+    with executor(2) as pool:
+        assert sensitivities(prepared, BATCHES[0], pool) == alone
+    assert all(each.noise >= 0 for each in alone)
+
+
+def test_plans_rise_step_by_step_and_know_what_stays_in_int8() -> None:
+    prepared = quantized().prepared
+    macs = macs_of(prepared.graph, BATCHES[0])
+    per_sample = {"a": 64 * 4 * 3 * 9, "b": 64 * 4 * 4 * 9, "c": 0, "d": 0, "y": 64 * 2 * 4}
+    assert macs == {name: 8 * count for name, count in per_sample.items()}
+    plans = plans_of(prepared, sensitivities(prepared, BATCHES[0]), macs)
+    wide = [plan for plan in plans if {each.precision for each in plan.raised} == {"int16"}]
+    assert [len(plan.raised) for plan in wide] == list(range(1, len(wide) + 1))
+    for plan in wide:
+        names = {name for each in plan.raised for name in each.names}
+        above = sum(macs[layer] for layer, read in (("a", "x"), ("b", "a"), ("y", "d")) if read in names)
+        assert plan.int8_share == pytest.approx(1 - above / sum(macs.values()))
+    assert plans[-1].int8_share == pytest.approx(0)
+
+
+def samples() -> dict[str, Array]:
+    return {"x": np.concatenate([batch["x"] for batch in BATCHES])}
+
+
+def test_convert_keeps_a_least_sqnr() -> None:
+    plain = reached(edgeconv.convert(network(), calibration=samples()).graph)
+    model = edgeconv.convert(network(), calibration=samples(), evaluation={"x": HELD}, min_sqnr=plain + 2)
+    assert reached(model.graph) >= plain + 2
+    assert model.refinement is not None
+    assert model.refinement.raised
+    assert "held above int8" in edgeconv.evaluate(model, {"x": HELD}, reference=network()).to_text()
+
+
+def test_convert_keeps_labelled_accuracy() -> None:
+    outputs = Interpreter(to_program(network()))(HELD)
+    labels = outputs.reshape(len(outputs), -1).argmax(axis=1)
+    flat = edgeconv.convert(network(), calibration=samples())
+    data_ = {"x": HELD, "labels": labels}
+    assert flat.refinement is not None
+    with pytest.raises(UsageError, match="labels"):
+        edgeconv.convert(network(), calibration=samples(), evaluation={"x": HELD}, max_drop=0.1)
+    with pytest.raises(UsageError, match="one of the two"):
+        edgeconv.convert(network(), calibration=samples(), evaluation=data_, max_drop=0.1, min_sqnr=3)
+    with pytest.raises(UsageError, match="evaluation=DATA"):
+        edgeconv.convert(network(), calibration=samples(), min_sqnr=3)
+
+
+def test_an_accuracy_that_nothing_reaches_is_an_error() -> None:
+    with pytest.raises(AccuracyError, match=r"no more than .* dB was reached in \d+ attempts, 500 dB are asked for"):
+        edgeconv.convert(network(), calibration=samples(), evaluation={"x": HELD}, min_sqnr=500)
