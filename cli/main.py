@@ -13,6 +13,7 @@ import click
 import edgeconv
 from edgeconv.errors import EdgeconvError, InternalError
 from edgeconv.report.text import printable
+from edgeconv_cli.bench import bench
 from edgeconv_cli.compare import compare
 from edgeconv_cli.convert import convert
 from edgeconv_cli.deploy import deploy
@@ -56,7 +57,7 @@ def commands() -> None:
     """
 
 
-for _command in (convert, inspect, run, evaluate, compare, verify, deploy):
+for _command in (convert, inspect, run, evaluate, compare, verify, deploy, bench):
     commands.add_command(_command)
 
 

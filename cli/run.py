@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from edgeconv.data import Preprocessing
     from edgeconv.runtime import Interpreter
 
-__all__ = ["run"]
+__all__ = ["open_interpreter", "run"]
 
 
 @click.command(short_help="Run a model on inputs from files.")
@@ -58,7 +58,7 @@ def run(
 
     if target is not None:
         check_target(target, overwrite=force)
-    interpreter = _interpreter(model)
+    interpreter = open_interpreter(model)
     if target is not None:
         check_array_target(target, len(interpreter.output_names))
     types = {name: interpreter.input_type(name) for name in interpreter.input_names}
@@ -81,16 +81,17 @@ def run(
     )
 
 
-def _interpreter(path: str) -> Interpreter:
+def open_interpreter(path: str, threads: int = 1, memory: str = "fast") -> Interpreter:
+    """The model at `path`, .edge or .onnx, ready to run; for an .edge file numpy suffices."""
     from edgeconv.runtime import Interpreter
 
     with open(path, "rb") as file:
         is_edge = file.read(8)[4:] == b"EDG1" or path.endswith(".edge")
     if is_edge:
-        return Interpreter(path)
+        return Interpreter(path, threads=threads, memory=memory)
     from edgeconv.model import open_model
 
-    return open_model(path).interpreter
+    return Interpreter(open_model(path).interpreter.program, threads=threads, memory=memory)
 
 
 def _samples(given: Sequence[str], names: Sequence[str]) -> str | dict[str, str]:

@@ -24,6 +24,7 @@ from edgeconv.runtime.settings import Turn
 from edgeconv.runtime.store import Memory, export, read
 
 if TYPE_CHECKING:
+    from edgeconv.runtime.profile import Profile
     from edgeconv.runtime.threads import Workers
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "Interpreter", "Tap", "prepare_inputs"]
@@ -62,6 +63,11 @@ class Interpreter(LiteRTCalls):
         self._names = tuple(self.program.tensors[index].name for index in self.program.inputs)
         self._turn = Turn()
         super().__init__()
+
+    @property
+    def threads(self) -> int:
+        """How many work on one layer."""
+        return 1 if self._workers is None else self._workers.threads
 
     @property
     def memory(self) -> Memory:
@@ -120,6 +126,16 @@ class Interpreter(LiteRTCalls):
         if all(array is mine for array, mine in zip(given, arrays, strict=True)):
             self._known = key, plan
         return plan, arrays
+
+    def profile(self, *arrays: Array, runs: int = 30) -> Profile:
+        """Where the time goes on these inputs: for every step its median of `runs` runs, its work and its bytes."""
+        from edgeconv.runtime.profile import profile_plan
+
+        with self._turn:
+            plan, inputs = self._plan_inputs(dict(zip(self._names, arrays, strict=False)))
+            for index, array in zip(self.program.inputs, inputs, strict=True):
+                plan.loaders[index](array)
+            return profile_plan(plan, self._execute, max(runs, 1))
 
     def plan_for(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
         """The plan for input shapes, made once and kept for the last few shapes."""

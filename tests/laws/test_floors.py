@@ -16,6 +16,7 @@ FLOORS = {
     "edgeconv.records": 0,
     "edgeconv.ops": 1,
     "edgeconv.runtime": 1,
+    "edgeconv.bench": 2,
     "edgeconv.data": 2,
     "edgeconv.deployed": 2,
     "edgeconv.export": 2,
@@ -39,6 +40,8 @@ FOREIGN = {
     "flatbuffers": ("edgeconv.export.edge",),
     "PIL": ("edgeconv.data",),
     "click": ("edgeconv_cli",),
+    "onnxruntime": ("edgeconv.bench.peers",),
+    "ai_edge_litert": ("edgeconv.bench.peers",),
 }
 """Foreign package -> the modules and packages that may import it."""
 

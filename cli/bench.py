@@ -1,0 +1,73 @@
+"""edgeconv bench: how fast a model is here, where the time goes, and how fast others are."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import click
+
+from edgeconv_cli import options
+from edgeconv_cli.output import Output
+
+if TYPE_CHECKING:
+    from edgeconv.bench.peers import Call
+    from edgeconv.data import Preprocessing
+
+__all__ = ["bench"]
+
+
+@click.command(short_help="Measure speed, operator by operator, and beside other runtimes.")
+@click.argument("model", type=options.EXISTING)
+@click.option(
+    "--against", multiple=True, type=options.EXISTING, metavar="FILE", help="An .onnx or .tflite file to run beside it."
+)
+@click.option("--data", default="random:1", metavar="DATA", help="The first sample of DATA is the input.")
+@click.option("--seconds", type=click.FloatRange(min=0), default=3.0, show_default=True, help="How long to measure.")
+@click.option("--runs", type=click.IntRange(min=1), help="How many runs of each to measure at most.")
+@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of every contestant.")
+@click.option(
+    "--memory", type=click.Choice(["fast", "small"]), default="fast", show_default=True, help="See Interpreter."
+)
+@options.preprocessing
+@options.common
+def bench(
+    output: Output,
+    model: str,
+    against: tuple[str, ...],
+    data: str,
+    seconds: float,
+    runs: int | None,
+    threads: int,
+    memory: str,
+    images: Preprocessing,
+) -> None:
+    """Measure MODEL (.edge, or .onnx in fp32) here: percentiles, a table of operators, memory, and the floor.
+
+    \b
+    edgeconv bench model.edge --threads 2
+    edgeconv bench model.edge --against model.onnx --against model.tflite
+
+    Other runtimes (ONNX Runtime, LiteRT) take turns with it, in bursts; ratios are of medians. The floor is what no
+    NumPy program can go below here: the calls that are left, and the multiply-accumulates at the peak of a large
+    matrix product.
+    """
+    from edgeconv.bench.benchmark import bench as measure
+    from edgeconv.bench.content import bench_document, bench_json
+    from edgeconv.bench.peers import peer_calls
+    from edgeconv.data import open_data
+    from edgeconv_cli.run import open_interpreter
+
+    interpreter = open_interpreter(model, threads, memory)
+    types = {name: interpreter.input_type(name) for name in interpreter.input_names}
+    feeds = next(iter(open_data(data, types, images).batches(1))).inputs
+    inputs = [feeds[name] for name in interpreter.input_names]
+    peers: dict[str, Call] = {}
+    for path in against:
+        calls = peer_calls(path, [array.shape for array in inputs], threads)
+        peers |= {f"{name} ({os.path.basename(path)})": call for name, call in calls.items()}
+    size = os.stat(model).st_size if model.endswith(".edge") else None
+    name = os.path.basename(model)
+    found = measure(interpreter, inputs, model=name, peers=peers, seconds=seconds, runs=runs, file_bytes=size)
+    output.show(bench_document(found))
+    output.result(bench_json(found))
