@@ -42,6 +42,13 @@ __all__ = ["convert"]
     show_default=True,
     help="How calibration picks the ranges of activations.",
 )
+@click.option(
+    "--state",
+    "states",
+    multiple=True,
+    metavar="INPUT=OUTPUT",
+    help="The output is the input in the next call, kept by the interpreter. Repeatable.",
+)
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Keep nodes whose name matches in float. Repeatable.")
 @click.option("--exclude-op", multiple=True, metavar="TYPE", help="Keep operators of a type in float. Repeatable.")
 @click.option(
@@ -103,6 +110,7 @@ class _Job:
     samples: int | None
     precision: str
     method: str
+    states: tuple[str, ...]
     exclude: tuple[str, ...]
     exclude_op: tuple[str, ...]
     effort: str
@@ -136,10 +144,11 @@ class _Job:
     def run(self) -> None:
         """Convert, measure, write, and say so."""
         from edgeconv import api
+        from edgeconv.graph import bind_states
 
         started = time.perf_counter()
         shapes, constants = options.parse_input_shapes(self.input_shapes), options.parse_bindings(self.bindings)
-        graph = api.load(self.model, shapes, constants)
+        graph = bind_states(api.load(self.model, shapes, constants), options.parse_states(self.states))
         source = self._evaluation_source(graph)
         with progress_bars(self.output) as progress:
             model = self._convert(graph, progress)

@@ -25,6 +25,7 @@ __all__ = [
     "input_shape",
     "parse_bindings",
     "parse_input_shapes",
+    "parse_states",
     "preprocessing",
     "report_folder",
     "report_options",
@@ -87,6 +88,17 @@ def parse_input_shapes(texts: tuple[str, ...]) -> dict[str, list[int | str]]:
             raise UsageError(f"--input-shape gives {name!r} twice")
         shapes[name] = [int(part) if part.isdecimal() else part for part in parts]
     return shapes
+
+
+def parse_states(texts: tuple[str, ...]) -> dict[str, str]:
+    """Input name -> name of the output that it is in the next call."""
+    states: dict[str, str] = {}
+    for text in texts:
+        source, equals, target = text.partition("=")
+        if not equals or not source or not target or source in states:
+            raise UsageError(f"--state {text!r} is not understood; expected INPUT=OUTPUT, each input once")
+        states[source] = target
+    return states
 
 
 def bind(function: Function) -> Function:

@@ -12,6 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Union
 
 import numpy as np
@@ -23,18 +24,19 @@ from edgeconv.data import Batch, ContentDigest, Data, DataSource, Preprocessing,
 from edgeconv.data.limit import first_samples
 from edgeconv.errors import AccuracyError, EdgeconvError, UsageError
 from edgeconv.export.program import to_program
-from edgeconv.graph import Graph
+from edgeconv.graph import Graph, bind_states
 from edgeconv.model import Model, Opened, Runnable, open_model, record_float_reasons
 from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, is_quantized, keep_parameters, protect_excluded, quantize_recorded
 from edgeconv.quantize.ladder import climb
 from edgeconv.quantize.time_budget import TimeBudget
+from edgeconv.records import replace as replace_record
 from edgeconv.report import AccuracyReport
 from edgeconv.report.compare import choose_metric, compare
 from edgeconv.report.conversion import OWN_PARAMETERS
 from edgeconv.report.feeding import fixed_batch, pad_rows, samples_at_once
 from edgeconv.report.inspection import FLOAT_REASONS
-from edgeconv.runtime import Interpreter
+from edgeconv.runtime import Interpreter, Program
 from edgeconv.target import Target
 
 if TYPE_CHECKING:
@@ -98,6 +100,7 @@ def convert(
     *,
     input_shapes: Mapping[str, Sequence[int | str]] | None = None,
     constants: Mapping[str, ArrayLike] | None = None,
+    states: Mapping[str, str] | None = None,
     preprocessing: Preprocessing | None = None,
     samples: int | None = None,
     effort: str = "default",
@@ -113,7 +116,8 @@ def convert(
 
     A model that came quantized (QuantizeLinear, QLinearConv ...) keeps its own scales at int8 and needs no samples; one
     with integer weights alone (MatMulInteger) keeps these where there are no samples.
-    source, input_shapes, constants: as for `load`; or source is its result. calibration: see
+    source, input_shapes, constants: as for `load`; or source is its result. states: input -> the output that it is in
+    the next call; samples are then one sequence, in order. calibration: see
     `edgeconv.data.open_data`; needed at int8. method: minmax, percentile, entropy or mse. exclude: shell patterns of
     node names that stay in float; exclude_op: operator types. samples: use at most so many. effort: fast, default or
     best, see `edgeconv.quantize.EFFORTS`; time_budget: seconds after which refining stops, which the model's record
@@ -129,7 +133,7 @@ def convert(
         method=method, exclude=tuple(exclude), exclude_op=tuple(exclude_op), effort=effort, time_budget=time_budget
     )
     loaded = source if isinstance(source, Graph) else load(source, input_shapes, constants)
-    graph = simplify(protect_excluded(loaded, config))
+    graph = simplify(protect_excluded(bind_states(loaded, states) if states else loaded, config))
     if precision == "int8" and (is_quantized(graph) or (graph.grids and calibration is None)):
         return _kept(graph, config, calibration)
     if precision == "int8" and calibration is None:
@@ -138,7 +142,7 @@ def convert(
             "--calib random:8 serves for a dry run, --precision fp32 needs none"
         )
     if calibration is None or precision == "fp32":
-        graph.metadata.update(_provenance(precision))
+        graph.metadata.update(_provenance(precision, state=_bound(graph)))
         return Model(graph, warnings=graph.notes)
     data = first_samples(open_data(calibration, input_types(graph), preprocessing), samples)
     target = None
@@ -168,7 +172,7 @@ def evaluate(
     Raises UsageError for a metric that cannot be measured, DataError for samples that do not fit.
     """
     candidate = open_model(model)
-    other = None if reference is None else open_model(reference)
+    other = None if reference is None else _with_states(open_model(reference), candidate.interpreter.program)
     source = first_samples(open_data(data, _types((other or candidate).interpreter), preprocessing), samples)
     metric = choose_metric(metric, source, other is not None)
     step = None if progress is None else lambda done, total: progress("evaluating", done, total)
@@ -212,7 +216,7 @@ def _quantized(
             raise AccuracyError(target.failure(made.record))
     result = made.graph
     options = {"method": config.method, "effort": config.effort, "exclude": config.exclude}
-    result.metadata.update(_provenance("int8", **options, exclude_op=config.exclude_op))
+    result.metadata.update(_provenance("int8", **options, exclude_op=config.exclude_op, state=_bound(graph)))
     result.metadata["calibration.sha256"] = feeds.digest
     result.metadata["calibration.samples"] = str(feeds.samples)
     record_float_reasons(result)
@@ -232,16 +236,31 @@ def _kept(graph: Graph, config: QuantConfig, calibration: Data | None) -> Model:
     return Model(result, OWN_PARAMETERS, warnings=(*warnings, *_warnings(_FEW_SAMPLES, False, result)))
 
 
+def _with_states(opened: Opened, like: Program) -> Opened:
+    """A reference that has no state, with that of the candidate: the same inputs from the same outputs."""
+    program = opened.interpreter.program
+    if program.states or not like.states:
+        return opened
+    inputs = {program.tensors[index].name: index for index in program.inputs}
+    outputs = {program.tensors[index].name: index for index in program.outputs}
+    names = [(like.tensors[source].name, like.tensors[target].name) for source, target in like.states]
+    if not all(source in inputs and target in outputs for source, target in names):
+        raise UsageError(f"the reference lacks the state {names} of the model; compare with the model it came from")
+    states = tuple((inputs[source], outputs[target]) for source, target in names)
+    return replace(opened, interpreter=Interpreter(replace_record(program, states=states)))
+
+
 class _Feeds:
     """Calibration batches that fit the model's batch size, re-iterable. `samples`, `digest`: of the first full pass."""
 
     def __init__(self, graph: Graph, data: DataSource, progress: Progress | None) -> None:
-        interpreter = Interpreter(to_program(graph))
+        self._interpreter = Interpreter(to_program(graph))
         self._data, self._progress = data, progress
-        self._fixed, self._size = fixed_batch(interpreter), samples_at_once([interpreter], data)
+        self._fixed, self._size = fixed_batch(self._interpreter), samples_at_once([self._interpreter], data)
         self.samples, self.digest = 0, ""
 
     def __iter__(self) -> Iterator[dict[str, Array]]:
+        self._interpreter.reset()
         if self.digest:
             yield from map(self._fitted, self._data.batches(self._size))
             return
@@ -263,17 +282,29 @@ class _Feeds:
 
     def _fitted(self, batch: Batch) -> dict[str, Array]:
         if self._fixed is None or batch.is_whole or batch.count == self._fixed:
-            return batch.inputs
-        return pad_rows(batch.inputs, self._fixed)
+            return self._with_state(batch.inputs)
+        return self._with_state(pad_rows(batch.inputs, self._fixed))
+
+    def _with_state(self, feeds: dict[str, Array]) -> dict[str, Array]:
+        """With the state that the batches before have left, as the float model has it."""
+        if not self._interpreter.program.states:
+            return feeds
+        complete = self._interpreter.with_state(feeds)
+        self._interpreter.run([], feeds)
+        return complete
 
 
 def _types(interpreter: Interpreter) -> dict[str, TensorType]:
     return {name: interpreter.input_type(name) for name in interpreter.input_names}
 
 
+def _bound(graph: Graph) -> tuple[str, ...]:
+    return tuple(f"{source}={target}" for source, target in graph.states.items())
+
+
 def input_types(graph: Graph) -> dict[str, TensorType]:
-    """The types of the inputs by name, for `open_data`."""
-    return {name: graph.types[name] for name in graph.inputs}
+    """The types of the inputs that samples are needed for, by name, for `open_data`."""
+    return {name: graph.types[name] for name in graph.inputs if name not in graph.states}
 
 
 def _provenance(precision: str, **options: object) -> dict[str, str]:

@@ -25,7 +25,8 @@ def to_program(graph: Graph) -> Program:
     )
     inputs = tuple(index[name] for name in graph.inputs)
     outputs = tuple(index[name] for name in graph.outputs)
-    return Program(tensors, steps, inputs, outputs, dict(sorted(graph.metadata.items())))
+    states = tuple((index[source], index[target]) for source, target in graph.states.items())
+    return Program(tensors, steps, inputs, outputs, dict(sorted(graph.metadata.items())), states)
 
 
 def from_program(program: Program) -> Graph:

@@ -16,6 +16,7 @@ from edgeconv.runtime.layout import (
     FORMAT_VERSION,
     IDENTIFIER,
     MAX_FILE_BYTES,
+    STATE_STRUCT,
     EntrySlot,
     ModelSlot,
 )
@@ -77,6 +78,7 @@ class _Writer:
         tables = ProgramTables(sink, program, self._payloads)
         steps, tensors = tables.steps(), tables.tensors()
         fields = {
+            ModelSlot.STATES: sink.structs(STATE_STRUCT, program.states),
             ModelSlot.METADATA: metadata,
             ModelSlot.OUTPUTS: sink.numbers(program.outputs, "<i4"),
             ModelSlot.INPUTS: sink.numbers(program.inputs, "<i4"),

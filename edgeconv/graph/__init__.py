@@ -2,5 +2,6 @@
 
 from edgeconv.graph.emit import Emitter
 from edgeconv.graph.graph import Graph, Node
+from edgeconv.graph.states import bind_states
 
-__all__ = ["Emitter", "Graph", "Node"]
+__all__ = ["Emitter", "Graph", "Node", "bind_states"]

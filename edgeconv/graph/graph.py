@@ -55,7 +55,7 @@ class Graph:
     `metadata` is kept in the file: provenance, options, `notes`. `log` says what each pass did: (pass, nodes changed,
     nodes fewer). `float_reasons` says, of a quantized graph, why a node stayed in float: first output -> reason.
     `protected` names the nodes that no pass may change or fuse. `grids`: scales (and axes) of the constants that the
-    source holds as integers; no pass scales a weight then.
+    source holds as integers; no pass scales a weight then. `states`: input -> the output that it is in the next call.
     """
 
     nodes: list[Node]
@@ -67,6 +67,7 @@ class Graph:
     float_reasons: dict[str, str] = field(default_factory=dict)
     protected: frozenset[str] = frozenset()
     grids: tuple[QParams, ...] = ()
+    states: dict[str, str] = field(default_factory=dict)
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -90,6 +91,7 @@ class Graph:
             dict(self.float_reasons),
             self.protected,
             self.grids,
+            dict(self.states),
         )
 
     def producers(self) -> dict[str, Node]:

@@ -50,6 +50,14 @@ def assign(
             else:
                 found[root] = _qparams(graph, root, producers.get(root), statistics, observer)
         found[name] = found[root]
+    return _joined_states(graph, roots, found)
+
+
+def _joined_states(graph: Graph, roots: Mapping[str, str], found: dict[str, QParams]) -> dict[str, QParams]:
+    """A state has the parameters of the output that it comes from: its integers are handed on as they are."""
+    for source, target in graph.states.items():
+        if source in found and target in found:
+            found.update((name, found[target]) for name in found if name == source or roots.get(name) == source)
     return found
 
 

@@ -122,6 +122,7 @@ def lower(
             _lower_kernel(state, node)
     result = Graph(state.nodes, state.types, list(graph.inputs), list(graph.outputs), dict(graph.metadata))
     result.log, result.float_reasons = list(graph.log), dict(selection.reasons)
+    result.states = dict(graph.states)
     result.prune()
     result.check("quantization")
     return result

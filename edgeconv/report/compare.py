@@ -62,6 +62,8 @@ def compare(
     """
     models = [candidate] if reference is None else [candidate, reference]
     size = batch_size or samples_at_once(models, source)
+    for model in models:
+        model.reset()
     tally = _Tally(candidate, reference, metric)
     for batch in source.batches(size):
         tally.add(batch)

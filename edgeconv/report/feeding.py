@@ -20,10 +20,12 @@ _MOST_SAMPLES = 32
 
 
 def fixed_batch(interpreter: Interpreter) -> int | None:
-    """How many rows the model takes at a time; None where that is free."""
+    """How many rows the model takes at a time; None where that is free. With a state, rows are steps of a sequence."""
     sizes = [known.shape[0] for known in map(interpreter.input_type, interpreter.input_names) if known.rank]
     fixed = [size for size in sizes if isinstance(size, int)]
-    return fixed[0] if sizes and len(fixed) == len(sizes) else None
+    if sizes and len(fixed) == len(sizes):
+        return fixed[0]
+    return 1 if interpreter.program.states else None
 
 
 def samples_at_once(interpreters: Sequence[Interpreter], source: DataSource) -> int:
@@ -38,11 +40,7 @@ def samples_at_once(interpreters: Sequence[Interpreter], source: DataSource) -> 
 
 def _activation_bytes(interpreter: Interpreter, feeds: Mapping[str, Array]) -> int:
     program = interpreter.program
-    shapes = {
-        index: feeds[name].shape
-        for name, index in zip(interpreter.input_names, program.inputs, strict=True)
-        if name in feeds
-    }
+    shapes = {index: feeds[name].shape for index in program.inputs if (name := program.tensors[index].name) in feeds}
     types = resolve_types(program, shapes)
     wanted = chain(program.inputs, *(step.outputs for step in program.steps))
     return sum(types[index].nbytes for index in wanted if index >= 0 and types[index].is_static)
@@ -57,6 +55,7 @@ def pad_rows(feeds: Mapping[str, Array], size: int) -> dict[str, Array]:
 
 def run_samples(interpreter: Interpreter, source: DataSource, *, raw: bool = False) -> dict[str, Array]:
     """All outputs by name for all samples, run batch after batch."""
+    interpreter.reset()
     size = samples_at_once([interpreter], source)
     parts = [run_batch(interpreter, batch, raw=raw) for batch in source.batches(size)]
     joined = [np.concatenate(each) if len(each) > 1 else each[0] for each in zip(*parts, strict=True)]

@@ -68,7 +68,8 @@ class Inspection:
     an interpreter takes, for each of its settings ("fast", "small").
 
     `inexact`: float operators whose last bits may differ between devices; without any, the file is bit-exact
-    everywhere. `operators_before`, `passes`: for a model that is not converted yet.
+    everywhere. `states`: (input, the output that it is in the next call). `operators_before`, `passes`: for a model
+    that is not converted yet.
     """
 
     name: str
@@ -83,6 +84,7 @@ class Inspection:
     inexact: tuple[str, ...]
     operators_before: int | None = None
     passes: tuple[PassEffect, ...] = ()
+    states: tuple[tuple[str, str], ...] = ()
     metadata: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -123,6 +125,7 @@ def inspect_program(
         inexact=inexact_steps(program),
         operators_before=operators_before,
         passes=passes,
+        states=tuple((tensors[source].name, tensors[target].name) for source, target in program.states),
         metadata=program.metadata,
     )
 

@@ -55,7 +55,13 @@ def _title(found: Inspection) -> str:
 
 
 def _interface(found: Inspection) -> tuple[tuple[str, str], ...]:
-    inputs = [("input", _described(tensor)) for tensor in found.inputs]
+    kept = dict(found.states)
+    inputs = [
+        ("state", f"{_described(tensor)}, kept from {kept[tensor.name]}")
+        if tensor.name in kept
+        else ("input", _described(tensor))
+        for tensor in found.inputs
+    ]
     return (*inputs, *(("output", _described(tensor)) for tensor in found.outputs))
 
 

@@ -11,6 +11,7 @@ from edgeconv.errors import InvalidModelError
 from edgeconv.ops.base import ShapeError, infer_types
 from edgeconv.ops.int16 import is_int16
 from edgeconv.ops.integer import held_dtype
+from edgeconv.records import replace
 from edgeconv.runtime.decode import element_count
 from edgeconv.runtime.layout import MAX_DIM, MAX_ELEMENTS, MAX_RANK, MAX_SYMBOL_TEXT
 from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
@@ -42,7 +43,9 @@ def settle(declared: Program) -> Program:
         tensor if tensor.type.value is not None else Tensor(tensor.name, TensorType(known.dtype, known.shape, known.q))
         for tensor, known in zip(declared.tensors, types, strict=True)
     )
-    return Program(tensors, declared.steps, declared.inputs, declared.outputs, declared.metadata)
+    settled = replace(declared, tensors=tensors)
+    _check_states(settled)
+    return settled
 
 
 def _check_ends(program: Program) -> None:
@@ -69,6 +72,26 @@ def _check_ends(program: Program) -> None:
     for index in program.inputs:
         if is_int16(program.tensors[index].type):
             _refuse(f"the model's input {program.tensors[index].name!r} is held in 16 bits; int8 or real ones are")
+
+
+def _check_states(program: Program) -> None:
+    """Each state is an input that comes from an output of the same type, but for the scale."""
+    seen: set[int] = set()
+    for source, target in program.states:
+        if source not in program.inputs or target not in program.outputs:
+            _refuse(f"a state goes from tensor {target} to tensor {source}, which are not an output and an input")
+        if source in seen:
+            _refuse(f"the input {program.tensors[source].name!r} is the state of two outputs")
+        seen.add(source)
+        have, want = program.tensors[target], program.tensors[source]
+        if not _may_follow(have.type, want.type):
+            _refuse(f"the state {want.name!r} is {want.type}, but comes from {have.name!r}, which is {have.type}")
+
+
+def _may_follow(have: TensorType, want: TensorType) -> bool:
+    same = (have.dtype, have.q is None) == (want.dtype, want.q is None)
+    through_float = all(known.dtype == "float32" or known.q is not None for known in (have, want))
+    return (same or through_float) and have.value is None and _matches(want.shape, have.shape)
 
 
 def _check_order(step: Step, tensors: Sequence[Tensor], ready: list[bool], what: str) -> None:

@@ -21,6 +21,7 @@ from edgeconv.runtime.litert import LiteRTCalls
 from edgeconv.runtime.planner import Plan, build_plan
 from edgeconv.runtime.program import ABSENT, Program
 from edgeconv.runtime.settings import Turn
+from edgeconv.runtime.state import State, asked_inputs
 from edgeconv.runtime.store import Memory, export, read
 
 if TYPE_CHECKING:
@@ -61,7 +62,8 @@ class Interpreter(LiteRTCalls):
         self._plans: OrderedDict[tuple[tuple[int, ...], ...], Plan] = OrderedDict()
         self._known: tuple[object, Plan] | None = None
         self._names = tuple(self.program.tensors[index].name for index in self.program.inputs)
-        self._turn = Turn()
+        self._asked = tuple(asked_inputs(self.program))
+        self._turn, self._state = Turn(), State(self.program)
         super().__init__()
 
     @property
@@ -76,8 +78,8 @@ class Interpreter(LiteRTCalls):
 
     @property
     def input_names(self) -> list[str]:
-        """Names of the inputs, in order."""
-        return list(self._names)
+        """Names of the inputs that a caller gives, in order: all but the state."""
+        return list(self._asked)
 
     @property
     def output_names(self) -> list[str]:
@@ -86,13 +88,26 @@ class Interpreter(LiteRTCalls):
 
     def input_type(self, name: str) -> TensorType:
         """The type of the input called `name`."""
-        return self.program.tensors[self.program.inputs[self.input_names.index(name)]].type
+        return self.program.tensors[self.program.inputs[self._names.index(name)]].type
+
+    @property
+    def state(self) -> dict[str, Array]:
+        """Copies of what is kept for the next call, by the name of the input; empty while all of it is zeros."""
+        return self._state.values
+
+    def with_state(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
+        """`feeds` with the state that the next call would take."""
+        return self._state.filled(feeds)
+
+    def reset(self) -> None:
+        """Forget the state: the next call starts a new sequence."""
+        self._state.reset()
 
     def __call__(self, *arrays: Array, raw: bool = False) -> Any:
         """Run on positional inputs; one output comes alone, several as a list."""
-        if len(arrays) != len(self.program.inputs):
-            raise DataError(f"the model has {len(self.program.inputs)} inputs {self.input_names}, found {len(arrays)}")
-        outputs = self.run(None, dict(zip(self._names, arrays, strict=True)), raw=raw)
+        if len(arrays) != len(self._asked):
+            raise DataError(f"the model has {len(self._asked)} inputs {self.input_names}, found {len(arrays)}")
+        outputs = self.run(None, dict(zip(self._asked, arrays, strict=True)), raw=raw)
         return outputs[0] if len(outputs) == 1 else outputs
 
     def run(
@@ -107,8 +122,11 @@ class Interpreter(LiteRTCalls):
 
         Float input to an int8 model is quantized, int8 output is dequantized; with `raw` it stays int8. int8 input
         is taken as it is. `tap` sees every tensor as it is computed. The outputs are the caller's own copies.
+        Inputs that are state are kept from call to call; one in `feeds` is taken instead of what is kept.
         """
         with self._turn:
+            if self._state:
+                feeds = self._state.filled(feeds)
             plan, arrays = self._plan_inputs(feeds)
             for index, array in zip(self.program.inputs, arrays, strict=True):
                 plan.loaders[index](array)
@@ -153,11 +171,13 @@ class Interpreter(LiteRTCalls):
     def _execute(self, plan: Plan, tap: Tap | None = None) -> None:
         if self._workers is None:
             self._run_kernels(plan, tap)
-            return
-        from edgeconv.runtime.threads import single_blas_thread
+        else:
+            from edgeconv.runtime.threads import single_blas_thread
 
-        with single_blas_thread():
-            self._run_kernels(plan, tap)
+            with single_blas_thread():
+                self._run_kernels(plan, tap)
+        if self._state:
+            self._state.keep(plan.tensors)
 
     def _run_kernels(self, plan: Plan, tap: Tap | None) -> None:
         if tap is None:
@@ -202,8 +222,10 @@ def _read(source: str | os.PathLike[str] | bytes | memoryview) -> Program:
 def prepare_inputs(program: Program, feeds: Mapping[str, Array]) -> list[Array]:
     """The inputs of a program in order, checked; DataError says what does not fit.
 
-    Each has its tensor's dtype, or is float32 where that is quantized.
+    Each has its tensor's dtype, or is float32 where that is quantized. A state that is not given is at rest.
     """
+    if program.states:
+        feeds = State(program).filled(feeds)
     names = [program.tensors[index].name for index in program.inputs]
     unknown = sorted(set(feeds) - set(names))
     if unknown:

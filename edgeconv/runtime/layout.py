@@ -23,6 +23,7 @@ __all__ = [
     "MAX_RANK",
     "MAX_SYMBOL_TEXT",
     "QUANTIZATION_STRUCT",
+    "STATE_STRUCT",
     "QUANTIZED_DTYPES",
     "AttributeKind",
     "AttributeSlot",
@@ -46,6 +47,8 @@ BUFFER_STRUCT: Final = "II16s"
 """offset, length, digest"""
 QUANTIZATION_STRUCT: Final = "fi"
 """scale, zero point"""
+STATE_STRUCT: Final = "ii"
+"""input, output"""
 DEFAULT_DTYPE: Final = "int8"
 """Of a tensor that names none: the most common one."""
 MAX_FILE_BYTES: Final = 2**31 - 1
@@ -91,6 +94,7 @@ class ModelSlot:
     INPUTS: Final = 7
     OUTPUTS: Final = 8
     METADATA: Final = 9
+    STATES: Final = 10
 
 
 class ProgramSlot:

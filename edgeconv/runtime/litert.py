@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from edgeconv.runtime.planner import Plan
     from edgeconv.runtime.program import Program
     from edgeconv.runtime.settings import Turn
+    from edgeconv.runtime.state import State
 
 __all__ = ["LiteRTCalls"]
 
@@ -24,11 +25,13 @@ class LiteRTCalls:
 
     program: Program
     _turn: Turn
+    _state: State
 
     def __init__(self) -> None:
         self._shapes: dict[int, tuple[int, ...]] = {
             index: tuple(dim if isinstance(dim, int) else 1 for dim in self.program.tensors[index].type.shape)
             for index in self.program.inputs
+            if index not in dict(self.program.states)
         }
 
     def plan_for(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
@@ -39,7 +42,9 @@ class LiteRTCalls:
         raise NotImplementedError
 
     def _current(self) -> Plan:
-        return self.plan_for([self._shapes[index] for index in self.program.inputs])
+        given = {self.program.tensors[index].name: shape for index, shape in self._shapes.items()}
+        shapes = self._state.shapes(given) if self._state else given
+        return self.plan_for([shapes[self.program.tensors[index].name] for index in self.program.inputs])
 
     def allocate_tensors(self) -> None:
         """Plan for the current input shapes; done by the first `invoke` otherwise."""
@@ -55,8 +60,8 @@ class LiteRTCalls:
         self._shapes[input_index] = size
 
     def get_input_details(self) -> list[dict[str, Any]]:
-        """One dictionary per input: name, index, shape, shape_signature, dtype, quantization."""
-        return [self._details(index) for index in self.program.inputs]
+        """One dictionary per input (but for the state): name, index, shape, shape_signature, dtype, quantization."""
+        return [self._details(index) for index in self._shapes]
 
     def get_output_details(self) -> list[dict[str, Any]]:
         """One dictionary per output, as `get_input_details`."""
@@ -74,9 +79,22 @@ class LiteRTCalls:
             plan.loaders[index](value)
 
     def invoke(self) -> None:
-        """Run on the inputs set before."""
+        """Run on the inputs set before, and on the state that earlier calls have left."""
         with self._turn:
-            self._execute(self._current())
+            plan = self._current()
+            if self._state:
+                self._load_state(plan)
+            self._execute(plan)
+
+    def reset_all_variables(self) -> None:
+        """Forget the state: the next call starts a new sequence."""
+        self._state.reset()
+
+    def _load_state(self, plan: Plan) -> None:
+        names = {self.program.tensors[index].name: index for index in self.program.inputs}
+        given = {self.program.tensors[index].name: plan.types[index].ints for index in self._shapes}
+        for name, array in self._state.missing(given).items():
+            plan.loaders[names[name]](array)
 
     def get_tensor(self, tensor_index: int) -> Array:
         """A copy of an output (or of an input, until `invoke`), in its own dtype."""
@@ -86,8 +104,8 @@ class LiteRTCalls:
         return export(tensors[tensor_index], raw=True)
 
     def _input(self, index: int) -> int:
-        if index not in self.program.inputs:
-            raise DataError(f"tensor {index} is no input; the inputs are {list(self.program.inputs)}")
+        if index not in self._shapes:
+            raise DataError(f"tensor {index} is no input to set; the inputs are {list(self._shapes)}")
         return index
 
     def _details(self, index: int) -> dict[str, Any]:

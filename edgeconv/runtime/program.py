@@ -46,7 +46,7 @@ class Program:
     """Tensors, steps in execution order, inputs and outputs by tensor index, and what is known of the origin.
 
     `metadata` is free text by key: producer, source digest, calibration digest, options. A program may also stand
-    inside an operator, as the body of a loop.
+    inside an operator, as the body of a loop. `states` are pairs of an input and the output that it is next time.
     """
 
     tensors: tuple[Tensor, ...]
@@ -54,6 +54,7 @@ class Program:
     inputs: tuple[int, ...]
     outputs: tuple[int, ...]
     metadata: Mapping[str, str] = field(default_factory=dict)
+    states: tuple[tuple[int, int], ...] = ()
 
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The types of the outputs of a program inside an operator; ShapeError names the step at fault."""

@@ -19,6 +19,7 @@ from edgeconv.runtime.flat import Table, damaged
 from edgeconv.runtime.layout import (
     MAX_ATTRIBUTE_ITEMS,
     MAX_NESTING,
+    STATE_STRUCT,
     AttributeKind,
     AttributeSlot,
     ModelSlot,
@@ -37,7 +38,8 @@ def decode_program(container: Container) -> Program:
     """The program of an open container; InvalidModelError where it is not sound."""
     model = container.model
     declared = _declared(container, model, ModelSlot, 0)
-    return settle(Program(*declared, decode_metadata(model)))
+    states = tuple((source, target) for source, target in model.structs(ModelSlot.STATES, STATE_STRUCT, "the states"))
+    return settle(Program(*declared, decode_metadata(model), states))
 
 
 def _declared(

@@ -1,0 +1,1 @@
+"""State: outputs that are inputs in the next call."""
