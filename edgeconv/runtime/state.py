@@ -67,7 +67,8 @@ class State:
         """Take the state from the outputs, as a call has left them."""
         types = self._program.tensors
         for name, (source, target) in self._bound.items():
-            self._kept[name] = export(tensors[target], raw=types[source].type.q == types[target].type.q)
+            want, have = types[source].type, types[target].type
+            self._kept[name] = export(tensors[target], raw=(want.dtype, want.q) == (have.dtype, have.q))
 
     def _value(self, name: str, known: TensorType, sizes: Mapping[str, int]) -> Array:
         shape, kept = _shape(known, sizes), self._kept.get(name)
