@@ -3,8 +3,8 @@
     from edgeconv.importer import backend
     y, = backend.prepare(model).run([x])
 
-Half precision is computed in float32, and comes back as the model declares it. A program for the device has static
-plans: an input that shapes depend on (`shape`, `axes`, `repeats`) must be bound, see `prepare`.
+Types that the device does not have are computed in wider ones, and come back as the model declares them. A program for
+the device has static plans: an input that shapes depend on (`shape`, `axes`, `repeats`) must be bound, see `prepare`.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from edgeconv.errors import DataError, RunTimeInputError
 from edgeconv.export.edge import to_bytes
 from edgeconv.export.program import to_program
 from edgeconv.importer.load import load_onnx
+from edgeconv.ops.cast import onnx_dtype
 from edgeconv.passes import simplify
 from edgeconv.runtime import Interpreter
 
@@ -98,9 +99,9 @@ def _declared(value: onnx.ValueInfoProto) -> np.dtype[Any] | None:
 
 
 def _plain(value: Any) -> Array:
-    """An input as NumPy itself has it: half precision as float32."""
+    """An input in the dtype that stands for its own on the device: half precision as float32, int4 as int8."""
     array = np.asarray(value)
-    return array.astype(np.float32) if array.dtype.kind == "V" or array.dtype == np.float16 else array
+    return array.astype(onnx_dtype(onnx.helper.np_dtype_to_tensor_dtype(array.dtype)), copy=False)
 
 
 prepare = EdgeconvBackend.prepare

@@ -177,7 +177,10 @@ class GraphBuilder:
         try:
             rule = self._rule(node, scope, where)
             self.count += 1
-            return self._apply(rule, inputs, self._attributes(node, scope, where), len(node.output), where)
+            attributes = self._attributes(node, scope, where)
+            if "elements" in inspect.signature(rule).parameters:
+                attributes["elements"] = [scope.element(*pair) for pair in zip(node.input, inputs, strict=True)]
+            return self._apply(rule, inputs, attributes, len(node.output), where)
         except UnsupportedModelError:
             body = own or self._schema_body(node, inputs, scope)
             if body is None:
@@ -226,7 +229,8 @@ class GraphBuilder:
         for each in function.node:
             self.add_node(each, inner)
         where = f"the function {function.name!r}"
-        return [self.value(name, where, inner) for name in function.output][: len(node.output)]
+        pairs = zip(function.output, node.output, strict=False)  # what the node does not want, the body may not compute
+        return [self.value(name, where, inner) if wanted else None for name, wanted in pairs]
 
     def inline(self, graph: onnx.GraphProto, values: Sequence[Result], outer: Scope) -> tuple[Value, ...]:
         """The nodes of a subgraph in the place of the node that holds it."""
@@ -243,6 +247,7 @@ class GraphBuilder:
             raise UnsupportedModelError("sparse initializers are not supported; export the model with dense weights")
         for tensor in graph.initializer:
             self.add_lazy_constant(tensor.name, tensor_decoder(tensor, self.folder), scope)
+            (scope or self.scope).elements[tensor.name] = tensor.data_type
 
     def _attributes(self, node: onnx.NodeProto, scope: Scope, where: str) -> dict[str, Any]:
         found: dict[str, Any] = {}

@@ -14,24 +14,21 @@ from onnx import numpy_helper
 
 from edgeconv.core import DTYPES, Array
 from edgeconv.errors import InvalidModelError, UnsupportedModelError
+from edgeconv.ops.cast import onnx_dtype
+from edgeconv.ops.onnx_rules import Unsupported
 
 __all__ = ["attribute_value", "dtype_name", "external_path", "tensor_decoder", "tensor_value"]
 
-_CONVERTED = {"float16": "float32", "bfloat16": "float32"}
-"""Half precision is a way to store weights: edgeconv computes in float32."""
-
 
 def dtype_name(elem_type: int, where: str) -> str:
-    """The NumPy name of an ONNX element type; half precision reads as float32."""
+    """The NumPy name of an ONNX element type; narrow types read as wider ones."""
+    if elem_type not in onnx.TensorProto.DataType.values():
+        raise InvalidModelError(f"{where} has the unknown element type {elem_type}")
     try:
-        name = onnx.helper.tensor_dtype_to_np_dtype(elem_type).name
-    except KeyError:
-        raise InvalidModelError(f"{where} has the unknown element type {elem_type}") from None
-    name = _CONVERTED.get(name, name)
-    if name not in DTYPES:
+        return onnx_dtype(elem_type)
+    except Unsupported:
         shown = onnx.TensorProto.DataType.Name(elem_type)
-        raise UnsupportedModelError(f"{where} is a tensor of {shown}; the device has {', '.join(DTYPES)} only")
-    return name
+        raise UnsupportedModelError(f"{where} is a tensor of {shown}; the device has {', '.join(DTYPES)}") from None
 
 
 def tensor_value(tensor: onnx.TensorProto, folder: Path | None) -> Array:

@@ -76,6 +76,8 @@ def prepare(
         builder.add_input(
             value.name, dtype_name(value.type.tensor_type.elem_type, f"input {value.name!r}"), shapes[value.name]
         )
+    declared = [*graph.input, *graph.value_info]
+    builder.scope.elements.update((value.name, value.type.tensor_type.elem_type) for value in declared)
     for name, array in bound.items():
         builder.add_lazy_constant(name, partial(np.asarray, array))
     builder.add_initializers(graph)

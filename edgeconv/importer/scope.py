@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
+import numpy as np
 import onnx
 
 from edgeconv.core import Array
+from edgeconv.ops.base import Ref
 from edgeconv.ops.onnx_rules import Value
 
 __all__ = ["Scope"]
@@ -18,12 +20,14 @@ class Scope:
     """One set of names.
 
     `attributes`: those of the node that calls the function whose body this is. `parent`: of a subgraph, which sees the
-    names around it; a function does not. `label` stands in front of node names; `depth` counts functions and subgraphs.
+    names around it; a function does not. `elements`: the ONNX element types that the model declares.
+    `label` stands in front of node names; `depth` counts functions and subgraphs.
     """
 
     opsets: Mapping[str, int]
     values: dict[str, Value] = field(default_factory=dict)
     lazy: dict[str, Callable[[], Array]] = field(default_factory=dict)
+    elements: dict[str, int] = field(default_factory=dict)
     attributes: Mapping[str, onnx.AttributeProto] = field(default_factory=dict)
     parent: Scope | None = None
     label: str = ""
@@ -31,7 +35,17 @@ class Scope:
 
     def inside(self) -> Scope:
         """The scope of a subgraph."""
-        return replace(self, values={}, lazy={}, parent=self, depth=self.depth + 1)
+        return replace(self, values={}, lazy={}, elements={}, parent=self, depth=self.depth + 1)
+
+    def element(self, name: str, value: Value) -> int:
+        """The ONNX element type of a value: what the model declares, or else what its dtype is."""
+        seen: Scope | None = self
+        while seen is not None and not seen.elements.get(name):
+            seen = seen.parent
+        if seen is not None:
+            return seen.elements[name]
+        known = value.type.dtype if isinstance(value, Ref) else "float32"
+        return int(onnx.helper.np_dtype_to_tensor_dtype(np.dtype(known)))
 
     def resolved(self, attribute: onnx.AttributeProto) -> onnx.AttributeProto | None:
         """The attribute itself, or the one of the calling node that it refers to; None where that has none."""

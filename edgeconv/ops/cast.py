@@ -1,32 +1,49 @@
-"""Cast: another dtype. Half precision reads as float32, as in all of edgeconv."""
+"""Cast: another dtype.
+
+What the device does not have reads as the next wider dtype: half precision and narrower floats as float32, integers of
+4 and 2 bits as int8 or uint8.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Sequence
 
 import numpy as np
 
 from edgeconv.core import DTYPES, Array, TensorType
-from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
+from edgeconv.ops.base import Expr, Operator, Ref, ShapeError, expr_type
+from edgeconv.ops.narrow import FLOATS, INTEGERS, Narrow
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.records import dataclass
 
-__all__ = ["Cast", "onnx_dtype"]
+__all__ = ["Cast", "cast_to", "element_name", "narrow_format", "onnx_dtype"]
 
-_ONNX_DTYPES = {
-    1: "float32",
-    2: "uint8",
-    3: "int8",
-    4: "uint16",
-    5: "int16",
-    6: "int32",
-    7: "int64",
-    9: "bool",
-    10: "float32",  # FLOAT16
-    11: "float64",
-    12: "uint32",
-    13: "uint64",
-    16: "float32",  # BFLOAT16
+_ELEMENTS = {
+    1: ("FLOAT", "float32"),
+    2: ("UINT8", "uint8"),
+    3: ("INT8", "int8"),
+    4: ("UINT16", "uint16"),
+    5: ("INT16", "int16"),
+    6: ("INT32", "int32"),
+    7: ("INT64", "int64"),
+    9: ("BOOL", "bool"),
+    10: ("FLOAT16", "float32"),
+    11: ("DOUBLE", "float64"),
+    12: ("UINT32", "uint32"),
+    13: ("UINT64", "uint64"),
+    16: ("BFLOAT16", "float32"),
+    17: ("FLOAT8E4M3FN", "float32"),
+    18: ("FLOAT8E4M3FNUZ", "float32"),
+    19: ("FLOAT8E5M2", "float32"),
+    20: ("FLOAT8E5M2FNUZ", "float32"),
+    21: ("UINT4", "uint8"),
+    22: ("INT4", "int8"),
+    23: ("FLOAT4E2M1", "float32"),
+    24: ("FLOAT8E8M0", "float32"),
+    25: ("UINT2", "uint8"),
+    26: ("INT2", "int8"),
 }
-"""ONNX's TensorProto.DataType -> the dtype that edgeconv computes with."""
+"""ONNX's TensorProto.DataType -> its name there, the dtype that edgeconv computes with."""
 
 
 @dataclass(frozen=True)
@@ -48,20 +65,45 @@ class Cast(Operator):
 
 
 def onnx_dtype(elem_type: int) -> str:
-    """The dtype that stands for an ONNX element type; Unsupported for strings, 4-bit and 8-bit floats and the like."""
-    if elem_type not in _ONNX_DTYPES:
+    """The dtype that stands for an ONNX element type; Unsupported for strings and complex numbers."""
+    return _element(elem_type)[1]
+
+
+def element_name(elem_type: int) -> str:
+    """ONNX's name of an element type."""
+    return _element(elem_type)[0]
+
+
+def narrow_format(elem_type: int) -> str:
+    """ONNX's name of an element type of 8 bits or fewer for which a wider dtype stands; "" for all others."""
+    name = element_name(elem_type)
+    return name if name in FLOATS or name in INTEGERS else ""
+
+
+def _element(elem_type: int) -> tuple[str, str]:
+    if elem_type not in _ELEMENTS:
         raise Unsupported(f"it makes a tensor of the element type {elem_type}, which the device does not have")
-    return _ONNX_DTYPES[elem_type]
+    return _ELEMENTS[elem_type]
+
+
+def cast_to(x: Expr, elem_type: int, saturate: bool = True, rounding: str = "up") -> Expr:
+    """x as an ONNX element type; as values of it where the device has no such dtype."""
+    dtype, narrow, known = onnx_dtype(elem_type), narrow_format(elem_type), expr_type(x)
+    if narrow in FLOATS:
+        real = x if known.dtype == dtype else Cast(dtype)(x)
+        return Narrow(narrow, saturate, rounding)(real)
+    if narrow:
+        return Narrow(narrow)(x)
+    return x if known.dtype == dtype else Cast(dtype)(x)
 
 
 @onnx_rule("Cast")
 def import_cast(x: Ref, *, to: int, saturate: int = 1, round_mode: str = "up") -> Expr:
     """Cast to a dtype; `saturate` and `round_mode` speak of 8-bit floats only."""
-    dtype = onnx_dtype(to)
-    return x if x.type.dtype == dtype else Cast(dtype)(x)
+    return cast_to(x, to, bool(saturate), round_mode)
 
 
 @onnx_rule("CastLike", since=15)
-def import_cast_like(x: Ref, like: Ref, *, saturate: int = 1, round_mode: str = "up") -> Expr:
+def import_cast_like(x: Ref, like: Ref, *, saturate: int = 1, round_mode: str = "up", elements: Sequence[int]) -> Expr:
     """Cast to the dtype of another tensor."""
-    return x if x.type.dtype == like.type.dtype else Cast(like.type.dtype)(x)
+    return cast_to(x, elements[1], bool(saturate), round_mode)

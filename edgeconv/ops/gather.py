@@ -9,9 +9,10 @@ import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.errors import DataError
-from edgeconv.ops.axes import check_axis, normal_axis
+from edgeconv.ops.axes import check_axis, constant_value, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.reshape import Reshape
 from edgeconv.records import dataclass
 
 __all__ = ["Gather", "GatherElements", "GatherND", "check_indices"]
@@ -143,6 +144,15 @@ def import_gather_elements(x: Ref, indices: Ref, *, axis: int = 0) -> Expr:
 def import_gather_nd(x: Ref, indices: Ref, *, batch_dims: int = 0) -> Expr:
     """Slices by tuples of indices."""
     return GatherND(batch_dims)(x, indices)
+
+
+@onnx_rule("Compress", since=9)
+def import_compress(x: Ref, condition: Ref, *, axis: int | None = None) -> Expr:
+    """The slices that a constant condition names; without an axis, the elements of x as one row."""
+    places = np.flatnonzero(constant_value(condition, "condition"))
+    if axis is not None:
+        return Gather(normal_axis(axis, x.type.rank))(x, places)
+    return Gather()(Reshape((-1,))(x), places)
 
 
 @onnx_rule("NonZero", since=9)

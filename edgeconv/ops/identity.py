@@ -8,8 +8,11 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.axes import constant_value
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch
+from edgeconv.ops.expand import Expand
 from edgeconv.ops.onnx_rules import Items, Result, Unsupported, onnx_rule
+from edgeconv.ops.shape import Shape
 from edgeconv.records import dataclass
 
 __all__ = ["Identity"]
@@ -54,11 +57,12 @@ def import_dropout(
     outputs: int = 1,
     **older: float,
 ) -> Expr | tuple[Expr | None, ...]:
-    """Dropout does nothing at inference."""
-    if training is not None and (training.value is None or bool(training.value.reshape(()))):
-        raise Unsupported("it is in training mode; export the model with model.eval()")
+    """Dropout does nothing at inference, nor with a ratio of 0; its mask is true then."""
+    is_training = training is not None and bool(constant_value(training, "training_mode").reshape(()))
+    if is_training and (ratio is None or constant_value(ratio, "ratio").item() != 0):
+        raise Unsupported("it is in training mode, and random; export the model with model.eval()")
     if outputs > 1:
-        raise Unsupported("its mask output is used; export the model with model.eval()")
+        return x, Expand()(np.ones((), bool), Shape()(x))
     return x
 
 

@@ -71,17 +71,19 @@ class BitwiseXor(Binary):
 
 @dataclass(frozen=True)
 class BitShift(Operator):
-    """The bits of a moved by b places, to the left or to the right."""
+    """The bits of a moved by b places, to the left or to the right, where the sign of a comes after; all of them gone
+    where b is negative or no smaller than the width."""
 
     left: bool = True
 
     def infer(self, a: TensorType, b: TensorType) -> tuple[TensorType, ...]:
-        check_kind(a, "u")
         return BitwiseAnd().infer(a, b)
 
     def run(self, a: Array, b: Array) -> Array:
-        result: Array = np.left_shift(a, b) if self.left else np.right_shift(a, b)
-        return result
+        inside = (b >= 0) & (b < 8 * a.dtype.itemsize)
+        places, gone = np.where(inside, b, 0).astype(b.dtype), np.where(a < 0, -1, 0)
+        shifted = np.left_shift(a, places) if self.left else np.right_shift(a, places)
+        return np.where(inside, shifted, 0 if self.left else gone).astype(a.dtype)
 
 
 class Not(Operator):
@@ -184,7 +186,7 @@ def import_bitwise_not(x: Ref) -> Expr:
 
 @onnx_rule("BitShift", since=11)
 def import_bit_shift(a: Ref, b: Ref, *, direction: str) -> Expr:
-    """Shift of unsigned integers."""
+    """Shift of integers."""
     if direction not in ("LEFT", "RIGHT"):
         raise ShapeError(f"direction is {direction!r}, neither LEFT nor RIGHT")
     return BitShift(direction == "LEFT")(a, b)

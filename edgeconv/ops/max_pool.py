@@ -14,7 +14,7 @@ import numpy as np
 from edgeconv.core import INT8_MIN, Array, Kernel, TensorType
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.integer import scalar
-from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable
 from edgeconv.ops.windows import Window, resolve_auto_pad
 from edgeconv.records import dataclass
@@ -80,11 +80,14 @@ def import_max_pool(
     storage_order: int = 0,
     strides: Sequence[int] = (),
     outputs: int = 1,
-) -> Expr:
-    """ONNX MaxPool without its second output; the storage order only matters to that one."""
-    if outputs > 1:
-        raise Unsupported("its output 'Indices' is used, which edgeconv does not compute; export without MaxUnpool")
+) -> Expr | tuple[Expr | None, ...]:
+    """ONNX MaxPool; the storage order only matters to its second output, the places of the maxima."""
     window = import_window(kernel_shape, strides, dilations, pads)
     padding = resolve_auto_pad(auto_pad, window, x.type.shape[2:])
     is_ceil = bool(ceil_mode) and auto_pad == "NOTSET"
+    if outputs > 1:
+        from edgeconv.ops.max_unpool import MaxPoolIndices  # which is a MaxPool
+
+        call = MaxPoolIndices(window.kernel, window.strides, padding, window.dilations, is_ceil, bool(storage_order))(x)
+        return call, call[1]
     return MaxPool(window.kernel, window.strides, padding, window.dilations, is_ceil)(x)

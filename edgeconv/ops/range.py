@@ -90,9 +90,11 @@ class OneHot(Operator):
 @onnx_rule("Range", since=11)
 def import_range(start: Ref, limit: Ref, delta: Ref, *, stash_type: int = 1) -> Expr:
     """Numbers at equal distances."""
+    scalars: list[Expr] = []
     for ref, name in ((start, "start"), (limit, "limit"), (delta, "delta")):
-        known_value(ref, name)
-    return Range()(start, limit, delta)
+        value = known_value(ref, name)
+        scalars.append(value.reshape(()) if ref.type.shape == (1,) and value.dtype != object else ref)
+    return Range()(*scalars)
 
 
 @onnx_rule("EyeLike", since=9)

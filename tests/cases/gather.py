@@ -30,4 +30,6 @@ CASES = [
     Case("at_run_time", "GatherND", (X, PAIRS[1] % 2), dynamic=None),
     Case("batch", "GatherND", (X, PAIRS), {"batch_dims": 1}, batched=(0, 1), judge="onnxruntime"),
     Case("constant", "NonZero", (np.float32([[0, 1], [2, 0]]),), constants=(0,), dynamic=None),
+    Case("axis", "Compress", (data(3, 4, 2), np.array([True, False, True])), {"axis": 1}, (1,)),
+    Case("flat", "Compress", (data(3, 4), np.array([False, True, True, False, True])), {}, (1,), dynamic=None),
 ]

@@ -18,4 +18,6 @@ CASES = [
     Case("floats", "Constant", (), {"value_floats": [1.5, 2.5]}),
     Case("int", "Constant", (), {"value_int": 3}),
     Case("ints", "Constant", (), {"value_ints": [3, 4]}),
+    Case("mask", "Dropout", (data(2, 3),), outputs=2),
+    Case("ratio_0", "Dropout", (data(2, 3), np.float32(0), np.array(True)), {}, (1, 2), outputs=2),
 ]

@@ -32,6 +32,15 @@ def _cubic(**attributes: Any) -> dict[str, Any]:
     return {"mode": "cubic", **attributes}
 
 
+_CROP = {"coordinate_transformation_mode": "tf_crop_and_resize", "mode": "linear"}
+CROPS = [
+    ("crop", [0, 0, 0.4, 0.2, 1, 1, 0.9, 0.8], [*X.shape[:2], 5, 3], _CROP),
+    ("crop_axes", [0.1, 0.3, 0.8, 0.6], [4, 6], {**_CROP, "axes": [3, 2]}),
+    ("crop_outside", [-0.5, 0.3, 1.2, 1.6], [4, 6], {**_CROP, "axes": [2, 3], "extrapolation_value": 10.0}),
+    ("crop_to_one", [0.1, 0.3, 0.8, 0.6], [1, 2], {**_CROP, "axes": [2, 3]}),
+    ("crop_nearest", [0.13, 0.3, 0.8, 0.6], [4, 6], {**_CROP, "axes": [2, 3], "mode": "nearest"}),
+]
+
 CASES = [
     *(
         _scales(
@@ -116,4 +125,8 @@ CASES = [
     Case("crd", "SpaceToDepth", (data(2, 3, 4, 6),), {"blocksize": 2, "mode": "CRD"}, opset=28, int8_sqnr=40),
     Case("plain", "SpaceToDepth", (data(2, 3, 4, 6),), {"blocksize": 2}, int8_sqnr=40),
     Case("dynamic_plane", "SpaceToDepth", (data(2, 3, 4, 6),), {"blocksize": 2}, dynamic=3, int8_sqnr=40),
+    *(
+        Case(name, "Resize", (X, np.float32(roi), None, np.int64(sizes)), attributes, (1, 3), opset=18, dynamic=None)
+        for name, roi, sizes, attributes in CROPS
+    ),
 ]

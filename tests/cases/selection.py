@@ -41,4 +41,8 @@ CASES = [
     Case("reverse", "CumSum", (X, np.array(2)), {"reverse": 1}, (1,)),
     Case("reverse_exclusive", "CumSum", (X, np.array(0)), {"reverse": 1, "exclusive": 1}, (1,), dynamic=None),
     Case("int64", "CumSum", (INTS, np.array(0)), {}, (1,), dynamic=None),
+    Case("plain", "CumProd", (X, np.array(1)), {}, (1,), opset=26),
+    Case("exclusive", "CumProd", (X, np.array(-1)), {"exclusive": 1}, (1,), opset=26),
+    Case("reverse", "CumProd", (X, np.array(0)), {"reverse": 1}, (1,), opset=26, dynamic=None),
+    Case("int64", "CumProd", (INTS, np.array(1)), {"exclusive": 1, "reverse": 1}, (1,), opset=26),
 ]

@@ -21,7 +21,6 @@ SIZES, SCALES = np.array([2, 4, 9, 9]), np.array([1, 1, 2, 2], np.float32)
 NEAR = {"axes": [2, 3], "keep_aspect_ratio_policy": "not_larger"}
 
 REFUSED = [
-    (Case("indices", "MaxPool", (X,), {"kernel_shape": [2, 2]}, outputs=2), "Indices"),
     (Case("norm", "GlobalLpPool", (X,), {"p": 3}), "p=3"),
     (Case("axes", "ReduceSum", (X, np.array([1])), {}), "'axes' is computed at run time"),
     (Case("axis", "ReduceSum", (X, np.array([4])), {}, (1,)), "axis 4"),
@@ -37,6 +36,11 @@ REFUSED = [
     ),
     (Case("mode", "DepthToSpace", (X,), {"blocksize": 2, "mode": "ABC"}), "ABC"),
     (Case("crop", "Resize", (X, None, SCALES), {"coordinate_transformation_mode": "tf_crop_and_resize"}, (2,)), "crop"),
+    (Case("mode", "RoiAlign", (X, data(3, 4), np.int64([0, 1, 1])), {"mode": "min"}, opset=16), "'min'"),
+    (Case("mode", "GridSample", (X, data(2, 3, 3, 2)), {"mode": "lanczos"}, opset=20), "lanczos"),
+    (Case("mode", "TensorScatter", (X, X, np.int64([0, 0])), {"mode": "round"}, opset=24), "'round'"),
+    (Case("kernel", "DeformConv", (X, data(4, 4, 3, 3), X), {"kernel_shape": [2, 2]}, opset=19), "kernel_shape"),
+    (Case("length", "DFT", (data(2, 9, 1),), {}, dynamic=1, opset=20), "not known"),
     (Case("scales", "Resize", (X, None, SCALES)), "'scales' is computed at run time"),
     (Case("neither", "Resize", (X,)), "needs scales, or sizes"),
     (Case("sizes", "Resize", (X, None, None, SIZES)), "'sizes' is computed at run time"),
