@@ -16,10 +16,13 @@ from edgeconv_cli.output import Output
 from edgeconv_cli.progress import progress_bars
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from edgeconv.api import Progress
     from edgeconv.data import DataSource, Preprocessing
     from edgeconv.graph import Graph
     from edgeconv.model import Model
+    from edgeconv.quantize.calibrated import Calibrated
     from edgeconv.report import AccuracyReport
 
 __all__ = ["convert"]
@@ -73,9 +76,7 @@ __all__ = ["convert"]
     metavar="DB",
     help="Accuracy gate without labels: the outputs' least SQNR beside fp32, in dB, on --eval.",
 )
-@click.option(
-    "--workers", type=click.IntRange(min=1), default=1, metavar="N", help="Processes for the search for precision."
-)
+@options.workers
 @options.report_options
 @options.preprocessing
 @options.force
@@ -122,9 +123,11 @@ class _Job:
     max_drop: float | None
     min_sqnr: float | None
     workers: int
+    dask: str | None
     report_folder: str | None
     images: Preprocessing
     force: bool
+    seen: Calibrated | None = None
 
     def check(self) -> None:
         """Everything that can be wrong before the long work starts."""
@@ -150,13 +153,15 @@ class _Job:
         shapes, constants = options.parse_input_shapes(self.input_shapes), options.parse_bindings(self.bindings)
         graph = bind_states(api.load(self.model, shapes, constants), options.parse_states(self.states))
         source = self._evaluation_source(graph)
-        with progress_bars(self.output) as progress:
+        with options.executor(self.workers, self.dask) as executor, progress_bars(self.output) as progress:
+            if executor is not None and self.calib is not None and self.precision == "int8":
+                self.seen = self._calibrate(shapes, constants, executor, progress)
             model = self._convert(graph, progress)
             report = self._evaluate(model, graph, source, progress)
             failure = gate_message(report, self.max_drop, self.min_sqnr)
             if failure is not None and model.refinement is not None:
                 try:
-                    model = self._search(graph, source, progress)
+                    model = self._search(graph, source, executor, progress)
                     report = self._evaluate(model, graph, source, progress)
                     failure = gate_message(report, self.max_drop, self.min_sqnr)
                 except AccuracyError as error:
@@ -172,7 +177,7 @@ class _Job:
 
         return api.convert(
             graph,
-            self.calib,
+            self.calib if self.seen is None else self.seen,
             self.precision,
             self.method,
             self.exclude,
@@ -185,15 +190,35 @@ class _Job:
             **more,
         )
 
-    def _search(self, graph: Graph, source: DataSource | None, progress: Progress | None) -> Model:
-        """Convert again, with what must be above int8 to keep the accuracy; AccuracyError where nothing is enough."""
-        from concurrent.futures import ProcessPoolExecutor
+    def _calibrate(
+        self, shapes: Any, constants: Any, executor: Executor, progress: Progress | None
+    ) -> Calibrated | None:
+        """What the samples tell, found by the workers; None where there is nothing for them to do."""
+        from edgeconv import api
+        from edgeconv.calibration import calibrate
 
+        if self.calib is None or self.calib.endswith(".calib") or api.comes_quantized(self.model, shapes, constants):
+            return None
+        return calibrate(
+            self.model,
+            self.calib,
+            exclude=self.exclude,
+            exclude_op=self.exclude_op,
+            effort=self.effort,
+            input_shapes=shapes,
+            constants=constants,
+            preprocessing=self.images,
+            samples=self.samples,
+            executor=executor,
+            progress=progress,
+        )
+
+    def _search(
+        self, graph: Graph, source: DataSource | None, executor: Executor | None, progress: Progress | None
+    ) -> Model:
+        """Convert again, with what must be above int8 to keep the accuracy; AccuracyError where nothing is enough."""
         wanted = {"metric": self.metric, "max_drop": self.max_drop, "min_sqnr": self.min_sqnr}
-        if self.workers == 1:
-            return self._convert(graph, progress, evaluation=source, **wanted)
-        with ProcessPoolExecutor(self.workers) as executor:
-            return self._convert(graph, progress, evaluation=source, executor=executor, **wanted)
+        return self._convert(graph, progress, evaluation=source, executor=executor, **wanted)
 
     def _evaluate(
         self, model: Model, graph: Graph, source: DataSource | None, progress: Progress | None

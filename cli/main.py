@@ -14,6 +14,7 @@ import edgeconv
 from edgeconv.errors import EdgeconvError, InternalError
 from edgeconv.report.text import printable
 from edgeconv_cli.bench import bench
+from edgeconv_cli.calibrate import calibrate
 from edgeconv_cli.compare import compare
 from edgeconv_cli.convert import convert
 from edgeconv_cli.deploy import deploy
@@ -57,7 +58,7 @@ def commands() -> None:
     """
 
 
-for _command in (convert, inspect, run, evaluate, compare, verify, deploy, bench):
+for _command in (convert, calibrate, inspect, run, evaluate, compare, verify, deploy, bench):
     commands.add_command(_command)
 
 

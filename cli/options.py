@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgeconv.errors import UsageError
+from edgeconv.errors import EdgeconvError, UsageError
 from edgeconv_cli.output import Output
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from edgeconv.core import Array
     from edgeconv.data import Preprocessing
 
@@ -21,6 +24,7 @@ __all__ = [
     "PATH",
     "common",
     "bind",
+    "executor",
     "force",
     "input_shape",
     "parse_bindings",
@@ -29,7 +33,11 @@ __all__ = [
     "preprocessing",
     "report_folder",
     "report_options",
+    "workers",
 ]
+
+_CLUSTER_SECONDS = 10
+_CLUSTER_RETRIES = 3
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -166,6 +174,47 @@ def _parse_preprocessing(given: dict[str, str | None]) -> Preprocessing:
 
     values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     return Preprocessing.parse(**values)
+
+
+def workers(function: Function) -> Function:
+    """--workers and --dask; the function gets both, for `executor`."""
+    decorated = click.option(
+        "--dask", metavar="ADDRESS", help="Work on a Dask cluster, such as tcp://scheduler:8786; needs edgeconv[dask]."
+    )(function)
+    return click.option(
+        "--workers", type=click.IntRange(min=1), default=1, metavar="N", help="Work in N processes at once."
+    )(decorated)
+
+
+@contextmanager
+def executor(processes: int, dask: str | None) -> Iterator[Executor | None]:
+    """What runs tasks for --workers and --dask; None for the process itself."""
+    if dask is not None:
+        with _on_cluster(dask) as found:
+            yield found
+        return
+    if processes == 1:
+        yield None
+        return
+    from concurrent.futures import ProcessPoolExecutor
+    from multiprocessing import get_context
+
+    with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
+        yield pool
+
+
+@contextmanager
+def _on_cluster(address: str) -> Iterator[Executor]:
+    try:
+        from distributed import Client
+    except ImportError as error:
+        raise EdgeconvError('--dask needs the package distributed: pip install "edgeconv[dask]"') from error
+    try:
+        client = Client(address, timeout=_CLUSTER_SECONDS)
+    except (OSError, ValueError) as error:
+        raise UsageError(f"no Dask scheduler answers at {address} ({error}); start one with dask scheduler") from error
+    with client, client.get_executor(pure=False, retries=_CLUSTER_RETRIES) as found:
+        yield found
 
 
 def report_folder(function: Function) -> Function:

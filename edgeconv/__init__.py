@@ -9,15 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from edgeconv.api import Model, convert, evaluate, load
+    from edgeconv.calibration import calibrate
     from edgeconv.comparison import compare
+    from edgeconv.quantize.calibrated import Calibrated
 
-__all__ = ["Model", "__version__", "compare", "convert", "evaluate", "load"]
+__all__ = ["Calibrated", "Model", "__version__", "calibrate", "compare", "convert", "evaluate", "load"]
 __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module 'edgeconv' has no attribute {name!r}")
-    from edgeconv import api, comparison
+    from importlib import import_module
 
-    return getattr(comparison if name == "compare" else api, name)
+    home = {"compare": "comparison", "calibrate": "calibration", "Calibrated": "quantize.calibrated"}.get(name, "api")
+    return getattr(import_module(f"edgeconv.{home}"), name)

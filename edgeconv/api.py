@@ -28,6 +28,7 @@ from edgeconv.graph import Graph, bind_states
 from edgeconv.model import Model, Opened, Runnable, open_model, record_float_reasons
 from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, is_quantized, keep_parameters, protect_excluded, quantize_recorded
+from edgeconv.quantize.calibrated import Calibrated
 from edgeconv.quantize.ladder import climb
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.records import replace as replace_record
@@ -44,7 +45,17 @@ if TYPE_CHECKING:
 
     from edgeconv.importer.support import Obstacle
 
-__all__ = ["PRECISIONS", "Model", "Progress", "convert", "evaluate", "input_types", "load", "obstacles"]
+__all__ = [
+    "PRECISIONS",
+    "Model",
+    "Progress",
+    "comes_quantized",
+    "convert",
+    "evaluate",
+    "input_types",
+    "load",
+    "obstacles",
+]
 
 PRECISIONS = ("int8", "fp32")
 _FEW_SAMPLES = 32
@@ -80,6 +91,15 @@ def obstacles(
     return find_obstacles(source, input_shapes, constants)
 
 
+def comes_quantized(
+    source: str | os.PathLike[str] | bytes | onnx.ModelProto,
+    input_shapes: Mapping[str, Sequence[int | str]] | None = None,
+    constants: Mapping[str, ArrayLike] | None = None,
+) -> bool:
+    """Does the model bring its own scales, so that it needs no calibration?"""
+    return is_quantized(simplify(load(source, input_shapes, constants)))
+
+
 @contextmanager
 def _onnx_installed() -> Iterator[None]:
     try:
@@ -92,7 +112,7 @@ def _onnx_installed() -> Iterator[None]:
 
 def convert(
     source: Graph | str | os.PathLike[str] | bytes | onnx.ModelProto,
-    calibration: Data | None = None,
+    calibration: Data | Calibrated | None = None,
     precision: str = "int8",
     method: str = "mse",
     exclude: Sequence[str] = (),
@@ -117,13 +137,14 @@ def convert(
     A model that came quantized (QuantizeLinear, QLinearConv ...) keeps its own scales at int8 and needs no samples; one
     with integer weights alone (MatMulInteger) keeps these where there are no samples.
     source, input_shapes, constants: as for `load`; or source is its result. states: input -> the output that it is in
-    the next call; samples are then one sequence, in order. calibration: see
-    `edgeconv.data.open_data`; needed at int8. method: minmax, percentile, entropy or mse. exclude: shell patterns of
-    node names that stay in float; exclude_op: operator types. samples: use at most so many. effort: fast, default or
-    best, see `edgeconv.quantize.EFFORTS`; time_budget: seconds after which refining stops, which the model's record
-    then says. max_drop, min_sqnr: what to keep on the samples of `evaluation`, in the metric (top1, top5) or in dB; as
-    few activations as that takes are held above int8, rated in `executor`. Raises UsageError for options that make no
-    sense, DataError for samples that do not fit, AccuracyError where no accuracy is enough, and what `load` raises.
+    the next call; samples are then one sequence, in order. calibration: see `edgeconv.data.open_data`, or what
+    `calibrate` found, or the path of its .calib file; needed at int8. method: minmax, percentile, entropy or mse.
+    exclude: shell patterns of node names that stay in float; exclude_op: operator types. samples: use at most so many.
+    effort: fast, default or best, see `edgeconv.quantize.EFFORTS`; time_budget: seconds after which refining stops,
+    which the model's record then says. max_drop, min_sqnr: what to keep on the samples of `evaluation`, in the metric
+    (top1, top5) or in dB; as few activations as that takes are held above int8, rated in `executor`. Raises UsageError
+    for options that make no sense, DataError for samples that do not fit, AccuracyError where no accuracy is enough,
+    and what `load` raises.
     """
     if precision not in PRECISIONS:
         raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
@@ -144,13 +165,13 @@ def convert(
     if calibration is None or precision == "fp32":
         graph.metadata.update(_provenance(precision, state=_bound(graph)))
         return Model(graph, warnings=graph.notes)
-    data = first_samples(open_data(calibration, input_types(graph), preprocessing), samples)
+    feeds = _open_calibration(graph, calibration, preprocessing, samples, progress)
     target = None
     if max_drop is not None or min_sqnr is not None:
         if evaluation is None:
             raise UsageError("an accuracy to keep needs samples to measure on: pass evaluation=DATA")
         target = Target.of(graph, open_data(evaluation, input_types(graph), preprocessing), metric, max_drop, min_sqnr)
-    return _quantized(graph, data, config, progress, target, executor)
+    return _quantized(graph, feeds, config, target, executor)
 
 
 def evaluate(
@@ -201,15 +222,10 @@ def evaluate(
 
 
 def _quantized(
-    graph: Graph,
-    data: DataSource,
-    config: QuantConfig,
-    progress: Progress | None,
-    target: Target | None = None,
-    executor: Executor | None = None,
+    graph: Graph, feeds: _Feeds | _Seen, config: QuantConfig, target: Target | None, executor: Executor | None
 ) -> Model:
-    feeds, clock = _Feeds(graph, data, progress), TimeBudget(config.time_budget)
-    made = quantize_recorded(graph, feeds, config, feeds.tell)
+    clock = TimeBudget(config.time_budget)
+    made = quantize_recorded(graph, feeds.batches, config, feeds.tell)
     if target is not None:
         made, is_enough = climb(made, target.measure, executor, feeds.tell, clock)
         if not is_enough:
@@ -220,8 +236,8 @@ def _quantized(
     result.metadata["calibration.sha256"] = feeds.digest
     result.metadata["calibration.samples"] = str(feeds.samples)
     record_float_reasons(result)
-    warnings = _warnings(feeds.samples, data.is_random, result)
-    return Model(result, config.method, feeds.samples, data.is_random, warnings, made.record)
+    warnings = _warnings(feeds.samples, feeds.is_random, result)
+    return Model(result, config.method, feeds.samples, feeds.is_random, warnings, made.record)
 
 
 def _kept(graph: Graph, config: QuantConfig, calibration: Data | None) -> Model:
@@ -250,6 +266,36 @@ def _with_states(opened: Opened, like: Program) -> Opened:
     return replace(opened, interpreter=Interpreter(replace_record(program, states=states)))
 
 
+def _open_calibration(
+    graph: Graph,
+    data: Data | Calibrated,
+    preprocessing: Preprocessing | None,
+    samples: int | None,
+    progress: Progress | None,
+) -> _Feeds | _Seen:
+    """The samples of `data`, or what calibration found before, where `data` is that or a file of it."""
+    if isinstance(data, Calibrated):
+        return _Seen(data, progress)
+    if isinstance(data, (str, os.PathLike)) and os.fspath(data).endswith(".calib"):
+        from edgeconv.calibration import load_calibration
+
+        return _Seen(load_calibration(data), progress)
+    return _Feeds(graph, first_samples(open_data(data, input_types(graph), preprocessing), samples), progress)
+
+
+class _Seen:
+    """What calibration found before, in the place of samples."""
+
+    def __init__(self, seen: Calibrated, progress: Progress | None) -> None:
+        self.batches, self._progress = seen, progress
+        self.samples, self.digest, self.is_random = seen.samples, seen.digest, seen.is_random
+
+    def tell(self, stage: str, done: int, total: int | None) -> None:
+        """Show progress."""
+        if self._progress is not None:
+            self._progress(stage, done, total)
+
+
 class _Feeds:
     """Calibration batches that fit the model's batch size, re-iterable. `samples`, `digest`: of the first full pass."""
 
@@ -257,7 +303,12 @@ class _Feeds:
         self._interpreter = Interpreter(to_program(graph))
         self._data, self._progress = data, progress
         self._fixed, self._size = fixed_batch(self._interpreter), samples_at_once([self._interpreter], data)
-        self.samples, self.digest = 0, ""
+        self.samples, self.digest, self.is_random = 0, "", data.is_random
+
+    @property
+    def batches(self) -> _Feeds:
+        """Itself."""
+        return self
 
     def __iter__(self) -> Iterator[dict[str, Array]]:
         self._interpreter.reset()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from copy import copy
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -52,6 +53,12 @@ class ImageSource(DataSource):
         width, height = self._found
         self._height, self._width = self._plan.height or height, self._plan.width or width
         self._is_open = self._plan.height is None or self._plan.width is None
+
+    def without_first(self, samples: int) -> DataSource:
+        """The images from number `samples` on; the others are not opened."""
+        rest = copy(self)
+        rest._files, rest.count = self._files[samples:], len(self._files) - samples
+        return rest
 
     def pieces(self, size: int) -> Iterator[Batch]:
         """Batches of `size` images."""

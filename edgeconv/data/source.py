@@ -63,6 +63,10 @@ class DataSource(ABC):
             raise ValueError(f"a batch needs at least one sample, found size={size}")
         return regroup(self.pieces(size), size)
 
+    def without_first(self, samples: int) -> DataSource:
+        """The source from sample number `samples` on."""
+        return _Rest(self, samples) if samples else self
+
     def digest(self, size: int = 64) -> str:
         """sha256 of names, dtypes, shapes and contents in order; file names, dates and containers play no part."""
         running = ContentDigest()
@@ -74,6 +78,28 @@ class DataSource(ABC):
         """One line for people."""
         count = "samples" if self.count is None else f"{self.count} sample{'s' * (self.count != 1)}"
         return f"{self.name}: {count}{', with labels' if self.has_labels else ''}"
+
+
+class _Rest(DataSource):
+    """A source without its first samples; these are read and dropped."""
+
+    def __init__(self, source: DataSource, skipped: int) -> None:
+        count = None if source.count is None else source.count - skipped
+        super().__init__(source.name, source.inputs, count, source.has_labels)
+        self.is_random, self.uses_preprocessing = source.is_random, source.uses_preprocessing
+        self._source, self._skipped = source, skipped
+
+    def pieces(self, size: int) -> Iterator[Batch]:
+        """The pieces that are left."""
+        left = self._skipped
+        for piece in self._source.pieces(size):
+            if left >= piece.count:
+                left -= piece.count
+            elif left:
+                yield list(_cut(piece, left, piece.count))[-1]
+                left = 0
+            else:
+                yield piece
 
 
 class ChainSource(DataSource):

@@ -15,8 +15,7 @@ from edgeconv.graph import Graph
 from edgeconv.quantize.assign import scale_roots
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.judge import HeldBack, Judge
-from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, prepare, refine
-from edgeconv.quantize.refine.equalize import equalize
+from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, equalized_forms, prepare, refine
 from edgeconv.quantize.refine.range_search import search_ranges
 from edgeconv.quantize.refine.stepper import few_batches, fitting
 from edgeconv.quantize.time_budget import TimeBudget
@@ -24,7 +23,6 @@ from edgeconv.report.record import RefinementRecord, Trial
 
 __all__ = ["quantize_best"]
 
-_EXPONENTS = (0.25, 0.5, 0.0)
 _LAYER_STEPS = (("bias", "gptq", "fit"), ("bias", "gptq"))
 
 
@@ -37,11 +35,10 @@ def quantize_best(
     """Try everything that the time allows; what scores best on held-back samples is returned."""
     few = few_batches(graph, samples)
     search = _Search(Judge(graph, HeldBack(few, samples)), few, config, TimeBudget(config.time_budget), progress)
-    for exponent in _exponents(graph, few, config):
+    for exponent, equal in equalized_forms(graph, few, config):
         if search.is_over:
             break
         name = f"equalization {exponent:g}" if exponent else "no equalization"
-        equal = equalize(graph, few[:1], exponent) if exponent else graph
         prepared = prepare(equal, samples, config, None if search.tried else progress)
         for steps in _LAYER_STEPS:
             search.attempt(f"{name}, {'with' if 'fit' in steps else 'without'} fit", prepared, steps)
@@ -117,12 +114,6 @@ class _Search:
         trials = tuple(Trial(attempt.name, attempt.score, attempt is best) for attempt in self.tried)
         record = replace(best.record, trials=trials, held_back=self._judge.samples, stopped=self.stopped)
         return Quantized(best.graph, record, best.prepared, self._few, best.steps)
-
-
-def _exponents(graph: Graph, few: Sequence[Mapping[str, Array]], config: QuantConfig) -> tuple[float, ...]:
-    """Exponents worth trying: only none where there is nothing to equalize."""
-    is_wanted = "equalize" in config.steps and equalize(graph, few[:1], _EXPONENTS[0]).nodes != graph.nodes
-    return _EXPONENTS if is_wanted else (0.0,)
 
 
 def _groups(prepared: Prepared) -> dict[str, list[str]]:

@@ -10,6 +10,7 @@ from edgeconv.core import Array
 from edgeconv.errors import DataError
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
+from edgeconv.quantize.calibrated import Calibrated
 from edgeconv.quantize.parallel import stream, worker_count
 from edgeconv.quantize.statistics import Statistics
 from edgeconv.runtime import Interpreter, Program
@@ -28,10 +29,12 @@ def collect(
     names: Iterable[str],
     progress: Progress | None = None,
 ) -> dict[str, Statistics]:
-    """Statistics of the values called `names` over all batches.
+    """Statistics of the values called `names` over all batches; of a calibration those that it holds.
 
     DataError when there is no sample, or when the network itself gives NaN or infinity on one.
     """
+    if isinstance(batches, Calibrated):
+        return batches.statistics(graph, names)
     program, names = to_program(graph), list(names)
     parts: list[dict[str, Statistics]] = []
     done = 0

@@ -6,7 +6,7 @@ equalize -> select (which nodes) -> calibrate (statistics) -> assign (scales and
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 
@@ -18,7 +18,7 @@ from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.judge import Judge
 from edgeconv.quantize.lower import lower
 from edgeconv.quantize.observers import OBSERVERS
-from edgeconv.quantize.refine.equalize import equalize
+from edgeconv.quantize.refine.equalize import EXPONENT, equalize
 from edgeconv.quantize.refine.stepper import few_batches, judging
 from edgeconv.quantize.refine.walk import refine_layers
 from edgeconv.quantize.select import Selection, select
@@ -26,7 +26,10 @@ from edgeconv.quantize.statistics import Statistics
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import RefinementRecord, Trial
 
-__all__ = ["Prepared", "Progress", "Quantized", "prepare", "quantize_once", "refine"]
+__all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "prepare", "quantize_once", "refine"]
+
+BEST_EXPONENTS = (0.25, 0.5, 0.0)
+"""Strengths of equalization that the highest effort tries."""
 
 Progress = Callable[[str, int, "int | None"], None]
 """Called with a stage ("calibrating", "refining"), what is done of it, and of how much (None while unknown)."""
@@ -69,6 +72,20 @@ class Quantized:
     steps: tuple[str, ...] = ()
 
 
+def equalized_forms(
+    graph: Graph, few: Sequence[Mapping[str, Array]], config: QuantConfig
+) -> Iterator[tuple[float, Graph]]:
+    """(exponent, graph) of the forms of the network that an effort calibrates, 0 for the network as it is."""
+    exponents: tuple[float, ...] = (EXPONENT,)
+    if config.effort == "best":
+        is_changed = equalize(graph, few[:1], BEST_EXPONENTS[0]).nodes != graph.nodes
+        exponents = BEST_EXPONENTS if is_changed else (0.0,)
+    if "equalize" not in config.steps:
+        exponents = (0.0,)
+    for exponent in exponents:
+        yield exponent, equalize(graph, few[:1], exponent) if exponent else graph
+
+
 def quantize_once(
     graph: Graph,
     samples: Iterable[Mapping[str, Array]],
@@ -78,7 +95,7 @@ def quantize_once(
     """Quantize with the refinements of `config`, each layer's judged by held-back samples, and so the whole."""
     budget = TimeBudget(config.time_budget)
     few = few_batches(graph, samples) if config.steps else []
-    equal = equalize(graph, few[:1]) if "equalize" in config.steps else graph
+    ((_, equal),) = equalized_forms(graph, few, config)
     prepared = prepare(equal, samples, config, progress)
     if not config.steps:
         return Quantized(prepared.lowered(), RefinementRecord(config.effort), prepared)

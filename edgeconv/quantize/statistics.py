@@ -6,6 +6,7 @@ bins are merged and the width doubles. So the result depends on the values alone
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil, frexp
 
 import numpy as np
@@ -16,6 +17,8 @@ __all__ = ["Statistics"]
 
 HALF_BINS = 4096
 """Bins on either side of zero."""
+_NONE = -199
+"""Stands for an exponent while nothing was counted."""
 _SAMPLED = 1 << 15
 """Elements per sample that go into the histogram; of larger tensors every n-th."""
 
@@ -52,6 +55,21 @@ class Statistics:
             bins = _halve(bins)
         self.bins = self.bins + bins
         self.zeros += other.zeros
+
+    def state(self) -> tuple[tuple[float, float], tuple[int, int], Array]:
+        """((minimum, maximum), (zeros, exponent of the bins' width), bins): everything, for `of_state`."""
+        return (self.minimum, self.maximum), (self.zeros, _NONE if self.exponent is None else self.exponent), self.bins
+
+    @staticmethod
+    def of_state(limits: Sequence[float], counts: Sequence[int], bins: Array) -> Statistics:
+        """Statistics that have seen what `state` tells; ValueError for bins of another number."""
+        if bins.shape != (2 * HALF_BINS,) or not -200 < counts[1] < 200:
+            raise ValueError(f"{bins.shape} bins of width 2**{counts[1]} are not what statistics hold")
+        found = Statistics()
+        found.minimum, found.maximum = float(limits[0]), float(limits[1])
+        found.zeros, found.exponent = int(counts[0]), None if counts[1] == _NONE else int(counts[1])
+        found.bins = bins.astype(np.int64)
+        return found
 
     def _grow(self, largest: float) -> None:
         needed = frexp(largest)[1] - 12 if largest > 0 else -126

@@ -26,6 +26,7 @@ FLOORS = {
     "edgeconv.quantize": 2,
     "edgeconv.report": 2,
     "edgeconv.api": 3,
+    "edgeconv.calibration": 3,
     "edgeconv.comparison": 3,
     "edgeconv.model": 3,
     "edgeconv.target": 3,
@@ -42,6 +43,7 @@ FOREIGN = {
     "click": ("edgeconv_cli",),
     "onnxruntime": ("edgeconv.bench.peers",),
     "ai_edge_litert": ("edgeconv.bench.peers",),
+    "distributed": ("edgeconv_cli",),
 }
 """Foreign package -> the modules and packages that may import it."""
 

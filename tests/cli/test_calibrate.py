@@ -1,0 +1,57 @@
+"""edgeconv calibrate on the command line: shards, merging, going on, and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Command
+
+MODEL = str(Path(__file__).parents[2] / "sample_models" / "digits_resnet" / "model.onnx")
+DATA = "random:300:1"
+
+
+def test_shards_are_merged_and_converted(edgeconv: Command, tmp_path: Path) -> None:
+    one, two, merged = (str(tmp_path / name) for name in ("1.calib", "2.calib", "x.calib"))
+    assert edgeconv("calibrate", MODEL, "-d", DATA, "--shard", "1/2", "-o", one).code == 0
+    assert edgeconv("calibrate", MODEL, "-d", DATA, "--shard", "2/2", "-o", two).code == 0
+    done = edgeconv("calibrate", "--merge", two, one, "-o", merged, "--json")
+    assert done.code == 0
+    found = json.loads(done.out)
+    assert found["samples"] == 300
+    assert found["batches"] == found["batches_in_all"]
+    edge = str(tmp_path / "x.edge")
+    assert edgeconv("convert", MODEL, edge, "--calib", merged).code == 0
+    assert edgeconv("verify", edge).code == 0
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["-d", DATA, "-o", "x.npz"], "x.npz must end in .calib"),
+        (["-o", "x.calib"], "--data is missing"),
+        (["-d", DATA, "-o", "x.calib", "--shard", "half"], "expected I/N as in 3/8"),
+        (["-d", DATA, "-o", "x.calib", "--shard", "9/8"], "shard 9/8 does not exist"),
+    ],
+)
+def test_what_makes_no_sense_is_one_line(edgeconv: Command, arguments: list[str], message: str) -> None:
+    done = edgeconv("calibrate", MODEL, *arguments)
+    assert done.code == 2
+    assert message in done.err
+    assert len(done.err.strip().splitlines()) == 1
+
+
+def test_what_is_left_of_an_interrupted_run_is_not_overwritten(edgeconv: Command, tmp_path: Path) -> None:
+    target = tmp_path / "x.calib"
+    assert edgeconv("calibrate", MODEL, "-d", DATA, "--shard", "1/2", "-o", str(tmp_path / "half.calib")).code == 0
+    (tmp_path / "half.calib").rename(tmp_path / "x.calib.partial")
+    refused = edgeconv("calibrate", MODEL, "-d", DATA, "-o", str(target))
+    assert refused.code == 2
+    assert "pass --resume to go on with it" in refused.err
+    assert edgeconv("calibrate", MODEL, "-d", DATA, "-o", str(target), "--resume").code == 0
+    whole = tmp_path / "whole.calib"
+    assert edgeconv("calibrate", MODEL, "-d", DATA, "-o", str(whole)).code == 0
+    assert target.read_bytes() == whole.read_bytes()
+    assert not (tmp_path / "x.calib.partial").exists()
