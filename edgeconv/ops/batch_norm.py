@@ -12,11 +12,14 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.add import Add, Sub
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.binary import clear, lines_of
 from edgeconv.ops.integer import clamp_bounds, is_real, narrow, required, scalar
 from edgeconv.ops.jobs import cast, chain
+from edgeconv.ops.mul import Mul
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.reduce import ReduceMean
 from edgeconv.records import dataclass
 
 __all__ = ["BatchNorm"]
@@ -122,10 +125,25 @@ def import_batch_norm(
     training_mode: int = 0,
     spatial: int = 1,
     outputs: int = 1,
-) -> Expr:
-    """BatchNormalization at inference; `spatial` is opset 7's and 8's."""
-    if training_mode or outputs > 1:
+) -> Expr | tuple[Expr | None, ...]:
+    """BatchNormalization; `spatial` is opset 7's and 8's. In training mode, the batch has statistics of its own."""
+    if training_mode:
+        found = _batch_statistics(x)
+        running = [
+            Add()(Mul()(old, np.array(momentum, x.type.dtype)), Mul()(new, np.array(1 - momentum, x.type.dtype)))
+            for old, new in zip((mean, variance), found, strict=True)
+        ]
+        return (BatchNorm(epsilon)(x, scale, bias, *found), *running)[:outputs]
+    if outputs > 1:
         raise Unsupported("it is in training mode; export the model with model.eval()")
     if not spatial:
         raise Unsupported("it has statistics for every element (spatial=0); export with opset 9 or newer")
     return BatchNorm(epsilon)(x, scale, bias, mean, variance)
+
+
+def _batch_statistics(x: Ref) -> tuple[Expr, Expr]:
+    """Mean and variance of each channel of x (N, C, ...)."""
+    axes = (0, *range(2, x.type.rank))
+    mean = ReduceMean(axes, keep_dims=False)(x)
+    away = Sub()(x, ReduceMean(axes)(x))
+    return mean, ReduceMean(axes, keep_dims=False)(Mul()(away, away))

@@ -5,43 +5,49 @@ from __future__ import annotations
 from collections.abc import Sequence
 from itertools import product
 from math import prod
-from typing import ClassVar
 
 import numpy as np
 
 from edgeconv.core import Array, TensorType
 from edgeconv.ops.axes import constant_ints
-from edgeconv.ops.base import Expr, Operator, QuantRule, Ref, ShapeError
+from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.gather import check_indices, check_range
 from edgeconv.ops.max_pool import MaxPool, lowest
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.pad import Pad
 from edgeconv.ops.pool_taps import axis_taps, import_window
+from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass
 
 __all__ = ["MaxPoolIndices", "MaxUnpool"]
 
 
 @dataclass(frozen=True)
-class MaxPoolIndices(MaxPool):
-    """Two outputs: the maxima, and the int64 place of each in the whole of x (N, C, *S), read as one row of elements.
+class MaxPoolIndices(Operator):
+    """Two outputs: those of MaxPool, and the int64 place of each in the whole of x (N, C, *S), read as one row.
 
     column_major: the last spatial dimension counts slowest.
     """
 
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[int, ...]
+    dilations: tuple[int, ...]
+    ceil_mode: bool = False
     column_major: bool = False
 
-    quant: ClassVar[QuantRule | None] = None
-    wide: ClassVar[bool] = False
-    planes: ClassVar[bool] = False
+    @property
+    def window(self) -> Window:
+        """The sliding window."""
+        return Window(self.kernel, self.strides, self.dilations, self.pads)
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if not all(isinstance(dim, int) for dim in x.shape[1:]):
             raise ShapeError(f"places in {x} are not known beforehand; fix it with --input-shape")
-        (y,) = super().infer(x)
+        (y,) = MaxPool(self.kernel, self.strides, self.pads, self.dilations, self.ceil_mode).infer(x)
         return y, TensorType("int64", y.shape)
 
-    def run(self, x: Array) -> tuple[Array, ...]:  # type: ignore[override]  # a second output
+    def run(self, x: Array) -> tuple[Array, ...]:
         out = self.infer(TensorType(x.dtype.name, x.shape))[0].ints
         best, places = np.full(out, lowest(x.dtype), x.dtype), np.full(out, -1, np.int64)
         order = (*range(x.ndim - 1, 1, -1),) if self.column_major else tuple(range(2, x.ndim))
@@ -56,8 +62,6 @@ class MaxPoolIndices(MaxPool):
             np.copyto(where, np.broadcast_to(at[into], found.shape), where=better)
         samples = np.arange(prod(x.shape[:2])).reshape(*x.shape[:2], *(1,) * at.ndim)
         return best, places + samples * at.size
-
-    plan = Operator.plan
 
 
 @dataclass(frozen=True)

@@ -39,8 +39,9 @@ class RoiAlign(Operator):
             raise ShapeError(f"needs a feature map and boxes of real numbers, found {x} and {boxes}")
         if boxes.rank != 2 or boxes.shape[1] != 4 or samples.shape != boxes.shape[:1]:
             raise ShapeError(f"needs boxes of 4 numbers and a sample for each, found {boxes} and {samples}")
-        sides = (self.height, self.width, self.ratio + 1)
-        if not all(1 <= side <= _MOST_SAMPLES for side in sides):
+        if not (min(self.height, self.width) > 0 <= self.ratio) or max(self.height, self.width) > _MOST_SAMPLES // (
+            self.ratio or 1
+        ):
             raise ShapeError(f"cannot resample to {self.height} x {self.width} by {self.ratio} points")
         check_indices(samples, x.shape[0])
         return (x.with_shape((boxes.shape[0], x.shape[1], self.height, self.width)),)
@@ -50,21 +51,19 @@ class RoiAlign(Operator):
         y = np.zeros((len(boxes), x.shape[1], self.height, self.width), x.dtype)
         for target, box, sample in zip(y, boxes.astype(np.float64) * self.scale, samples, strict=True):
             x1, y1, x2, y2 = box - (0.5 if self.half_pixel else 0.0)
-            rows, down = self._points(y1, y2, self.height, x.shape[2])
-            columns, across = self._points(x1, x2, self.width, x.shape[3])
-            near = x[sample][:, rows.reshape(-1)][:, :, columns.reshape(-1)].reshape(-1, *rows.shape, *columns.shape)
-            weighted = near * down[:, :, None, None] * across
+            rows = self._points(y1, y2, self.height, x.shape[2])
+            columns = self._points(x1, x2, self.width, x.shape[3])
             if self.maximum:
-                target[:] = weighted.max((2, 4), initial=-np.inf)
+                _maxima(x[sample], rows, columns, target)
             else:
-                target[:] = weighted.sum((2, 4)) / max(rows.shape[1] * columns.shape[1] / 4, 1)
+                target[:] = _means(*rows, x.shape[2]) @ x[sample] @ _means(*columns, x.shape[3]).T
         return y
 
     def _points(self, start: float, end: float, cells: int, size: int) -> tuple[Array, Array]:
         """Elements beside the points of each cell along one side, and their weights: (cells, 2 * points) each."""
         extent = end - start if self.half_pixel else max(end - start, 1.0)
-        if not abs(extent) <= _MOST_SAMPLES * cells:
-            raise DataError(f"a box of {extent} elements is too large to be resampled to {cells}")
+        if not abs(extent) <= _MOST_SAMPLES:
+            raise DataError(f"a box of {extent} elements is too large to be resampled")
         points = self.ratio or max(ceil(extent / cells), 0)
         at = start + (np.arange(cells)[:, None] + (np.arange(points) + 0.5) / max(points, 1)) * (extent / cells)
         inside = (at >= -1) & (at <= size)
@@ -73,6 +72,22 @@ class RoiAlign(Operator):
         above = np.where(inside, at - low, 0)
         below = np.where(inside, 1 - (at - low), 0)
         return np.concatenate([low, np.minimum(low + 1, size - 1)], 1), np.concatenate([below, above], 1)
+
+
+def _means(places: Array, weights: Array, size: int) -> Array:
+    """The matrix (cells, size) that takes the mean of each cell's points; its sums are float64."""
+    matrix = np.zeros((len(places), size))
+    np.add.at(matrix, (np.arange(len(places))[:, None], places), weights)
+    return np.asarray(matrix / max(places.shape[1] / 2, 1))
+
+
+def _maxima(x: Array, rows: tuple[Array, Array], columns: tuple[Array, Array], y: Array) -> None:
+    """The largest of the neighbours of each cell's points, each times its weight; neighbour by neighbour."""
+    y.fill(-np.inf)
+    for cell, (places, weights) in enumerate(zip(*rows, strict=True)):
+        for place, weight in zip(places, weights, strict=True):
+            near = x[:, place, columns[0]] * columns[1] * weight
+            np.maximum(y[:, cell], near.max(2, initial=-np.inf), out=y[:, cell], casting="unsafe")
 
 
 @onnx_rule("RoiAlign", since=10)

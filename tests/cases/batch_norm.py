@@ -20,4 +20,6 @@ CASES = [
     Case("opset_7", OP, (X, *P), {}, (1, 2, 3, 4), opset=7, int8_sqnr=30, judge="onnxruntime"),
     Case("opset_9", OP, (X, *P), {}, (1, 2, 3, 4), opset=9, int8_sqnr=30, judge="onnxruntime"),
     Case("opset_14", OP, (X, *P), {"training_mode": 0}, (1, 2, 3, 4), opset=14, int8_sqnr=30),
+    Case("training", OP, (X, *P), {"training_mode": 1, "momentum": 0.7}, outputs=3, opset=15),
+    Case("training_2d", OP, (X[:, :, 0, 0], *P), {"training_mode": 1}, (1, 2, 3, 4), outputs=3, opset=15),
 ]

@@ -25,4 +25,5 @@ CASES = [
     ),
     Case("maximum", "RoiAlign", (X, BOXES, SAMPLES), {**SIZE, "sampling_ratio": 2, "mode": "max"}, opset=16),
     Case("old", "RoiAlign", (X, BOXES, SAMPLES), {**SIZE, "sampling_ratio": 2}, opset=10, judge="onnxruntime"),
+    Case("maximum_adaptive", "RoiAlign", (X, BOXES, SAMPLES), {**SIZE, "mode": "max"}, opset=16),
 ]
