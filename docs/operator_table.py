@@ -66,7 +66,7 @@ def _form(op: type[Operator]) -> str:
     rule: QuantRule | None = op.quant
     if rule is None:
         return "float"
-    if rule.weight_only:
+    if rule.weight_only and not rule.activations:
         return "weights"
     if rule.table:
         return "table"

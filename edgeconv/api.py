@@ -166,11 +166,8 @@ def convert(
         graph.metadata.update(_provenance(precision, state=_bound(graph)))
         return Model(graph, warnings=graph.notes)
     feeds = _open_calibration(graph, calibration, preprocessing, samples, progress)
-    target = None
-    if max_drop is not None or min_sqnr is not None:
-        if evaluation is None:
-            raise UsageError("an accuracy to keep needs samples to measure on: pass evaluation=DATA")
-        target = Target.of(graph, open_data(evaluation, input_types(graph), preprocessing), metric, max_drop, min_sqnr)
+    judged = None if evaluation is None else open_data(evaluation, input_types(graph), preprocessing)
+    target = Target.of(graph, judged, metric, max_drop, min_sqnr)
     return _quantized(graph, feeds, config, target, executor)
 
 

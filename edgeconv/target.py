@@ -28,10 +28,14 @@ class Target:
 
     @staticmethod
     def of(
-        graph: Graph, source: DataSource, metric: str | None, max_drop: float | None, min_sqnr: float | None
-    ) -> Target:
-        """The target that the options name; UsageError where they do not fit each other or the samples."""
-        if (max_drop is None) == (min_sqnr is None):
+        graph: Graph, source: DataSource | None, metric: str | None, max_drop: float | None, min_sqnr: float | None
+    ) -> Target | None:
+        """The target that the options name, if any; UsageError where they do not fit each other or the samples."""
+        if max_drop is None and min_sqnr is None:
+            return None
+        if source is None:
+            raise UsageError("an accuracy to keep needs samples to measure on: pass evaluation=DATA")
+        if max_drop is not None and min_sqnr is not None:
             raise UsageError("an accuracy to keep is either a largest drop or a least SQNR: pass one of the two")
         reference = Interpreter(to_program(graph))
         if min_sqnr is not None or max_drop is None:

@@ -56,7 +56,9 @@ class QuantRule:
     `shared`: the output has the input's parameters, the values are moved or selected, never recomputed.
     `table`: a one-input elementwise function, replaced by a 256-entry table made from `run`.
     `output`: parameters of the output where they are fixed by what the function can return.
-    `weight_only`: (input, axis) pairs kept in int8 while the arithmetic stays in float.
+    `weight_only`: (input, axis) pairs kept in int8, also where the arithmetic stays in float.
+    `constants`: inputs that must be known for the int8 form, `absent`: those that it does not know.
+    `table_at`: position of the tables, where inputs before them may be missing.
     """
 
     activations: tuple[int, ...] | None = None
@@ -67,6 +69,9 @@ class QuantRule:
     table: bool = False
     output: QParams | None = None
     weight_only: tuple[tuple[int, int], ...] = ()
+    constants: tuple[int, ...] = ()
+    absent: tuple[int, ...] = ()
+    table_at: int = 0
 
 
 MOVE = QuantRule(activations=(0,), shared=True)
@@ -221,6 +226,11 @@ class Operator:
     def tables(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> tuple[Array, ...]:
         """Constants that the int8 form needs (an exp table); made at conversion, appended to the inputs."""
         return ()
+
+    @property
+    def is_quantizable(self) -> bool:
+        """False where these attributes rule out the int8 form that `quant` describes."""
+        return True
 
     def columns(self, x: Array, weight: Array, count: int) -> Array | None:
         """For a layer with a weight: what the rows of `matrix` multiply, (groups, K, positions).

@@ -12,11 +12,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.base import Expr, Inputs, Operand, Ref, Scratch
+from edgeconv.ops.base import Expr, Inputs, Operand, QuantRule, Ref, Scratch
+from edgeconv.ops.jobs import chain
 from edgeconv.ops.onnx_rules import onnx_rule
-from edgeconv.ops.recurrent import Recurrent, State, recurrent_attributes
+from edgeconv.ops.recurrent import INT8, Recurrent, State, recurrent_attributes
+from edgeconv.ops.recurrent_int8 import plan_gru_int8, walks
 from edgeconv.ops.recurrent_kernels import Direction, plan_projection, plan_recurrence, start_state
-from edgeconv.records import dataclass
+from edgeconv.records import dataclass, replace
 
 __all__ = ["GRU"]
 
@@ -29,6 +31,7 @@ class GRU(Recurrent):
 
     gates: ClassVar[int] = 3
     defaults: ClassVar[tuple[str, ...]] = ("sigmoid", "tanh")
+    quant: ClassVar[QuantRule | None] = replace(INT8, activations=(0, 5), absent=(4,), table_at=6)
 
     def infer(
         self,
@@ -38,7 +41,9 @@ class GRU(Recurrent):
         bias: TensorType | None = None,
         lengths: TensorType | None = None,
         h: TensorType | None = None,
+        table: TensorType | None = None,
     ) -> tuple[TensorType, ...]:
+        self.check_table(x, table, (weight, recurrence, bias))
         return self.check(x, self.common(x, weight, recurrence, bias, lengths, h))
 
     def run(
@@ -74,6 +79,10 @@ class GRU(Recurrent):
         return ((1 - z) * n + z * h,)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        if inputs[0].q is not None:
+            parts = walks(self.split(inputs, outputs, (5,)), inputs, outputs, (5,), 6)
+            before = self.linear_before_reset
+            return chain([plan_gru_int8(walk, self.hidden, before, scratch) for walk in parts])
         if not self.is_plain(inputs, constants=(1, 2, 3), absent=(4,)):
             return super().plan(inputs, outputs, scratch)
         kernels = [

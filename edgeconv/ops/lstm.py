@@ -11,11 +11,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.base import Expr, Inputs, Operand, Ref, Scratch
+from edgeconv.ops.base import Expr, Inputs, Operand, QuantRule, Ref, Scratch
+from edgeconv.ops.jobs import chain
 from edgeconv.ops.onnx_rules import onnx_rule
-from edgeconv.ops.recurrent import Recurrent, State, recurrent_attributes
+from edgeconv.ops.recurrent import INT8, Recurrent, State, recurrent_attributes
+from edgeconv.ops.recurrent_int8 import plan_lstm_int8, walks
 from edgeconv.ops.recurrent_kernels import Direction, plan_projection, plan_recurrence, start_state
-from edgeconv.records import dataclass
+from edgeconv.records import dataclass, replace
 
 __all__ = ["LSTM"]
 
@@ -28,6 +30,11 @@ class LSTM(Recurrent):
 
     gates: ClassVar[int] = 4
     defaults: ClassVar[tuple[str, ...]] = ("sigmoid", "tanh", "tanh")
+    quant: ClassVar[QuantRule | None] = replace(INT8, activations=(0, 5, 6), absent=(4, 7), table_at=8)
+
+    @property
+    def is_quantizable(self) -> bool:
+        return super().is_quantizable and not self.input_forget
 
     def infer(
         self,
@@ -39,7 +46,9 @@ class LSTM(Recurrent):
         h: TensorType | None = None,
         c: TensorType | None = None,
         peephole: TensorType | None = None,
+        table: TensorType | None = None,
     ) -> tuple[TensorType, ...]:
+        self.check_table(x, table, (weight, recurrence, bias))
         parameters = self.common(x, weight, recurrence, bias, lengths, h)
         parameters["initial_c"] = (c, self.state_shape(x))
         parameters["P"] = (peephole, (len(self.directions), 3 * self.hidden))
@@ -78,6 +87,9 @@ class LSTM(Recurrent):
         return f(self.clipped(gate_o + peephole[1] * c)) * h(c), c
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        if inputs[0].q is not None:
+            parts = walks(self.split(inputs, outputs, (5, 6)), inputs, outputs, (5, 6), 8)
+            return chain([plan_lstm_int8(walk, self.hidden, scratch) for walk in parts])
         if self.input_forget or not self.is_plain(inputs, constants=(1, 2, 3), absent=(4, 7)):
             return super().plan(inputs, outputs, scratch)
         kernels = [_plan_direction(part, self.hidden, scratch) for part in self.split(inputs, outputs, (5, 6))]

@@ -15,12 +15,16 @@ import numpy as np
 
 from edgeconv.core import Array, Shape, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Ref, ShapeError
+from edgeconv.ops.integer import is_real
 from edgeconv.ops.recurrent_activations import find_activations, resolve_activations
+from edgeconv.ops.recurrent_int8 import is_tanh_table, tanh_table
 from edgeconv.ops.recurrent_kernels import Direction
 from edgeconv.records import dataclass
 
-__all__ = ["Recurrent", "State", "recurrent_attributes"]
+__all__ = ["INT8", "Recurrent", "State", "recurrent_attributes"]
 
+INT8 = QuantRule(weight_only=((1, 1), (2, 1)), constants=(1, 2, 3))
+"""int8 weights, one scale for each row of a gate."""
 State: TypeAlias = tuple[Array, ...]
 """What is carried from step to step: h, and an LSTM's c; each (N, H)."""
 
@@ -42,7 +46,7 @@ class Recurrent(Operator):
     clip: float
     batch_first: bool
 
-    quant: ClassVar[QuantRule | None] = QuantRule(activations=(), weight_only=((1, 1), (2, 1)))
+    quant: ClassVar[QuantRule | None] = INT8
     gates: ClassVar[int]
     defaults: ClassVar[tuple[str, ...]]
 
@@ -56,8 +60,8 @@ class Recurrent(Operator):
     def check(self, x: TensorType, parameters: dict[str, tuple[TensorType | None, Shape]]) -> tuple[TensorType, ...]:
         """Types of y and of one state; `parameters` are (type, shape that is needed) by name."""
         count = len(self.directions)
-        if x.rank != 3 or not x.is_float or self.hidden < 1 or not self.clip > 0:
-            raise ShapeError(f"needs a float input of rank 3, a hidden size and a clip above 0, found {x} and {self}")
+        if x.rank != 3 or not is_real(x) or self.hidden < 1 or not self.clip > 0:
+            raise ShapeError(f"needs a real input of rank 3, a hidden size and a clip above 0, found {x} and {self}")
         if len(self.activations) != count * len(self.defaults):
             raise ShapeError(f"needs {count * len(self.defaults)} activations, found {self.activations}")
         find_activations(self.activations, self.alphas, self.betas)
@@ -69,6 +73,28 @@ class Recurrent(Operator):
         steps, batch = (x.shape[1], x.shape[0]) if self.batch_first else x.shape[:2]
         y = (batch, steps, count, self.hidden) if self.batch_first else (steps, count, batch, self.hidden)
         return TensorType(x.dtype, y), TensorType(x.dtype, self.state_shape(x))
+
+    def check_table(
+        self, x: TensorType, table: TensorType | None, parameters: tuple[TensorType, TensorType, TensorType | None]
+    ) -> None:
+        """ShapeError unless an int8 input comes with a table and int8 weights that are known, and others without."""
+        weights, bias = parameters[:2], parameters[2]
+        if table is not None and (bias is not None and (bias.value is None or bias.q is not None)):
+            raise ShapeError("its bias must be a real constant beside an int8 input")
+        if table is not None and any(w.dtype != "int8" or w.value is None or w.q is None or w.q.axis != 1
+                                     for w in weights):  # fmt: skip
+            raise ShapeError("its weights must be int8 constants with a scale for each row beside an int8 input")
+        if (table is not None) != (x.dtype == "int8") or (table is not None and not is_tanh_table(table)):
+            raise ShapeError(f"needs a table int16[4096] where its input is int8, found {x} and {table}")
+        if table is not None and not self.is_quantizable:
+            raise ShapeError(f"has no int8 form with {self}")
+
+    @property
+    def is_quantizable(self) -> bool:
+        return self.activations == self.defaults * len(self.directions) and self.clip == inf
+
+    def tables(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> tuple[Array, ...]:
+        return (tanh_table(),)
 
     def state_shape(self, x: TensorType) -> Shape:
         """The shape of a state over all directions."""

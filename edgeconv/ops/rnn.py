@@ -24,6 +24,10 @@ class RNN(Recurrent):
     gates: ClassVar[int] = 1
     defaults: ClassVar[tuple[str, ...]] = ("tanh",)
 
+    @property
+    def is_quantizable(self) -> bool:
+        return False
+
     def infer(
         self,
         x: TensorType,

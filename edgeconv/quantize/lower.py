@@ -207,6 +207,11 @@ def _lower_kernel(state: _State, node: Node) -> None:
     ]
     if rule.weight is not None and state.float_graph.constant(node.inputs[rule.weight]) is not None:
         _place_weights(state, node, rule, inputs)
+    for position, axis in rule.weight_only:
+        value = state.float_graph.constant(node.inputs[position])
+        assert value is not None
+        inputs[position] = state.constant(f"{node.inputs[position]}.int8", *weight_only(value, axis))
+    inputs.extend([""] * (rule.table_at - len(inputs)))
     state.settle(node)
     known = Inputs([state.types[name] if name else None for name in inputs])
     for table in node.op.tables(known, [state.types[name] for name in node.outputs if name]):

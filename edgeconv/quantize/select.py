@@ -101,8 +101,20 @@ def obstacle(graph: Graph, node: Node) -> str | None:
     rule = node.op.quant
     if rule is None:
         return node.op.float_reason
-    if rule.weight_only and not rule.activations:
-        return WEIGHT_ONLY
+    return _form_obstacle(graph, node, rule) or _activation_obstacle(graph, node, rule)
+
+
+def _form_obstacle(graph: Graph, node: Node, rule: QuantRule) -> str | None:
+    """Why the int8 form of the operator does not cover this node."""
+    is_unknown = any(position < len(node.inputs) and node.inputs[position] for position in rule.absent)
+    if is_unknown or not node.op.is_quantizable:
+        return WEIGHT_ONLY if rule.weight_only else "its int8 kernel does not know all that it uses"
+    if any(graph.constant(name) is None for at, name in enumerate(node.inputs) if name and at in rule.constants):
+        return "its weight is computed at run time"
+    return None
+
+
+def _activation_obstacle(graph: Graph, node: Node, rule: QuantRule) -> str | None:
     positions = activation_inputs(graph, node)
     variable = [i for i in positions if graph.constant(node.inputs[i]) is None]
     if not variable and not rule.shared:

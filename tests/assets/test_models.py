@@ -28,9 +28,12 @@ LEAST_SQNR = {
     "etinynet1.0_ts13": 12.0,
     "vit_mnist_ts17": 21.4,
     "vit_mnist_dynamo": 21.4,
-    "lstm_mnist_ts17": 44.0,
+    "lstm_mnist_ts17": 31.0,
 }
-"""The better of ONNX Runtime's MinMax and Percentile, 1.31, on the same samples, in dB; we may be 1 dB below it."""
+"""The better of ONNX Runtime's MinMax and Percentile, 1.31, on the same samples, in dB; we may be 1 dB below it.
+
+It leaves the LSTM in float, which becomes int8 here.
+"""
 
 MOST_BYTES = {
     "kws_dscnn": 38_000,

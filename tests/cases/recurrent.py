@@ -51,6 +51,8 @@ def _case(
         inputs[_PLACES[key]] = given[key]
     constants = (1, 2, 3) if constant else ()
     constants = tuple(i for i in constants if i < len(inputs) and inputs[i] is not None)
+    known = {"hidden_size", "direction", "layout", "linear_before_reset"}
+    is_int8 = op != "RNN" and constant and attributes.keys() <= known and not {"lengths", "peephole"} & set(extra)
     return Case(
         name,
         op,
@@ -60,6 +62,7 @@ def _case(
         outputs=outputs,
         opset=opset,
         dynamic=0 if is_batch_first else 1,
+        int8_sqnr=30 if is_int8 else None,
         judge=judge,
     )
 

@@ -18,7 +18,6 @@ from edgeconv.quantize.refine.columns import clamp_of, columns_of, moments
 from edgeconv.quantize.refine.layer import Candidate, LayerData, candidates, error_of, output_of
 from edgeconv.quantize.refine.stepper import Stepper, held_back
 from edgeconv.quantize.refine.weight_only import round_weights
-from edgeconv.quantize.select import WEIGHT_ONLY
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import LayerChoice
 
@@ -59,7 +58,10 @@ def refine_layers(
 def _is_refined(lowered: Graph, originals: Mapping[str, Node], node: Node, refinements: tuple[str, ...]) -> bool:
     if _is_layer(lowered, originals, node):
         return True
-    return "gptq" in refinements and lowered.float_reasons.get(node.outputs[0]) == WEIGHT_ONLY
+    rule = node.op.quant
+    if "gptq" not in refinements or rule is None or not rule.weight_only or node.outputs[0] not in originals:
+        return False
+    return all(lowered.types[node.inputs[position]].dtype == "int8" for position, _ in rule.weight_only)
 
 
 def _is_layer(lowered: Graph, originals: Mapping[str, Node], node: Node) -> bool:
