@@ -19,7 +19,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 
-from ledger_table import ledger_table  # noqa: E402  # the folder is not a package
+from ledger_table import function_list, ledger_table  # noqa: E402  # the folder is not a package
 from operator_table import full_table, short_table  # noqa: E402  # the folder is not a package
 
 _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+): [^>]*-->\n)(?P<text>.*?)(<!-- end (?P=name) -->)", re.DOTALL)
@@ -73,7 +73,11 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "latency": measured("latency"),
         "convert": measured("convert"),
     },
-    "docs/operators.md": {"operators": lambda: full_table() + "\n", "ledger": lambda: ledger_table() + "\n"},
+    "docs/operators.md": {
+        "operators": lambda: full_table() + "\n",
+        "functions": lambda: function_list() + "\n",
+        "ledger": lambda: ledger_table() + "\n",
+    },
     "docs/architecture.md": {"passes": passes},
 }
 

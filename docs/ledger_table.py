@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-__all__ = ["ledger_table"]
+__all__ = ["function_list", "ledger_table"]
 
 _LEDGER = Path(__file__).resolve().parents[1] / "tests" / "onnx_backend" / "ledger.txt"
 
@@ -27,3 +27,20 @@ def ledger_table() -> str:
             *rows,
         ]
     )
+
+
+def function_list() -> str:
+    """The ONNX operators that have no rule, but a body in ONNX's own definition, by which they convert."""
+    import onnx
+
+    from edgeconv.ops import load_all
+    from edgeconv.ops.onnx_rules import REFUSED, RULES
+
+    load_all()
+    since: dict[str, int] = {}
+    for schema in onnx.defs.get_all_schemas_with_history():
+        has_body = schema.has_function or schema.has_context_dependent_function
+        if has_body and not schema.non_deterministic and (schema.domain, schema.name) not in RULES | REFUSED:
+            name = f"{schema.domain}.{schema.name}".removeprefix(".")
+            since[name] = min(schema.since_version, since.get(name, schema.since_version))
+    return ", ".join(f"{name} ({opset})" for name, opset in sorted(since.items())) + "."
