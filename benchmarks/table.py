@@ -6,7 +6,7 @@ import argparse
 import platform
 import re
 from collections.abc import Sequence
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 from benchmarks.assets import Asset
@@ -41,15 +41,23 @@ def table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines) + "\n"
 
 
-def publish(name: str, text: str, write: bool) -> None:
-    """Print a table with what it was measured with; put it into docs/benchmarks.md if `write`."""
-    used = ", ".join(f"{package} {version(package)}" for package in ("numpy", "onnx", "onnxruntime"))
+def publish(name: str, text: str, write: bool, packages: Sequence[str] = ()) -> None:
+    """Print a table with what it was measured with (and `packages`); put it into docs/benchmarks.md if `write`."""
+    wanted = [each for each in ("numpy", "onnx", "onnxruntime", *packages) if _is_installed(each)]
+    used = ", ".join(f"{package} {version(package)}" for package in wanted)
     text = f"{text}\nPython {platform.python_version()}, {used}, {platform.machine()}.\n"
     print(text)
     if write:
         part = re.compile(rf"(<!-- begin {name}: [^>]*-->\n).*?(<!-- end {name} -->)", re.DOTALL)
         old = _DOCUMENT.read_text(encoding="utf-8")
         _DOCUMENT.write_text(part.sub(lambda found: found[1] + text + found[2], old), encoding="utf-8", newline="\n")
+
+
+def _is_installed(package: str) -> bool:
+    try:
+        return bool(version(package))
+    except PackageNotFoundError:
+        return False
 
 
 def sqnr(reference: Array, found: Array) -> float:

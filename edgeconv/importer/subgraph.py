@@ -14,7 +14,7 @@ from edgeconv.errors import UnsupportedModelError
 from edgeconv.export.program import to_program
 from edgeconv.importer.scope import Scope
 from edgeconv.ops.base import Ref
-from edgeconv.ops.onnx_rules import Result, Traced, Unsupported, Value
+from edgeconv.ops.onnx_rules import Result, Subgraph, Traced, Unsupported, Value
 from edgeconv.runtime.layout import MAX_NESTING
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["OnnxSubgraph", "opaque"]
 
 
-class OnnxSubgraph:
+class OnnxSubgraph(Subgraph):
     """A subgraph, the builder at work, and the scope of the node that holds it; `Subgraph` says what it answers."""
 
     def __init__(self, graph: onnx.GraphProto, builder: GraphBuilder, scope: Scope) -> None:

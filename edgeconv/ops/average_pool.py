@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from itertools import product
 from math import prod
 from typing import ClassVar
 
@@ -115,15 +114,16 @@ class AveragePool(Operator):
         return chain([*jobs, requantize_into(acc, factor, required(y.q), y.array)])
 
     def _membership(self, planes: Planes, out: tuple[int, ...]) -> Array:
-        """float32 (length, outputs): 1 where an element of the row lies in an output's window."""
+        """float32 (length, outputs): how often an element of the row is in an output's window."""
+        counts, rank = np.ones((), np.float32), len(out)
+        for axis, (size, wanted) in enumerate(zip(planes.spatial, out, strict=True)):
+            along = np.zeros((wanted, size), np.float32)
+            for _, target, into in axis_taps(self.window, axis, size, wanted).parts:
+                along[np.arange(wanted)[target], np.arange(size)[into]] += 1
+            counts = np.multiply.outer(counts, along)
         table = np.zeros((prod(out), planes.length), np.float32)
-        taps = [axis_taps(self.window, axis, n, out[axis]).parts for axis, n in enumerate(planes.spatial)]
-        for parts in product(*taps):
-            inputs = (range(n)[into] for n, (_, _, into) in zip(planes.spatial, parts, strict=True))
-            outputs = (range(n)[target] for n, (_, target, _) in zip(out, parts, strict=True))
-            for places in product(*(zip(i, o, strict=True) for i, o in zip(inputs, outputs, strict=True))):
-                row = int(np.ravel_multi_index([o for _, o in places], out))
-                planes.elements(table[row])[tuple(i for i, _ in places)] += 1
+        outputs_first = counts.transpose((*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)))
+        planes.elements(table)[...] = outputs_first.reshape(prod(out), *planes.spatial)
         return np.ascontiguousarray(table.T)
 
 

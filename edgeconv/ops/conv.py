@@ -18,7 +18,6 @@ from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Scratc
 from edgeconv.ops.conv_kernels import ConvLayer
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.residual import check_residual
-from edgeconv.ops.sampling import spread_positions
 from edgeconv.ops.windows import Window, resolve_auto_pad
 from edgeconv.records import dataclass
 
@@ -115,6 +114,8 @@ class Conv(Operator):
         return self.pads[:rank], self.pads[rank:]
 
     def columns(self, x: Array, weight: Array, count: int) -> Array:
+        from edgeconv.ops.sampling import spread_positions
+
         window = self.window(TensorType("float32", weight.shape))
         rank = len(window.kernel)
         spans = tuple(d * (k - 1) + 1 for d, k in zip(self.dilations, window.kernel, strict=True))

@@ -17,7 +17,6 @@ from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, Sha
 from edgeconv.ops.integer import centred_weight, exact_dtype, multiplier, requantize_into, required, scalar, sum_bound
 from edgeconv.ops.jobs import cast, chain, clip
 from edgeconv.ops.residual import Residual, check_residual
-from edgeconv.ops.sampling import spread_positions
 from edgeconv.records import dataclass
 
 __all__ = ["Dense"]
@@ -69,6 +68,8 @@ class Dense(Operator):
         return super().plan(inputs, outputs, scratch)
 
     def columns(self, x: Array, weight: Array, count: int) -> Array:
+        from edgeconv.ops.sampling import spread_positions
+
         rows = _rows(x)
         return np.ascontiguousarray(rows[spread_positions(len(rows), count)].T)[None]
 

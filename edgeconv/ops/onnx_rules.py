@@ -12,12 +12,14 @@ A parameter annotated with `Items` takes a sequence of tensors, too; one annotat
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Protocol, TypeAlias, TypeVar, Union
+from typing import TYPE_CHECKING, TypeAlias, TypeVar, Union
 
 from edgeconv.core import TensorType
 from edgeconv.ops.base import Expr, Ref
-from edgeconv.ops.subprogram import Subprogram
 from edgeconv.records import dataclass
+
+if TYPE_CHECKING:
+    from edgeconv.ops.subprogram import Subprogram
 
 __all__ = [
     "AtRunTime",
@@ -85,19 +87,22 @@ class Traced:
     read: tuple[Ref, ...]
 
 
-class Subgraph(Protocol):
+class Subgraph:
     """A graph attribute (a branch of If, the body of a Loop), which may read values of the graph around it."""
 
     @property
     def inputs(self) -> int:
         """Number of its inputs."""
+        raise NotImplementedError
 
     @property
     def outputs(self) -> int:
         """Number of its outputs."""
+        raise NotImplementedError
 
     def inline(self, values: Sequence[Result] = ()) -> tuple[Value, ...]:
         """Import its nodes into the graph around it, `values` for its inputs; what its outputs are then."""
+        raise NotImplementedError
 
     def trace(
         self,
@@ -110,6 +115,7 @@ class Subgraph(Protocol):
         `values` makes the subgraph's inputs of the program's, where they are not the same. The first `skip` outputs are
         left out. Raises Unsupported where an output is no tensor.
         """
+        raise NotImplementedError
 
 
 class Unsupported(ValueError):  # noqa: N818 - rules raise it as a word, not as an error of the program

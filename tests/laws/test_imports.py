@@ -61,3 +61,33 @@ def test_a_model_loads_only_the_operators_that_it_names() -> None:
     assert "edgeconv.ops.transpose" in loaded
     strangers = {"edgeconv.ops.conv", "edgeconv.ops.softmax", "edgeconv.ops.max_pool", "edgeconv.ops.layer_norm"}
     assert not strangers & set(loaded)
+
+
+_RUN_CNN = """
+import numpy as np
+from edgeconv.runtime import Interpreter
+interpreter = Interpreter({path!r})
+known = interpreter.input_type(interpreter.input_names[0])
+interpreter(np.zeros([dim if isinstance(dim, int) else 1 for dim in known.shape], np.float32))
+"""
+
+_CNN_OPERATORS = {"add", "average_pool", "clamp", "conv", "dense", "lookup", "mul", "reduce", "reshape"}
+_CNN_PARTS = {
+    "axes", "base", "binary", "broadcast", "conv_kernels", "im2col", "int16", "integer", "jobs", "modules",
+    "onnx_rules", "planes", "pool_taps", "quantize", "residual", "sums", "windows",
+}  # fmt: skip
+_RUNTIME = {
+    "arena", "attributes", "check", "container", "decode", "flat", "forms", "interpreter", "layout", "litert",
+    "planner", "program", "programs", "reader", "settings", "state", "store",
+}  # fmt: skip
+
+
+def test_a_convolutional_network_starts_with_few_modules() -> None:
+    path = str(REPOSITORY / "tests" / "golden" / "digits_mobilenet.edge")
+    loaded = _loaded_by(_RUN_CNN.format(path=path))
+    ours = {name for name in loaded if name.startswith("edgeconv.")}
+    operators = {name.split(".")[2] for name in ours if name.startswith("edgeconv.ops.")}
+    runtime = {name.split(".")[2] for name in ours if name.startswith("edgeconv.runtime.")}
+    assert operators <= _CNN_OPERATORS | _CNN_PARTS
+    assert runtime <= _RUNTIME
+    assert {name for name in loaded if name.partition(".")[0] != "edgeconv"} <= {"mmap", "_sha2", "_sha256"}
