@@ -12,7 +12,7 @@ from typing import Union
 
 from edgeconv.records import dataclass
 
-__all__ = ["Dim", "SymbolicDim", "compare", "evaluate", "symbol"]
+__all__ = ["Dim", "SymbolicDim", "compare", "evaluate", "quotient", "symbol", "unknown"]
 
 Dim = Union[int, "SymbolicDim"]
 
@@ -88,6 +88,26 @@ class SymbolicDim:
 def symbol(name: str) -> SymbolicDim:
     """The symbol called `name`, a positive integer not known yet."""
     return SymbolicDim((((name,), 1),))
+
+
+def quotient(dim: SymbolicDim) -> tuple[int, SymbolicDim, int, int] | None:
+    """(factor, numerator, divisor, offset) of a dimension that is factor * (numerator // divisor) + offset, or None."""
+    terms = dict(dim.terms)
+    offset = terms.pop((), 0)
+    if len(terms) != 1:
+        return None
+    ((monomial, factor),) = terms.items()
+    if len(monomial) != 1 or not isinstance(monomial[0], _FloorDiv):
+        return None
+    atom = monomial[0]
+    if not isinstance(atom.denominator, int) or atom.denominator < 1:
+        return None
+    return factor, atom.numerator, atom.denominator, offset
+
+
+def unknown(name: str) -> SymbolicDim:
+    """A dimension of which nothing is known but its name: it may even be 0."""
+    return SymbolicDim((((_FloorDiv(symbol(name), 1),), 1),))
 
 
 def compare(a: Dim, b: Dim) -> int | None:

@@ -27,6 +27,7 @@ from edgeconv.files import check_target, replacing, replacing_folder
 from edgeconv.ops import MODULES
 from edgeconv.report.inspection import inexact_steps, precision_of
 from edgeconv.runtime import Interpreter
+from edgeconv.runtime.program import every_program
 
 __all__ = ["Deployment", "deploy", "runtime_sources", "save_folder", "save_zipapp"]
 
@@ -78,7 +79,8 @@ def deploy(model: bytes, name: str, golden: DataSource) -> Deployment:
     """
     interpreter = Interpreter(model)
     program = interpreter.program
-    operators = tuple(sorted({type(step.op).__name__ for step in program.steps}))
+    every = [step for each in every_program(program) for step in each.steps]
+    operators = tuple(sorted({type(step.op).__name__ for step in every}))
     inexact = inexact_steps(program)
     kept = make_golden(interpreter, golden)
     about = {

@@ -345,9 +345,17 @@ class GraphBuilder:
             return ref
         expression = shape_expression(ref.value, ref.type.dtype, self.sources)
         if expression is None:
+            expression = shape_expression(ref.value, ref.type.dtype, self._computed())
+        if expression is None:
             return ref
         name = self._emitter.fresh(f"{ref.name}.dims")
         return self._typed(self._emitter.emit([expression], [name], ref.name)[name], ref.type)
+
+    def _computed(self) -> list[Ref]:
+        """The values computed so far whose shapes are not known yet, the last one first."""
+        names = (name for node in reversed(self._emitter.nodes) for name in node.outputs if name)
+        refs = [Ref(name, self._emitter.types[name]) for name in names]
+        return [ref for ref in refs if not ref.type.is_static and ref.value is None]
 
     def _typed(self, ref: Ref, known: TensorType) -> Ref:
         """The reference with the symbolic value of `known`."""

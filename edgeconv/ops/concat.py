@@ -12,10 +12,11 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
+from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, Shape, TensorType
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.binary import centred
+from edgeconv.ops.broadcast import equal_dim
 from edgeconv.ops.integer import is_held, multiplier, narrow, required, scalar
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
@@ -37,13 +38,16 @@ class Concat(Operator):
 
     def infer(self, first: TensorType, *rest: TensorType) -> tuple[TensorType, ...]:
         check_axis(self.axis, first.rank)
-        total = first.shape[self.axis]
+        total, around = first.shape[self.axis], _without(self.axis, first)
         for other in rest:
             is_like = other.dtype == first.dtype or (is_held(other) and is_held(first))
-            if not is_like or _without(self.axis, other) != _without(self.axis, first):
+            pairs = zip(around, _without(self.axis, other), strict=False)
+            common = [equal_dim(pair) for pair in pairs]
+            if not is_like or other.rank != first.rank or None in common:
                 raise ShapeError(f"{first} and {other} do not join along axis {self.axis}")
+            around = tuple(dim for dim in common if dim is not None)
             total = total + other.shape[self.axis]
-        return (first.with_shape((*first.shape[: self.axis], total, *first.shape[self.axis + 1 :])),)
+        return (first.with_shape((*around[: self.axis], total, *around[self.axis :])),)
 
     def run(self, *xs: Array) -> Array:
         return np.concatenate(xs, self.axis)
@@ -59,8 +63,8 @@ class Concat(Operator):
         return chain(steps)
 
 
-def _without(axis: int, x: TensorType) -> tuple[object, ...]:
-    return (x.rank, *x.shape[:axis], *x.shape[axis + 1 :])
+def _without(axis: int, x: TensorType) -> Shape:
+    return (*x.shape[:axis], *x.shape[axis + 1 :])
 
 
 def _part(x: Operand, target: Array, q: QParams | None, scratch: Scratch) -> list[Kernel]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from math import prod
 from typing import ClassVar
 
@@ -12,9 +13,10 @@ from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
 from edgeconv.ops.axes import constant_ints, known_value, normal_axes, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.shape import Dims
 from edgeconv.records import dataclass
 
-__all__ = ["Reshape", "reshape_to"]
+__all__ = ["Reshape", "ReshapeTo", "reshape_to"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +60,44 @@ class Reshape(Operator):
         return kernel
 
 
+class ReshapeTo(Operator):
+    """Reshape to a shape given as int64 that follows from the shapes of the model's inputs."""
+
+    quant: ClassVar[QuantRule | None] = MOVE
+    wide: ClassVar[bool] = True
+    int16: ClassVar[str] = "move"
+    view: ClassVar[bool] = True
+
+    def infer(self, x: TensorType, shape: TensorType) -> tuple[TensorType, ...]:
+        if shape.value is None or shape.rank != 1 or shape.dtype not in ("int32", "int64"):
+            raise ShapeError(f"the shape {shape} is computed from data; edgeconv plans memory beforehand")
+        dims = tuple(dim if isinstance(dim, SymbolicDim) else int(dim) for dim in shape.value.tolist())
+        after = x.with_shape(dims)
+        if x.is_static and after.is_static and prod(dims) != x.size:
+            raise ShapeError(f"{x} does not have the elements of shape {dims}")
+        return (after,)
+
+    def run(self, x: Array, shape: Array) -> Array:
+        if shape.dtype == object:
+            raise ValueError("the shape is not known yet")
+        return x.reshape(shape.tolist())
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        x, y = inputs[0].array, outputs[0].array
+        return _nothing if np.shares_memory(x, y) else partial(np.copyto, y, x.reshape(y.shape))
+
+
+def _dims_of(x: Expr, source: Shape, target: Shape) -> Expr:
+    """A shape made of the dimensions of x itself."""
+    terms: list[tuple[int, int, int]] = []
+    for dim in target:
+        if isinstance(dim, SymbolicDim) and dim not in source:
+            raise Unsupported(f"its shape {target} is only known at run time; pass --input-shape")
+        terms.append((1, source.index(dim), 0) if isinstance(dim, SymbolicDim) else (0, 0, dim))
+    factors, axes, offsets = zip(*terms, strict=True)
+    return Dims(factors, axes, offsets, (len(target),))(x)
+
+
 def _nothing() -> None:
     """The kernel of a view."""
 
@@ -71,7 +111,7 @@ def reshape_to(x: Expr, source: Shape, target: Shape) -> Expr:
         else:
             dims.append(dim)
     if dims.count(-1) > 1:
-        raise Unsupported(f"shape {target} has several dimensions that are only known at run time; pass --input-shape")
+        return ReshapeTo()(x, _dims_of(x, source, target))
     has_zero = any(dim == 0 for dim in target)
     if has_zero and any(isinstance(dim, SymbolicDim) for dim in target):
         raise Unsupported(f"shape {target} mixes empty and unknown dimensions; pass --input-shape")
@@ -87,6 +127,8 @@ def import_reshape(x: Ref, shape: Ref, *, allowzero: int = 0) -> Expr:
         if -1 in resolved:
             known = prod(dim for dim in resolved if dim != -1)
             resolved[resolved.index(-1)] = prod(x.type.shape) // known
+        elif resolved == dims and sum(isinstance(dim, SymbolicDim) for dim in dims) > 1:
+            return ReshapeTo()(x, shape)
         return reshape_to(x, x.type.shape, tuple(resolved))
     return Reshape(tuple(int(dim) for dim in dims), bool(allowzero) and 0 in dims)(x)
 

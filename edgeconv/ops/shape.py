@@ -7,7 +7,7 @@ from math import prod
 import numpy as np
 
 from edgeconv.core import Array, TensorType
-from edgeconv.ops.base import Expr, Operator, Ref
+from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
@@ -34,16 +34,25 @@ class Shape(Operator):
 
 @dataclass(frozen=True)
 class Dims(Operator):
-    """Entry i is factors[i] * x.shape[axes[i]] + offsets[i], in an int64 array of `shape`."""
+    """Entry i is factors[i] * x.shape[axes[i]] + offsets[i], in an int64 array of `shape`.
+
+    With `shifts` and `divisors`, (x.shape[axes[i]] + shifts[i]) // divisors[i] takes the place of the dimension.
+    """
 
     factors: tuple[int, ...]
     axes: tuple[int, ...]
     offsets: tuple[int, ...]
     shape: tuple[int, ...]
+    shifts: tuple[int, ...] = ()
+    divisors: tuple[int, ...] = ()
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
-        terms = zip(self.factors, self.axes, self.offsets, strict=True)
-        entries = [x.shape[axis] * factor + offset for factor, axis, offset in terms]
+        count = len(self.axes)
+        if min(self.divisors, default=1) < 1:
+            raise ShapeError(f"divisors {self.divisors} must be 1 or more")
+        inner = zip(self.axes, self.shifts or (0,) * count, self.divisors or (1,) * count, strict=True)
+        dims = [(x.shape[axis] + shift) // divisor for axis, shift, divisor in inner]
+        entries = [dim * f + offset for dim, f, offset in zip(dims, self.factors, self.offsets, strict=True)]
         dtype = "int64" if all(isinstance(entry, int) for entry in entries) else "object"
         value = np.empty(len(entries), dtype)
         value[:] = entries

@@ -104,8 +104,8 @@ REFUSED = {
                            "else_branch = b () => (q) { q = ReduceSum (x) } > }", "its branches give"),
     "types that differ": ("{ %s y = If (c) < then_branch = a () => (p) { p = Neg (x) }, "
                           "else_branch = b () => (q) { q = Cast <to = 7> (x) } > }", "make them the same type"),
-    "an unknown operator inside": ("{ %s y = If (c) < then_branch = a () => (p) { [deep] p = Det (x) }, "
-                                   "else_branch = b () => (q) { q = Neg (x) } > }", "Det 'deep'"),
+    "an unknown operator inside": ("{ %s y = If (c) < then_branch = a () => (p) { [deep] p = Hologram (x) }, "
+                                   "else_branch = b () => (q) { q = Neg (x) } > }", "Hologram 'deep'"),
     "a float condition": ("{ s = ReduceSum <keepdims = 0> (x) y = If (s) < then_branch = a () => (p) { p = Neg (x) }, "
                           "else_branch = b () => (q) { q = Exp (x) } > }", "one truth value as its condition"),
 }  # fmt: skip

@@ -161,8 +161,8 @@ REFUSED = {
     ),
     "an unknown operator inside": (
         """(float[] y) { s = ReduceMax <keepdims = 0> (x)  k = Cast <to = 7> (s)  y = Loop (k, yes, x) <
-            body = b (int64 i, bool c, v) => (c2, w) { [deep] w = Det (v)  c2 = Identity (c) }> }""",
-        "Det 'deep': the operator Det is not supported",
+            body = b (int64 i, bool c, v) => (c2, w) { [deep] w = Hologram (v)  c2 = Identity (c) }> }""",
+        "Hologram 'deep': the operator Hologram is not supported",
     ),
 }
 

@@ -95,10 +95,10 @@ def test_a_function_that_calls_itself_is_refused() -> None:
 def test_what_does_not_convert_is_named_with_the_call() -> None:
     text = """
     agraph (float[N,4] x) => (float[N,4] y) { [call] y = local.f (x) }
-    <domain: "local", opset_import: ["" : 18]> f (a) => (b) { [inside] b = Det (a) }
+    <domain: "local", opset_import: ["" : 18]> f (a) => (b) { [inside] b = Hologram (a) }
     """
     model = model_from(text)
-    with pytest.raises(UnsupportedModelError, match="Det 'call/inside': the operator Det is not supported"):
+    with pytest.raises(UnsupportedModelError, match="Hologram 'call/inside': the operator Hologram is not supported"):
         load_onnx(model)
     (obstacle,), count = find_obstacles(model)
     assert (obstacle.name, count) == ("call", 1)

@@ -164,7 +164,7 @@ def test_einsum_that_would_merge_two_dynamic_dimensions() -> None:
     nodes = [("Transpose", "x", "t", {"perm": [2, 1, 0]}), ("Einsum", "x t", "y", {"equation": "nmj,jlo->nmlo"})]
     model = model_with(nodes, ("N", "M", 5))
     graph = load_onnx(model)
-    assert [node.op_name for node in graph.nodes] == ["Transpose", "Einsum"]
+    assert {"MatMul", "ReshapeTo"} <= {node.op_name for node in graph.nodes}
     (want,) = reference_outputs(model, {"x": X})
     np.testing.assert_allclose(Interpreter(to_program(graph))(X), want, rtol=1e-5, atol=1e-5)
 
@@ -178,9 +178,6 @@ def test_a_large_tensor_of_one_value_lives_in_the_arena() -> None:
 
 
 UNKNOWN: dict[str, tuple[Nodes, dict[str, Array]]] = {
-    "cut a dynamic dimension": ([("Slice", "x none three none", "y")], {"three": np.int64([3])}),
-    "cut at a dynamic place": ([*BATCH_VECTOR, ("Slice", "x none batch first", "y")], {}),
-    "start at a dynamic place": ([*BATCH_VECTOR, ("Slice", "x batch three none", "y")], {"three": np.int64([3])}),
     "bounds from data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("Slice", "x k k", "y")], {}),
     "split a dynamic dimension": ([("Split", "x", "y z")], {}),
     "shape from data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("ConstantOfShape", "k", "y")], {}),
@@ -207,7 +204,10 @@ def test_what_is_only_known_at_run_time_is_refused(name: str) -> None:
         load_onnx(model_with(nodes, ("N", 4, 5), **INTS, **constants))
 
 
-def test_two_dynamic_dimensions_cannot_change_places_in_a_reshape() -> None:
+def test_two_dynamic_dimensions_change_places_in_a_reshape() -> None:
     order: Nodes = [("Shape", "x", "shape"), ("Gather", "shape turned", "target"), ("Reshape", "x target", "y")]
-    with pytest.raises(EdgeconvError, match="several dimensions"):
-        load_onnx(model_with(order, ("N", "M", 5), turned=np.int64([1, 0, 2])))
+    model = model_with(order, ("N", "M", 5), turned=np.int64([1, 0, 2]))
+    interpreter = Interpreter(to_program(load_onnx(model)))
+    for x in (X, X[:1], X[:, :2]):
+        (want,) = reference_outputs(model, {"x": x})
+        assert np.array_equal(interpreter(x), want)
