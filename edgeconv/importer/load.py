@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -28,6 +28,7 @@ from edgeconv.importer.scope import Scope
 __all__ = ["Constants", "InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
 
 _OLDEST_OPSET = 7
+_ONNX = ("", "ai.onnx")
 
 Constants = Mapping[str, ArrayLike]
 InputShapes = Mapping[str, Sequence[int | str]]
@@ -123,19 +124,35 @@ def _external_bytes(model: onnx.ModelProto, folder: Path | None) -> int:
 
 
 def _check_header(model: onnx.ModelProto) -> None:
-    versions = [opset.version for opset in model.opset_import if opset.domain in ("", "ai.onnx")]
     if not model.opset_import:
         raise InvalidModelError("the model does not say which opset it uses; it is damaged or cut off")
-    if not versions:
-        return  # it has no operator of ONNX's own domain
-    newest = onnx.defs.onnx_opset_version()
-    if not _OLDEST_OPSET <= versions[0] <= newest:
-        raise UnsupportedModelError(
-            f"the model uses opset {versions[0]}; edgeconv with this onnx reads {_OLDEST_OPSET} to {newest}; "
-            "use onnx.version_converter, or another opset_version when exporting"
-        )
     if not model.graph.output:
         raise InvalidModelError("the model has no output; it is damaged or cut off")
+    for opset in model.opset_import:
+        if opset.domain in _ONNX:
+            _check_opset(model.graph.node, opset.version)
+
+
+def _check_opset(nodes: Iterable[onnx.NodeProto], version: int) -> None:
+    """UnsupportedModelError for an opset that this onnx does not know, or operators that were others before 7."""
+    newest = onnx.defs.onnx_opset_version()
+    names = {node.op_type for node in nodes if node.domain in _ONNX} if version < _OLDEST_OPSET else set()
+    changed = sorted(name for name in names if _definition(name, version) != _definition(name, _OLDEST_OPSET))
+    if 1 <= version <= newest and not changed:
+        return
+    what = f", whose {changed[0]} is not that of opset {_OLDEST_OPSET}" if changed else ""
+    raise UnsupportedModelError(
+        f"the model uses opset {version}{what}; edgeconv with this onnx reads {_OLDEST_OPSET} to {newest}; "
+        "use onnx.version_converter, or another opset_version when exporting"
+    )
+
+
+def _definition(name: str, version: int) -> int:
+    """The opset since which an operator is what it is at `version`; 0 where it is not there."""
+    try:
+        return int(onnx.defs.get_schema(name, version).since_version)
+    except onnx.defs.SchemaError:
+        return 0
 
 
 def _input_shapes(inputs: Sequence[onnx.ValueInfoProto], overrides: dict[str, Sequence[int | str]]) -> dict[str, Shape]:

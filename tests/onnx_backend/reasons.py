@@ -17,7 +17,6 @@ REASONS = {
         r"depends on (the )?data|NonZero|Unique|Compress|NonMaxSuppression"
     ),
     "Scan of opset 8: it has a batch axis that later ones do not": r"Scan is supported from opset 9",
-    "opsets: models older than opset 7 are not read": r"uses opset [1-6];",
     "operator: edgeconv does not have it": r"the operator \S+ is not supported",
     "form: edgeconv has the operator, not this form of it": r"",
 }
