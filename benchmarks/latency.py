@@ -25,7 +25,7 @@ from benchmarks.assets import MODELS, Asset, assets_folder
 from benchmarks.networks import NETWORKS, Network
 from benchmarks.runtime import quantize_onnx, session
 from benchmarks.table import Options, publish, table
-from edgeconv.bench.calls import count_calls
+from edgeconv.bench.benchmark import step_calls
 from edgeconv.bench.machine import measure_machine
 from edgeconv.bench.peers import peer_calls
 from edgeconv.bench.turns import take_turns
@@ -115,7 +115,7 @@ def _convert(asset: Asset, precision: str) -> Program:
 def _floor(interpreter: Interpreter, x: Array) -> float:
     """Seconds: calls left times the price of one, plus multiply-accumulates over the machine's rate."""
     machine = measure_machine()
-    calls = sum(count_calls(kernel) for _, kernel in interpreter.plan_for([x.shape]).kernels)
+    calls = sum(step_calls(interpreter, [x.shape]))
     macs = sum(step.macs for step in interpreter.profile(x, runs=1).steps)
     return calls * machine.call_seconds + macs / machine.macs_per_second
 
@@ -125,10 +125,10 @@ def _peers(asset: Asset, folder: Path) -> dict[str, Call]:
     x = _few_samples(asset)[:1]
     found: dict[str, Call] = {"ORT fp32": _call_onnx(asset, asset.path, x)}
     quantized = _attempt(asset, "ORT's quantizer", lambda: quantize_onnx(asset, "MinMax", folder, _few_samples(asset)))
-    attempts: dict[str, Callable[[], Call]] = {"tract fp32": lambda: _call_tract(asset.path, x)}
+    attempts: dict[str, Callable[[], Call]] = {"tract fp32": lambda: _call_tract(asset.path, x, folder)}
     if quantized is not None:
         attempts["ORT int8"] = lambda: _call_onnx(asset, quantized, x)
-        attempts["tract int8"] = lambda: _call_tract(quantized, x)
+        attempts["tract int8"] = lambda: _call_tract(quantized, x, folder)
     for name, attempt in attempts.items():
         call = _attempt(asset, name, attempt)
         if call is not None:
@@ -161,10 +161,18 @@ def _call_onnx(asset: Asset, path: Path, x: Array) -> Call:
     return lambda: running.run(None, {asset.input: x})
 
 
-def _call_tract(path: Path, x: Array) -> Call:
+def _call_tract(path: Path, x: Array, folder: Path) -> Call:
+    """tract takes shapes between the nodes as given; with an open batch size they contradict the input's."""
+    import onnx
     import tract
 
-    model = tract.onnx().load(str(path))
+    plain = onnx.load(path)
+    del plain.graph.value_info[:]
+    for output in plain.graph.output:
+        output.type.tensor_type.ClearField("shape")
+    target = folder / f"{path.stem}.tract.onnx"
+    onnx.save(plain, target)
+    model = tract.onnx().load(str(target))
     model.set_input_fact(0, ",".join([*map(str, x.shape), "f32"]))
     model.analyse()
     running = model.into_model().into_runnable()

@@ -66,17 +66,20 @@ if not TYPE_CHECKING:
 
 
 def _equip(cls: Any, eq: bool) -> Any:
-    """What the class does not define itself."""
-    fields = _collect(cls)
-    unless_own: dict[str, Any] = {"__init__": _initializer(cls, fields), "__repr__": _repr}
+    """What the class neither defines itself nor inherits from another record."""
+    fields, is_derived = _collect(cls), hasattr(cls, "__record_fields__")
+    methods: dict[str, Any] = {"__init__": _initializer(cls, fields)}
     if eq:
-        unless_own["__eq__"], unless_own["__hash__"] = _comparison([each.name for each in fields if each.compare])
-    for name, method in unless_own.items():
-        if vars(cls).get(name) is None:
+        methods["__eq__"], methods["__hash__"] = _comparison([each.name for each in fields if each.compare])
+    if not is_derived:
+        methods["__repr__"] = _repr
+        cls.__setattr__ = cls.__delattr__ = _refuse_change
+        cls.__dataclass_fields__, cls.__dataclass_params__ = _FIELDS, _PARAMS
+    own = vars(cls)
+    for name, method in methods.items():
+        if own.get(name) is None:
             setattr(cls, name, method)
     cls.__record_fields__ = fields
-    cls.__setattr__ = cls.__delattr__ = _refuse_change
-    cls.__dataclass_fields__, cls.__dataclass_params__ = _FIELDS, _PARAMS
     return cls
 
 
