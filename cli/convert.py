@@ -37,7 +37,7 @@ __all__ = ["convert"]
     help="Calibration samples, some 100 typical inputs; needed for int8 unless MODEL is quantized.",
 )
 @click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Use the first N calibration samples only.")
-@click.option("--precision", type=click.Choice(["int8", "fp32"]), default="int8", show_default=True)
+@click.option("--precision", type=click.Choice(["int8", "w8", "fp16", "fp32"]), default="int8", show_default=True)
 @click.option(
     "--method",
     type=click.Choice(["minmax", "percentile", "entropy", "mse"]),
@@ -88,7 +88,7 @@ def convert(output: Output, **given: Any) -> None:
     edgeconv convert model.onnx --calib calib.npz
     edgeconv convert model.onnx small.edge --calib calib.npz --eval test.npz --max-drop 0.01
     edgeconv convert model.onnx --calib photos/ --mean 0.485,0.456,0.406 --std 0.229,0.224,0.225 --scale 1/255
-    edgeconv convert model.onnx --precision fp32
+    edgeconv convert model.onnx --precision w8            (int8 weights, float arithmetic: needs no --calib)
     edgeconv convert quantized.onnx                       (QDQ or QOperator: keeps its own parameters)
     edgeconv convert model.onnx --calib random:8          (a dry run: does it convert?)
 

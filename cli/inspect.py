@@ -23,7 +23,7 @@ _Shapes: TypeAlias = "dict[str, list[int | str]]"
 
 @click.command(short_help="Show what is in a model, or what would not convert.")
 @click.argument("model", type=options.EXISTING)
-@click.option("--support", is_flag=True, help="List every node of an ONNX model that would not convert, and why.")
+@click.option("--support", is_flag=True, help="List what of an ONNX model would not convert, or stay in float at int8.")
 @click.option("--quantization", is_flag=True, help="Show scales and zero points, too.")
 @options.input_shape
 @options.bind
@@ -43,8 +43,8 @@ def inspect(
     edgeconv inspect model.onnx --support
     edgeconv inspect detector.onnx --input-shape input:1,3,320,320
 
-    An .onnx file is shown as it is after simplification. With --support the exit code is 5 when any node would not
-    convert.
+    An .onnx file is shown as it is after simplification. --support lists every node that would not convert, why, and
+    the way on (the exit code is then 5), and every operator that would stay in float at int8, and why.
     """
     from edgeconv.model import is_edge_file
 
@@ -85,14 +85,23 @@ def _inspect_onnx(path: str, input_shapes: _Shapes, constants: dict[str, Array])
 
 
 def _show_support(output: Output, path: str, input_shapes: _Shapes, constants: dict[str, Array]) -> None:
-    from edgeconv.api import obstacles
+    from edgeconv.api import load
+    from edgeconv.report.content import float_blocks
     from edgeconv.report.document import Section, Table
+    from edgeconv.support import float_under_int8, obstacles
 
     found, nodes = obstacles(path, input_shapes, constants)
-    result = {"schema": "edgeconv/support/1", "nodes": nodes, "unsupported": [asdict(each) for each in found]}
-    output.result(result)
+    floats = () if found else float_under_int8(load(path, input_shapes, constants))
+    output.result(
+        {
+            "schema": "edgeconv/support/1",
+            "nodes": nodes,
+            "unsupported": [asdict(each) for each in found],
+            "float": [asdict(each) for each in floats],
+        }
+    )
     if not found:
-        output.show((Section(f"all {nodes} nodes convert", ()),))
+        output.show((Section(f"all {nodes} nodes convert", ()), Section("Float at int8", tuple(float_blocks(floats)))))
         return
     rows = tuple((each.operator, each.name, each.reason) for each in found)
     title = f"{len(found)} of {nodes} nodes would not convert"

@@ -20,6 +20,7 @@ from edgeconv_cli.convert import convert
 from edgeconv_cli.deploy import deploy
 from edgeconv_cli.evaluate import evaluate
 from edgeconv_cli.inspect import inspect
+from edgeconv_cli.ops import ops
 from edgeconv_cli.run import run
 from edgeconv_cli.verify import verify
 
@@ -58,7 +59,7 @@ def commands() -> None:
     """
 
 
-for _command in (convert, calibrate, inspect, run, evaluate, compare, verify, deploy, bench):
+for _command in (convert, calibrate, inspect, run, evaluate, compare, verify, deploy, bench, ops):
     commands.add_command(_command)
 
 

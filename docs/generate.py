@@ -20,7 +20,6 @@ ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "docs"))
 
 from ledger_table import function_list, ledger_table  # noqa: E402  # the folder is not a package
-from operator_table import full_table, short_table  # noqa: E402  # the folder is not a package
 
 _PART = re.compile(r"(<!-- begin (?P<name>[\w-]+): [^>]*-->\n)(?P<text>.*?)(<!-- end (?P=name) -->)", re.DOTALL)
 _COMMAND = re.compile(r"edgeconv convert .*?(?<!\\)\n", re.DOTALL)
@@ -55,6 +54,19 @@ def passes() -> str:
     return "\n".join(["| pass | what it is about |", "| --- | --- |", *rows, ""])
 
 
+def operators(form: str) -> Callable[[], str]:
+    """What `edgeconv ops` prints, in one of the forms of `edgeconv.report.operators`."""
+
+    def table() -> str:
+        from edgeconv import support
+        from edgeconv.report import operators as forms
+
+        made: str = getattr(forms, form)(support.operators())
+        return made
+
+    return table
+
+
 def measured(name: str) -> Callable[[], str]:
     """The table that a benchmark wrote into docs/benchmarks.md."""
 
@@ -68,13 +80,13 @@ def measured(name: str) -> Callable[[], str]:
 PARTS: dict[str, dict[str, Callable[[], str]]] = {
     "README.md": {
         "demo": demo,
-        "operators": lambda: short_table() + "\n",
+        "operators": operators("operators_by_form"),
         "accuracy": measured("accuracy"),
         "latency": measured("latency"),
         "convert": measured("convert"),
     },
     "docs/operators.md": {
-        "operators": lambda: full_table() + "\n",
+        "operators": operators("operators_markdown"),
         "functions": lambda: function_list() + "\n",
         "ledger": lambda: ledger_table() + "\n",
     },

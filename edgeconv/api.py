@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Union
 
@@ -22,12 +21,20 @@ import edgeconv
 from edgeconv.core import Array, TensorType
 from edgeconv.data import Batch, ContentDigest, Data, DataSource, Preprocessing, open_data
 from edgeconv.data.limit import first_samples
-from edgeconv.errors import AccuracyError, EdgeconvError, UsageError
+from edgeconv.errors import AccuracyError, UnsupportedModelError, UsageError
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph, bind_states
 from edgeconv.model import Model, Opened, Runnable, open_model, record_float_reasons
 from edgeconv.passes import simplify
-from edgeconv.quantize import QuantConfig, is_quantized, keep_parameters, protect_excluded, quantize_recorded
+from edgeconv.quantize import (
+    NARROW,
+    QuantConfig,
+    is_quantized,
+    keep_parameters,
+    protect_excluded,
+    quantize_recorded,
+    store_narrow,
+)
 from edgeconv.quantize.calibrated import Calibrated
 from edgeconv.quantize.ladder import climb
 from edgeconv.quantize.time_budget import TimeBudget
@@ -38,12 +45,12 @@ from edgeconv.report.conversion import OWN_PARAMETERS
 from edgeconv.report.feeding import fixed_batch, pad_rows, samples_at_once
 from edgeconv.report.inspection import FLOAT_REASONS
 from edgeconv.runtime import Interpreter, Program
+from edgeconv.support import onnx_installed
 from edgeconv.target import Target
 
 if TYPE_CHECKING:
     import onnx
 
-    from edgeconv.importer.support import Obstacle
 
 __all__ = [
     "PRECISIONS",
@@ -54,10 +61,9 @@ __all__ = [
     "evaluate",
     "input_types",
     "load",
-    "obstacles",
 ]
 
-PRECISIONS = ("int8", "fp32")
+PRECISIONS = ("int8", *NARROW, "fp32")
 _FEW_SAMPLES = 32
 
 Progress = Callable[[str, int, Union[int, None]], None]
@@ -75,20 +81,13 @@ def load(
     name instead of a number keeps a dimension open. constants: values by input name; such an input becomes a constant,
     which those must on whose values shapes depend. Raises InvalidModelError, UnsupportedModelError, UsageError.
     """
-    with _onnx_installed():
+    with onnx_installed():
         from edgeconv.importer import load_onnx
-    return load_onnx(source, input_shapes, constants)
-
-
-def obstacles(
-    source: str | os.PathLike[str] | bytes | onnx.ModelProto,
-    input_shapes: Mapping[str, Sequence[int | str]] | None = None,
-    constants: Mapping[str, ArrayLike] | None = None,
-) -> tuple[tuple[Obstacle, ...], int]:
-    """(every node of an ONNX model that would not convert, with the reason; number of all nodes)."""
-    with _onnx_installed():
-        from edgeconv.importer.support import find_obstacles
-    return find_obstacles(source, input_shapes, constants)
+        from edgeconv.importer.support import every_obstacle
+    try:
+        return load_onnx(source, input_shapes, constants)
+    except UnsupportedModelError as error:
+        raise every_obstacle(error, source, input_shapes, constants) from error
 
 
 def comes_quantized(
@@ -98,16 +97,6 @@ def comes_quantized(
 ) -> bool:
     """Does the model bring its own scales, so that it needs no calibration?"""
     return is_quantized(simplify(load(source, input_shapes, constants)))
-
-
-@contextmanager
-def _onnx_installed() -> Iterator[None]:
-    try:
-        yield
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] not in ("onnx", "google"):
-            raise
-        raise EdgeconvError('reading ONNX models needs the onnx package: pip install "edgeconv[convert]"') from error
 
 
 def convert(
@@ -134,17 +123,16 @@ def convert(
 ) -> Model:
     """Simplify a model and, at int8, quantize it on calibration samples.
 
-    A model that came quantized (QuantizeLinear, QLinearConv ...) keeps its own scales at int8 and needs no samples; one
-    with integer weights alone (MatMulInteger) keeps these where there are no samples.
-    source, input_shapes, constants: as for `load`; or source is its result. states: input -> the output that it is in
-    the next call; samples are then one sequence, in order. calibration: see `edgeconv.data.open_data`, or what
-    `calibrate` found, or the path of its .calib file; needed at int8. method: minmax, percentile, entropy or mse.
-    exclude: shell patterns of node names that stay in float; exclude_op: operator types. samples: use at most so many.
-    effort: fast, default or best, see `edgeconv.quantize.EFFORTS`; time_budget: seconds after which refining stops,
-    which the model's record then says. max_drop, min_sqnr: what to keep on the samples of `evaluation`, in the metric
-    (top1, top5) or in dB; as few activations as that takes are held above int8, rated in `executor`. Raises UsageError
-    for options that make no sense, DataError for samples that do not fit, AccuracyError where no accuracy is enough,
-    and what `load` raises.
+    precision: int8; w8 and fp16, which store weights in int8 or float16 and compute in float; fp32. A model that came
+    quantized (QuantizeLinear, QLinearConv ...) keeps its own scales at int8 and needs no samples; one with integer
+    weights alone (MatMulInteger) keeps these where there are no samples. source, input_shapes, constants: as for
+    `load`; or source is its result. states: input -> the output that it is in the next call; samples are then one
+    sequence, in order. calibration: see `edgeconv.data.open_data`, or what `calibrate` found, or the path of its
+    .calib file. method: minmax, percentile, entropy or mse. exclude: shell patterns of node names that stay in float;
+    exclude_op: operator types. samples: use at most so many. effort: see `edgeconv.quantize.EFFORTS`; time_budget:
+    seconds after which refining stops, which the record then says. max_drop, min_sqnr: what to keep on the samples of
+    `evaluation`, in the metric (top1, top5) or in dB; as few activations as that takes are held above int8, rated in
+    `executor`. Raises UsageError for options that make no sense, DataError for samples that do not fit, AccuracyError.
     """
     if precision not in PRECISIONS:
         raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
@@ -157,14 +145,13 @@ def convert(
     graph = simplify(protect_excluded(bind_states(loaded, states) if states else loaded, config))
     if precision == "int8" and (is_quantized(graph) or (graph.grids and calibration is None)):
         return _kept(graph, config, calibration)
-    if precision == "int8" and calibration is None:
+    if precision != "int8":
+        return _in_float(graph, precision, config, calibration)
+    if calibration is None:
         raise UsageError(
             "int8 needs calibration samples: pass --calib DATA, some 100 typical inputs (.npz, .npy, or a folder); "
-            "--calib random:8 serves for a dry run, --precision fp32 needs none"
+            "--calib random:8 serves for a dry run, --precision w8 and fp32 need none"
         )
-    if calibration is None or precision == "fp32":
-        graph.metadata.update(_provenance(precision, state=_bound(graph)))
-        return Model(graph, warnings=graph.notes)
     feeds = _open_calibration(graph, calibration, preprocessing, samples, progress)
     judged = None if evaluation is None else open_data(evaluation, input_types(graph), preprocessing)
     target = Target.of(graph, judged, metric, max_drop, min_sqnr)
@@ -237,11 +224,26 @@ def _quantized(
     return Model(result, config.method, feeds.samples, feeds.is_random, warnings, made.record)
 
 
+def _in_float(graph: Graph, precision: str, config: QuantConfig, calibration: Data | None) -> Model:
+    """A model that computes in float, its weights stored as `precision` says."""
+    result = store_narrow(graph, precision, config) if precision in NARROW else graph
+    options = {"exclude": config.exclude, "exclude_op": config.exclude_op, "state": _bound(graph)}
+    result.metadata.update(_provenance(precision, **options))
+    unused = f"{precision} needs no calibration; the samples were not used"
+    return Model(result, warnings=(*graph.notes, *(() if calibration is None or precision == "fp32" else (unused,))))
+
+
 def _kept(graph: Graph, config: QuantConfig, calibration: Data | None) -> Model:
     """A model that came quantized, with its own parameters."""
     result = keep_parameters(graph, config)
     result.metadata.update(
-        _provenance("int8", method=OWN_PARAMETERS, exclude=config.exclude, exclude_op=config.exclude_op)
+        _provenance(
+            "int8",
+            method=OWN_PARAMETERS,
+            exclude=config.exclude,
+            exclude_op=config.exclude_op,
+            state=_bound(graph),
+        )
     )
     record_float_reasons(result)
     unused = "the model came quantized and keeps its own parameters; the calibration samples were not used"

@@ -13,11 +13,12 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import edgeconv
-from edgeconv.api import input_types, obstacles
+from edgeconv.api import input_types
 from edgeconv.core import Array
 from edgeconv.errors import DataError, EdgeconvError, InvalidModelError, UsageError
 from edgeconv.model import open_model
 from edgeconv.runtime import Interpreter
+from edgeconv.support import obstacles
 
 SAMPLES = Path(__file__).parents[1] / "sample_models" / "cancer_mlp"
 MODEL = SAMPLES / "model.onnx"
@@ -206,7 +207,7 @@ def test_everything_excluded_is_a_warning() -> None:
     ("options", "words"),
     [
         ({}, "--calib"),
-        ({"precision": "int3"}, "int8, fp32"),
+        ({"precision": "int3"}, "int8, w8, fp16, fp32"),
         ({"precision": "fp32", "exclude_op": ["Gemm"]}, "fp32"),
         ({"calibration": "random:4", "method": "magic"}, "magic"),
         ({"calibration": "random:4", "samples": 0}, "at least one"),

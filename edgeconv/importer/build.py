@@ -207,7 +207,8 @@ class GraphBuilder:
             oldest = RULES[domain, name][0][0]
             raise UnsupportedModelError(f"{where}: {shown} is supported from opset {oldest}, the model has {opset}")
         raise UnsupportedModelError(
-            f"{where}: the operator {shown} is not supported; `edgeconv inspect --support MODEL` lists all such nodes"
+            f"{where}: the operator {shown} is not supported; export the model without it, or cut the model before "
+            "it with onnx.utils.extract_model; `edgeconv ops` lists what is supported"
         )
 
     def _function(self, node: onnx.NodeProto) -> onnx.FunctionProto | None:

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 
 import onnx
 
-from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError
+from edgeconv.errors import EdgeconvError, InvalidModelError, RunTimeInputError, UnsupportedModelError
 from edgeconv.importer.build import GraphBuilder, node_label
 from edgeconv.importer.decode import dtype_name
 from edgeconv.importer.load import Constants, InputShapes, Source, parse, prepare
 
-__all__ = ["Obstacle", "find_obstacles"]
+__all__ = ["Obstacle", "every_obstacle", "find_obstacles"]
 
-_HINT = "; `edgeconv inspect --support MODEL` lists all such nodes"
+_MOST_NAMED = 12
+"""Reasons, and names for each, in one message."""
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,37 @@ def find_obstacles(
     return tuple(found), len(graph.node)
 
 
+def every_obstacle(
+    error: UnsupportedModelError,
+    source: Source,
+    input_shapes: InputShapes | None = None,
+    constants: Constants | None = None,
+) -> UnsupportedModelError:
+    """An error that names every node of `source` that does not convert; `error` itself where that is the only one."""
+    if isinstance(error, RunTimeInputError):
+        return error
+    try:
+        found, nodes = find_obstacles(source, input_shapes, constants)
+    except EdgeconvError:
+        return error
+    if len(found) < 2:
+        return error
+    names: dict[tuple[str, str], list[str]] = {}
+    for each in found:
+        names.setdefault((each.operator, each.reason), []).append(each.name)
+    parts = [
+        f"{operator} {_listed(where)}: {reason}" for (operator, reason), where in list(names.items())[:_MOST_NAMED]
+    ]
+    more = len(names) - _MOST_NAMED
+    hidden = f"; and {more} more reasons, which `edgeconv inspect --support MODEL` lists" if more > 0 else ""
+    return UnsupportedModelError(f"{len(found)} of {nodes} nodes would not convert: {'; '.join(parts)}{hidden}")
+
+
+def _listed(names: list[str]) -> str:
+    shown = ", ".join(map(repr, names[:_MOST_NAMED]))
+    return shown + (f" and {len(names) - _MOST_NAMED} more" if len(names) > _MOST_NAMED else "")
+
+
 def _obstacle(builder: GraphBuilder, node: onnx.NodeProto, unknown: set[str]) -> Obstacle | None:
     try:
         if unknown.intersection(node.input):
@@ -56,7 +88,7 @@ def _obstacle(builder: GraphBuilder, node: onnx.NodeProto, unknown: set[str]) ->
         else:
             builder.add_node(node)
     except (UnsupportedModelError, InvalidModelError) as error:
-        reason = str(error).removeprefix(f"{node_label(node)}: ").removesuffix(_HINT)
+        reason = str(error).removeprefix(f"{node_label(node)}: ")
         name = node.name or (node.output[0] if node.output else "")
         return Obstacle(name, node.op_type, reason)
     return None

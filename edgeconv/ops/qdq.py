@@ -33,6 +33,7 @@ class QuantizeLinear(Operator):
     dtype: str
 
     elementwise: ClassVar[bool] = True
+    kinds: ClassVar[str] = "f"
 
     def infer(self, x: TensorType, scale: TensorType, zero_point: TensorType) -> tuple[TensorType, ...]:
         if self.dtype not in _TARGETS:

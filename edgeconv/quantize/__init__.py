@@ -14,11 +14,13 @@ from edgeconv.quantize.best import quantize_best
 from edgeconv.quantize.config import EFFORTS, QuantConfig
 from edgeconv.quantize.observers import OBSERVERS
 from edgeconv.quantize.pipeline import Progress, Quantized, quantize_once
-from edgeconv.quantize.select import excluded_nodes, protect_excluded
+from edgeconv.quantize.select import excluded_nodes, protect_excluded, select
+from edgeconv.quantize.store import NARROW, store_weights
 from edgeconv.report.record import LayerChoice, RefinementRecord, Trial
 
 __all__ = [
     "EFFORTS",
+    "NARROW",
     "OBSERVERS",
     "LayerChoice",
     "Progress",
@@ -32,6 +34,8 @@ __all__ = [
     "protect_excluded",
     "quantize",
     "quantize_recorded",
+    "select",
+    "store_narrow",
 ]
 
 
@@ -66,6 +70,14 @@ def keep_parameters(graph: Graph, config: QuantConfig | None = None) -> Graph:
     Of the options only the exclusions count. Raises UsageError for exclude patterns that match nothing.
     """
     return adopt(graph, excluded_nodes(graph, config or QuantConfig()))
+
+
+def store_narrow(graph: Graph, precision: str, config: QuantConfig | None = None) -> Graph:
+    """A simplified graph with its weights stored as `precision` says (one of NARROW), computing in float.
+
+    Of the options only the exclusions count. Raises UsageError for exclude patterns that match nothing.
+    """
+    return store_weights(graph, precision, excluded_nodes(graph, config or QuantConfig()))
 
 
 def float_nodes(graph: Graph) -> list[tuple[Node, str]]:

@@ -78,11 +78,9 @@ class _Adoption:
 
     def reason(self, node: Node) -> str | None:
         """Why `node` stays in float, or None."""
-        if isinstance(node.op, (QuantizeLinear, DequantizeLinear)):
-            return "the model's own integers begin or end here"
-        found = obstacle(self.graph, node)
+        found = _float_in_source(node) or obstacle(self.graph, node)
         if found is not None:
-            return "it has no int8 kernel" if node.op.quant is not None and node.op.quant.weight_only else found
+            return found
         rule, graph = node.op.quant or QuantRule(), self.graph
         for position in activation_inputs(graph, node):
             name = node.inputs[position]
@@ -118,6 +116,13 @@ class _Adoption:
             if not all(map(self.selection.has, readers)):
                 found.add(source)
         return found
+
+
+def _float_in_source(node: Node) -> str | None:
+    """Why `node` stays in float, whatever its values have."""
+    if isinstance(node.op, (QuantizeLinear, DequantizeLinear)):
+        return "the model's own integers begin or end here"
+    return "it computes in float in the source" if node.op.quant is not None and node.op.quant.weight_only else None
 
 
 def _spread_on(graph: Graph, qparams: dict[str, QParams]) -> None:

@@ -24,6 +24,10 @@ __all__ = [
 
 _METRIC_NAMES = {"top1": "top-1", "top5": "top-5", "mse": "mean squared error", "sqnr": "SQNR"}
 _NAMES_SHOWN = 8
+_STORED = {
+    "w8": "stored in int8, one scale for each output channel; the arithmetic is float",
+    "fp16": "stored in float16; the arithmetic is float32",
+}
 
 
 def accuracy_document(report: AccuracyReport, provenance: bool = False) -> Document:
@@ -60,7 +64,9 @@ def _conversion_facts(conversion: Conversion) -> tuple[tuple[str, str], ...]:
     elif conversion.method is not None:
         samples = f"{conversion.calibration_samples:,} {'random ' * conversion.calibration_is_random}samples"
         facts.insert(1, ("calibration", f"{conversion.method} ranges from {samples}"))
-    if conversion.precision != "fp32":
+    if conversion.precision in _STORED:
+        facts.insert(1, ("weights", _STORED[conversion.precision]))
+    elif conversion.precision != "fp32":
         facts.append(("in float", _float_summary(len(conversion.float_nodes))))
     return tuple(facts)
 

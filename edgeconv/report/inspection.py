@@ -131,16 +131,19 @@ def inspect_program(
 
 
 def precision_of(program: Program) -> str:
-    """ "int8" when activations are, "w8" when weights alone are, else "fp32"."""
+    """ "int8" when activations are, "w8" or "fp16" when weights alone are stored so, else "fp32"."""
     quantized = [tensor for tensor in program.tensors if tensor.type.q is not None]
     if any(tensor.data is None for tensor in quantized):
         return "int8"
-    return "w8" if quantized else "fp32"
+    given = program.metadata.get("options.precision", "")
+    if quantized or given == "w8":
+        return "w8"
+    return "fp16" if any(tensor.type.dtype == "float16" for tensor in program.tensors) else "fp32"
 
 
 def float_nodes(program: Program) -> tuple[FloatNode, ...]:
     """The operators of an int8 program that compute in float, with the reason where the file gives it."""
-    if precision_of(program) == "fp32":
+    if precision_of(program) in ("fp32", "fp16") or program.metadata.get("options.precision") == "w8":
         return ()
     reasons = _reasons(program.metadata.get(FLOAT_REASONS, "{}"))
     return tuple(

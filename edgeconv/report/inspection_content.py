@@ -30,7 +30,7 @@ def inspection_document(found: Inspection, quantization: bool = False) -> Docume
         sections.append(Section("Notes", tuple(Note(text) for text in notes)))
     if quantization:
         sections.append(Section("Quantization", (_quantization(found),)))
-    if found.precision != "fp32":
+    if found.precision == "int8" or found.float_nodes:
         sections.append(Section("Float operators", tuple(float_blocks(found.float_nodes))))
         sections.append(Section("Determinism", (Note(_determinism(found)),)))
     return tuple(sections)

@@ -148,9 +148,14 @@ def _plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Op
     return plan_step(step, types, tensors, pool.for_step())
 
 
+def _is_narrow(known: TensorType) -> bool:
+    """True for what a step computes in the type that its constants are stored in."""
+    return known.q is not None or known.dtype == "float16"
+
+
 def plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Operand], scratch: Scratch) -> Kernel:
     """The kernel of one step over its tensors as they are held."""
-    integer = any(index != ABSENT and types[index].q is not None for index in step.outputs) or any(
+    integer = any(index != ABSENT and _is_narrow(types[index]) for index in step.outputs) or any(
         index != ABSENT and types[index].q is not None and types[index].value is None for index in step.inputs
     )
     inputs = [None if index == ABSENT else _operand(tensors[index], integer, scratch) for index in step.inputs]

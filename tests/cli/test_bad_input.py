@@ -90,7 +90,7 @@ def test_missing_model(edgeconv: Command, folder: Path) -> None:
 def test_unsupported_operator_names_node_type_and_the_way_on(edgeconv: Command, tmp_path: Path, folder: Path) -> None:
     model = onnx_file(tmp_path / "m.onnx", op_type="Hologram")
     result = convert(edgeconv, model, folder, "--calib", "random:2")
-    refused(result, 5, "the_node", "Hologram", "edgeconv inspect --support")
+    refused(result, 5, "the_node", "Hologram", "extract_model")
 
 
 def test_missing_external_data(edgeconv: Command, tmp_path: Path, folder: Path) -> None:

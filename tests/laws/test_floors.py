@@ -29,6 +29,7 @@ FLOORS = {
     "edgeconv.calibration": 3,
     "edgeconv.comparison": 3,
     "edgeconv.model": 3,
+    "edgeconv.support": 3,
     "edgeconv.target": 3,
     "edgeconv": 3,
     "edgeconv_cli": 4,
