@@ -35,10 +35,8 @@ from edgeconv.ops.onnx_rules import (
 
 __all__ = ["Around", "GraphBuilder", "node_label"]
 
-_DEEPEST = 64
-"""Functions and subgraphs inside each other."""
-_MOST_NODES = 1_000_000
-"""Nodes once all functions are written out."""
+_DEEPEST = 64  # functions and subgraphs inside each other
+_MOST_NODES = 1_000_000  # nodes once all functions are written out
 
 
 def node_label(node: onnx.NodeProto, prefix: str = "") -> str:
@@ -206,10 +204,8 @@ class GraphBuilder:
         if (domain, name) in RULES:
             oldest = RULES[domain, name][0][0]
             raise UnsupportedModelError(f"{where}: {shown} is supported from opset {oldest}, the model has {opset}")
-        raise UnsupportedModelError(
-            f"{where}: the operator {shown} is not supported; export the model without it, or cut the model before "
-            "it with onnx.utils.extract_model; `edgeconv ops` lists what is supported"
-        )
+        way_on = "export the model without it, or cut it off before with onnx.utils.extract_model"
+        raise UnsupportedModelError(f"{where}: the operator {shown} is not supported; {way_on}")
 
     def _function(self, node: onnx.NodeProto) -> onnx.FunctionProto | None:
         domain = "" if node.domain == "ai.onnx" else node.domain
