@@ -57,6 +57,12 @@ class If(Operator):
 
         return kernel
 
+    def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Of the branch that has more to do."""
+        read = [inputs[place] for place in range(1, len(inputs))]
+        count = len(self.then_branch.inputs)
+        return max(self.then_branch.macs(read[:count]), self.else_branch.macs(read[count:]))
+
 
 def _plan_branch(
     program: Subprogram, inputs: Sequence[Operand], outputs: Sequence[Operand], scratch: Scratch

@@ -112,6 +112,15 @@ class Loop(Operator):
 
         return kernel
 
+    def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
+        """Of all trips; ShapeError where data decides how many there are."""
+        values = [inputs[place] for place in range(2, len(inputs))]
+        state = [known.with_shape(known.shape) for known in values[: self.carried]]
+        count = self._count(inputs[0], inputs[1])
+        if not isinstance(count, int):
+            raise ShapeError("the number of its trips is not known")
+        return count * self.body.macs([_TRIP, *state, *values[self.carried :]])
+
 
 def _plan_move(sources: Sequence[Array], targets: Sequence[Array], scratch: Scratch) -> Kernel:
     """Copy sources to targets as if all at once: a body may hand on two carried values in exchange."""

@@ -69,6 +69,9 @@ class Subprogram(Protocol):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The types of the outputs; ShapeError names the step at fault."""
 
+    def macs(self, inputs: Sequence[TensorType]) -> int:
+        """Multiply-accumulate operations of one run; ValueError where they depend on what is not known."""
+
     def plan(self, inputs: Sequence[Operand], scratch: Scratch) -> Body:
         """Prepare it. It reads the arrays of `inputs` where they are, and keeps its own values in `scratch`."""
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from edgeconv.core import TensorType
-from edgeconv.ops.base import Operand, Scratch, ShapeError, infer_types
+from edgeconv.ops.base import Inputs, Operand, Scratch, ShapeError, infer_types
 from edgeconv.ops.subprogram import Body
 from edgeconv.runtime.arena import place
 from edgeconv.runtime.planner import lifetimes, plan_step, resolve, view_roots
 from edgeconv.runtime.program import ABSENT, Program
 
-__all__ = ["infer_outputs", "plan_body"]
+__all__ = ["body_macs", "infer_outputs", "plan_body"]
 
 
 def infer_outputs(program: Program, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
@@ -26,6 +26,18 @@ def infer_outputs(program: Program, inputs: Sequence[TensorType]) -> tuple[Tenso
             if index != ABSENT:
                 types[index] = TensorType(known.dtype, known.shape, None, known.value)
     return tuple(types[index] for index in program.outputs)
+
+
+def body_macs(program: Program, inputs: Sequence[TensorType]) -> int:
+    """Multiply-accumulate operations of one run; ValueError where they depend on what is not known."""
+    types = resolve(program, _given_inputs(program, inputs))
+    return sum(
+        step.op.macs(
+            Inputs([None if index == ABSENT else types[index] for index in step.inputs]),
+            [types[index] for index in step.outputs if index != ABSENT],
+        )
+        for step in program.steps
+    )
 
 
 def plan_body(program: Program, inputs: Sequence[Operand], scratch: Scratch) -> Body:

@@ -68,6 +68,12 @@ class Program:
 
         return plan_body(self, inputs, scratch)
 
+    def macs(self, inputs: Sequence[TensorType]) -> int:
+        """Multiply-accumulate operations of a program inside an operator; ValueError where they are not known."""
+        from edgeconv.runtime.body import body_macs
+
+        return body_macs(self, inputs)
+
     def __hash__(self) -> int:
         return hash((len(self.tensors), self.inputs, self.outputs))
 

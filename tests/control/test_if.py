@@ -62,7 +62,7 @@ def test_weights_are_stored_once_and_counted() -> None:
     assert [type(step.op).__name__ for step in node.op.else_branch.steps] == ["Dense"], "Relu is fused"
     facts = inspect_program(to_program(graph), "model", None)
     (found,) = (each for each in facts.operators if each.operator == "If")
-    assert (found.parameters, found.bytes) == (32, 128)
+    assert (found.parameters, found.bytes, found.macs) == (32, 128, 16)
 
 
 def test_a_branch_stays_float_between_int8_layers() -> None:

@@ -12,6 +12,7 @@ from edgeconv.errors import EdgeconvError, UnsupportedModelError
 from edgeconv.export.program import to_program
 from edgeconv.importer import load_onnx
 from edgeconv.ops import loop, loop_import
+from edgeconv.report.inspection import inspect_program
 from edgeconv.runtime import Interpreter
 from tests.harness import data
 from tests.importer.models import agrees, model_from
@@ -233,3 +234,13 @@ def test_scan_of_opset_8_says_what_to_do() -> None:
         y = Scan <num_scan_inputs = 1, body = b (a) => (s) { s = Neg (a) }> (, x) }"""
     with pytest.raises(UnsupportedModelError, match="Scan is supported from opset 9, the model has 8"):
         load_onnx(model_from(text, '<ir_version: 7, opset_import: ["" : 8]>\n'))
+
+
+def test_multiplications_of_all_trips_are_counted() -> None:
+    text = _model("""(float[] y) { y = Loop (three, yes, x) <
+        body = b (int64 i, bool c, v) => (c2, w) {
+            c2 = Identity (c)  t = Transpose (v)  m = MatMul (t, v)  w = MatMul (v, m) }> }""")
+    facts = inspect_program(to_program(load_onnx(model_from(text.replace("[N,4]", "[2,4]")))), "model", None)
+    assert facts.macs == 3 * (4 * 2 * 4 + 2 * 4 * 4)
+    endless = _model(LOOPS["while, by data"])
+    assert inspect_program(to_program(load_onnx(model_from(endless))), "model", None).macs is None
