@@ -14,6 +14,7 @@ from edgeconv.core import Array, Shape, TensorType, type_of
 from edgeconv.errors import EdgeconvError, InvalidModelError, RunTimeInputError, UnsupportedModelError
 from edgeconv.graph import Emitter, Graph
 from edgeconv.graph.shapes import shape_expression
+from edgeconv.importer.arguments import bind_arguments
 from edgeconv.importer.decode import attribute_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
 from edgeconv.importer.scope import Scope
@@ -265,16 +266,7 @@ class GraphBuilder:
             raise UnsupportedModelError(
                 f"{where}: the model has more than {_MOST_NODES:,} nodes, functions written out"
             )
-        signature = inspect.signature(rule)
-        if "outputs" in signature.parameters:
-            attributes["outputs"] = outputs
-        try:
-            bound = signature.bind(*inputs, **attributes)
-        except TypeError as error:
-            raise UnsupportedModelError(
-                f"{where}: {error}; edgeconv does not know this form of the operator"
-            ) from error
-        _check_arguments(signature, bound, where)
+        bound = bind_arguments(rule, inputs, attributes, outputs, where)
         try:
             results = rule(*bound.args, **bound.kwargs)
             if isinstance(results, Noted):
@@ -385,16 +377,3 @@ class GraphBuilder:
         raise UnsupportedModelError(
             f"the output {name!r} is {kind}; the device has tensors only: make its tensors outputs, or concatenate them"
         )
-
-
-def _check_arguments(signature: inspect.Signature, bound: inspect.BoundArguments, where: str) -> None:
-    """Required inputs are there, and only those that may be a sequence or an optional are one."""
-    for name, parameter in signature.parameters.items():
-        value = bound.arguments.get(name, 0)
-        is_many = parameter.kind is parameter.VAR_POSITIONAL
-        if value is None and not is_many and parameter.default is inspect.Parameter.empty:
-            raise InvalidModelError(f"{where}: its input {name!r} is missing")
-        for each in value if is_many and isinstance(value, tuple) else (value,):
-            if isinstance(each, (Items, Nothing)) and "Items" not in str(parameter.annotation):
-                kind = "a sequence" if isinstance(each, Items) else "an empty optional"
-                raise UnsupportedModelError(f"{where}: its input {name!r} is {kind}, where edgeconv needs a tensor")

@@ -13,7 +13,6 @@ from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
 from edgeconv.ops.axes import constant_ints, known_value, normal_axes, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
-from edgeconv.ops.shape import Dims
 from edgeconv.records import dataclass
 
 __all__ = ["Reshape", "ReshapeTo", "reshape_to"]
@@ -89,6 +88,8 @@ class ReshapeTo(Operator):
 
 def _dims_of(x: Expr, source: Shape, target: Shape) -> Expr:
     """A shape made of the dimensions of x itself."""
+    from edgeconv.ops.shape import Dims  # while converting only: a device that reshapes need not load it
+
     terms: list[tuple[int, int, int]] = []
     for dim in target:
         if isinstance(dim, SymbolicDim) and dim not in source:

@@ -1,0 +1,39 @@
+"""An ONNX node's inputs and attributes as the arguments of its import rule, whose signature is the contract."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Sequence
+from typing import Any
+
+from edgeconv.errors import InvalidModelError, UnsupportedModelError
+from edgeconv.ops.onnx_rules import ImportRule, Items, Nothing, Value
+
+__all__ = ["bind_arguments"]
+
+
+def bind_arguments(
+    rule: ImportRule, inputs: Sequence[Value], attributes: dict[str, Any], outputs: int, where: str
+) -> inspect.BoundArguments:
+    """What to call `rule` with; UnsupportedModelError or InvalidModelError for a node that does not fit it."""
+    signature = inspect.signature(rule)
+    given = {**attributes, "outputs": outputs} if "outputs" in signature.parameters else attributes
+    try:
+        bound = signature.bind(*inputs, **given)
+    except TypeError as error:
+        raise UnsupportedModelError(f"{where}: {error}; edgeconv does not know this form of the operator") from error
+    _check_arguments(signature, bound, where)
+    return bound
+
+
+def _check_arguments(signature: inspect.Signature, bound: inspect.BoundArguments, where: str) -> None:
+    """Required inputs are there, and only those that may be a sequence or an optional are one."""
+    for name, parameter in signature.parameters.items():
+        value = bound.arguments.get(name, 0)
+        is_many = parameter.kind is parameter.VAR_POSITIONAL
+        if value is None and not is_many and parameter.default is inspect.Parameter.empty:
+            raise InvalidModelError(f"{where}: its input {name!r} is missing")
+        for each in value if is_many and isinstance(value, tuple) else (value,):
+            if isinstance(each, (Items, Nothing)) and "Items" not in str(parameter.annotation):
+                kind = "a sequence" if isinstance(each, Items) else "an empty optional"
+                raise UnsupportedModelError(f"{where}: its input {name!r} is {kind}, where edgeconv needs a tensor")
