@@ -211,7 +211,7 @@ def _quantized(
     clock = TimeBudget(config.time_budget)
     made = quantize_recorded(graph, feeds.batches, config, feeds.tell)
     if target is not None:
-        made, is_enough = climb(made, target.measure, executor, feeds.tell, clock)
+        made, is_enough = climb(made, target.measure, executor, feeds.tell, clock, target.metric != "sqnr")
         if not is_enough:
             raise AccuracyError(target.failure(made.record))
     result = made.graph

@@ -1,7 +1,8 @@
 """The highest effort: several ways to quantize the whole network, the best on held-back calibration samples taken.
 
 No equalization, or with exponents .25 and .5; GPTQ rounding with and without the least-squares fit; then, on the best
-of these, ranges searched on the network's output.
+of these, ranges searched on the network's output; then, where it pays, activations in 16 bits: those that nothing
+multiplies, and those of at most a fifth of the multiply-accumulates.
 """
 
 from __future__ import annotations
@@ -15,14 +16,20 @@ from edgeconv.graph import Graph
 from edgeconv.quantize.assign import scale_roots
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.judge import HeldBack, Judge
+from edgeconv.quantize.ladder import Plan, plans_of
 from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, equalized_forms, prepare, refine
 from edgeconv.quantize.refine.range_search import search_ranges
 from edgeconv.quantize.refine.stepper import few_batches, fitting
+from edgeconv.quantize.sensitivity import macs_of, sensitivities
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import RefinementRecord, Trial
 
 __all__ = ["quantize_best"]
 
+_LEAST_INT8 = 0.8
+"""Share of the multiply-accumulates that stays int8 weights times int8 activations."""
+_PRICE = 3.0
+"""dB that 16-bit products must gain for all multiply-accumulates, and in proportion for some."""
 _LAYER_STEPS = (("bias", "gptq", "fit"), ("bias", "gptq"))
 
 
@@ -44,6 +51,8 @@ def quantize_best(
             search.attempt(f"{name}, {'with' if 'fit' in steps else 'without'} fit", prepared, steps)
     if "ranges" in config.steps:
         search.attempt_ranges()
+    if "wide" in config.steps:
+        search.attempt_wide()
     return search.result()
 
 
@@ -57,6 +66,12 @@ class _Attempt:
     steps: tuple[str, ...]
     graph: Graph
     record: RefinementRecord
+    int8_share: float = 1.0
+
+    @property
+    def worth(self) -> float:
+        """The score less the price of products in 16 bits."""
+        return self.score - _PRICE * (1 - self.int8_share)
 
 
 class _Search:
@@ -81,17 +96,19 @@ class _Search:
 
     @property
     def best(self) -> _Attempt:
-        """The attempt with the highest score, the earliest of equal ones."""
-        return max(self.tried, key=lambda attempt: attempt.score)
+        """The attempt that is worth most, the earliest of equal ones."""
+        return max(self.tried, key=lambda attempt: attempt.worth)
 
-    def attempt(self, name: str, prepared: Prepared, steps: tuple[str, ...]) -> None:
-        """Refine in one way, and judge."""
+    def attempt(self, name: str, prepared: Prepared, steps: tuple[str, ...], plan: Plan | None = None) -> None:
+        """Refine in one way, and judge; `prepared` is raised as in `plan`."""
         if self.is_over:
             return
         told = None if self._progress is None else partial(_renamed, self._progress, f"try {len(self.tried) + 1}")
         graph, record = refine(prepared, self._few, steps, self._config.effort, self._budget, told)
         self.stopped = record.stopped
-        self.tried.append(_Attempt(name, self._judge.sqnr(graph), prepared, steps, graph, record))
+        record = record if plan is None else replace(record, raised=plan.raised)
+        share = 1.0 if plan is None else plan.int8_share
+        self.tried.append(_Attempt(name, self._judge.sqnr(graph), prepared, steps, graph, record, share))
 
     def attempt_ranges(self) -> None:
         """The best attempt once more, with searched ranges."""
@@ -107,6 +124,23 @@ class _Search:
         )
         self.attempt(f"{best.name}, ranges searched", replace(source, qparams=found), best.steps)
         self.stopped = self.stopped or stopped
+
+    def attempt_wide(self) -> None:
+        """The best attempt once more, with activations in 16 bits."""
+        if self.is_over:
+            return
+        best, batch = self.best, self._few[0]
+        macs = macs_of(best.prepared.graph, batch)
+        plans = [
+            plan
+            for plan in plans_of(best.prepared, sensitivities(best.prepared, batch), macs)
+            if all(each.precision == "int16" for each in plan.raised)
+        ]
+        for least in (0.998, _LEAST_INT8):
+            plan = max((p for p in plans if p.int8_share >= least), key=lambda p: len(p.raised), default=None)
+            if plan is not None and all(other.record.raised != plan.raised for other in self.tried):
+                name = f"{best.name}, {len(plan.raised)} groups of activations in 16 bits"
+                self.attempt(name, best.prepared.raised(plan.values), best.steps, plan)
 
     def result(self) -> Quantized:
         """The best attempt, with the record of all."""

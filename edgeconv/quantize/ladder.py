@@ -1,8 +1,8 @@
 """The ladder of precision: int8; activations in 16 bits; activations in float, weights still int8.
 
 `climb` raises the groups of activations that cost the output most for the multiply-accumulates they take, as few as a
-measured budget needs. After every change the whole network is refined anew, biases included, so that what is measured
-is what is written.
+measured budget needs; first come those that nothing multiplies, which leave all products in int8. The whole network is
+refined anew after every change, biases included, so that what is measured is what is written.
 """
 
 from __future__ import annotations
@@ -26,8 +26,10 @@ Measure = Callable[[Graph], tuple[float, bool]]
 
 _SMALL = 0.01
 """Share of all multiply-accumulates that is added to the cost of a group, so that none is free."""
-_FIRST_GAIN = 2.0
-"""dB of predicted noise that the first attempt takes away; each further one doubles it."""
+_FREE = 0.002
+"""Share of all multiply-accumulates up to which a group counts as one that nothing multiplies."""
+_MORE_GAIN = 1.5
+"""By so much the predicted gain in dB grows from one attempt to the next."""
 
 
 @dataclass(frozen=True)
@@ -48,13 +50,16 @@ class Plan:
 
 
 def plans_of(prepared: Prepared, rated: Sequence[Sensitivity], macs: dict[str, int]) -> list[Plan]:
-    """Every plan raises one group more than the one before: first to int16, then, from the start again, to float."""
+    """Every plan raises one group more than the one before: first to int16, then, from the start again, to float.
+
+    Groups that nothing multiplies come first.
+    """
     total = max(sum(macs.values()), 1)
 
     def cost(each: Sensitivity) -> float:
         return sum(macs.get(key, 0) for key in each.group.multipliers) / total
 
-    ranked = sorted(rated, key=lambda each: -each.noise / (cost(each) + _SMALL))
+    ranked = sorted(rated, key=lambda each: (cost(each) > _FREE, -each.noise / (cost(each) + _SMALL)))
     noise = max(sum(each.noise for each in rated), 1e-300)
     wide = [each for each in ranked if each.group.can_be_int16]
     steps = [wide[: count + 1] for count in range(len(wide))]
@@ -85,19 +90,35 @@ def climb(
     executor: Executor | None = None,
     progress: Progress | None = None,
     budget: TimeBudget | None = None,
+    tries_steps: bool = False,
 ) -> tuple[Quantized, bool]:
     """The cheapest plan that is good enough, and True; or the last that was tried, and False.
 
-    `made` is returned as it is when it is good enough. Groups are rated in `executor`.
+    `made` is returned as it is when it is good enough. Groups are rated in `executor`. With `tries_steps` fewer
+    refinements are tried, too, before anything costs int8 products: a share of hits is a matter of few samples.
     """
     search = _Climb(made, measure, progress, budget or TimeBudget(None))
     if search.holds(made, 1.0):
         return search.result(made), True
     if not made.few:
         return search.result(made), False
+    others = _other_steps(made.steps) if tries_steps else ()
+    found = search.first(Plan((), 1.0, 0.0), others)
+    if found is not None:
+        return search.result(found), True
     macs = macs_of(made.prepared.graph, made.few[0])
     plans = plans_of(made.prepared, sensitivities(made.prepared, made.few[0], executor), macs)
-    return search.cheapest(plans)
+    free = sum(plan.int8_share >= 1 - _FREE for plan in plans)
+    found = search.first(plans[free - 1], (made.steps, *others)) if free else None
+    if found is not None:
+        return search.result(found), True
+    return search.cheapest(plans, free)
+
+
+def _other_steps(steps: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """The refinements of layers without the least-squares fit, and without GPTQ rounding."""
+    found = (tuple(step for step in steps if step != "fit"), tuple(s for s in steps if s not in ("fit", "gptq")))
+    return tuple(other for other in dict.fromkeys(found) if other != steps)
 
 
 class _Climb:
@@ -111,28 +132,41 @@ class _Climb:
         self._attempts.append(Attempt(raised, int8_share, value, is_enough))
         return is_enough
 
-    def cheapest(self, plans: Sequence[Plan]) -> tuple[Quantized, bool]:
-        """Ever bolder plans until one is good enough, then bisection between it and the last that was not."""
-        low, high, found, last = -1, -1, None, self._made
-        gain = _FIRST_GAIN
+    def first(self, plan: Plan, ways: Sequence[tuple[str, ...]]) -> Quantized | None:
+        """What the first of several ways to refine makes of a plan that is good enough."""
+        for steps in ways:
+            if self._budget.is_spent:
+                return None
+            made, is_enough = self._try(plan, steps)
+            if is_enough:
+                return made
+        return None
+
+    def cheapest(self, plans: Sequence[Plan], done: int) -> tuple[Quantized, bool]:
+        """Ever bolder plans until one is good enough, then bisection between it and the last that was not.
+
+        The first `done` plans are not: they raise less than one that was not.
+        """
+        low, high, found, last = done - 1, done - 1, None, self._made
+        gain = _MORE_GAIN + (plans[done - 1].gain if done else 0.0)
         while high < len(plans) - 1 and found is None and not self._budget.is_spent:
             wanted = next((at for at in range(low + 1, len(plans)) if plans[at].gain >= gain), len(plans) - 1)
             high = max(wanted, low + 1)
-            last, is_enough = self._try(plans[high])
+            last, is_enough = self._try(plans[high], self._made.steps)
             found, low = (last, low) if is_enough else (None, high)
-            gain = 2 * gain if high < len(plans) - 1 else gain
+            gain = max(gain + _MORE_GAIN, _MORE_GAIN * gain)
         while found is not None and high - low > 1 and not self._budget.is_spent:
             middle = (low + high) // 2
-            other, is_enough = self._try(plans[middle])
+            other, is_enough = self._try(plans[middle], self._made.steps)
             found, low, high = (other, low, middle) if is_enough else (found, middle, high)
         return self.result(found or last), found is not None
 
-    def _try(self, plan: Plan) -> tuple[Quantized, bool]:
+    def _try(self, plan: Plan, steps: tuple[str, ...]) -> tuple[Quantized, bool]:
         prepared = self._made.prepared.raised(plan.values)
         number = len(self._attempts)
         if self._progress is not None:
             self._progress(f"try {number}", 0, None)
-        graph, record = refine(prepared, self._made.few, self._made.steps, self._made.record.effort, self._budget)
+        graph, record = refine(prepared, self._made.few, steps, self._made.record.effort, self._budget)
         record = replace(record, trials=self._made.record.trials, held_back=self._made.record.held_back)
         made = replace(self._made, graph=graph, record=replace(record, raised=plan.raised), prepared=prepared)
         return made, self.holds(made, plan.int8_share, plan.raised)
