@@ -18,7 +18,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types laws wheel-test numpy-oldest golden assets docs cards size coverage bench clean
+.PHONY: help demo test lint types laws wheel-test numpy-oldest golden exports assets docs cards size coverage bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -30,7 +30,7 @@ demo: $(VENV)/.convert ## set up, convert a sample model to int8, and show what 
 	  --metric top1 --max-drop 0.005 --report .demo/report
 
 test: $(VENV)/.test ## set up, and run the tests (without those that need downloaded models)
-	env -u EDGECONV_ASSETS $(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets tests
+	env -u EDGECONV_ASSETS $(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets --ignore=tests/exports tests
 
 lint: $(VENV)/.dev ## ruff: mistakes and format
 	$(BIN)/ruff check .
@@ -45,6 +45,9 @@ laws: $(VENV)/.test ## the laws of the architecture: floors, imports, sizes, fre
 
 golden: $(VENV)/.test ## the same bytes as ever (UPDATE_GOLDEN=1 writes them anew)
 	$(BIN)/python -m pytest tests/golden tests/test_determinism.py
+
+exports: $(VENV)/.exports ## models that the current exporters make: PyTorch, scikit-learn, LightGBM, XGBoost
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest $(PYTEST_FLAGS) --dist loadfile tests/exports
 
 assets: $(VENV)/.test ## the suites that need the models and data in $EDGECONV_ASSETS
 	@test -d "$(EDGECONV_ASSETS)" || { echo "set EDGECONV_ASSETS to the folder of models"; exit 2; }
@@ -71,7 +74,7 @@ numpy-oldest: ## the runtime with the oldest NumPy and nothing else; then the op
 	$(OLDEST_VENV)/bin/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets tests
 
 coverage: $(VENV)/.test ## branch coverage of operators and runtime, at least 95 %
-	$(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets --ignore=tests/laws tests --cov=edgeconv.ops \
+	$(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets --ignore=tests/exports --ignore=tests/laws tests --cov=edgeconv.ops \
 	  --cov=edgeconv.runtime --cov-branch --cov-report=term-missing:skip-covered --cov-report=json:.coverage.json
 	$(BIN)/python tests/coverage_gate.py .coverage.json 95
 
@@ -110,6 +113,10 @@ $(VENV)/.convert: pyproject.toml | $(BIN)/python
 $(VENV)/.test: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install $(PIP_FLAGS) -e ".[test]"
 	@touch $@ $(VENV)/.convert
+
+$(VENV)/.exports: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install $(PIP_FLAGS) -e ".[exports]"
+	@touch $@ $(VENV)/.test $(VENV)/.convert
 
 $(VENV)/.bench: pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install $(PIP_FLAGS) -e ".[bench]"

@@ -7,9 +7,16 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgeconv.errors import InvalidModelError, UnsupportedModelError
-from edgeconv.ops.onnx_rules import ImportRule, Items, Nothing, Value
+from edgeconv.ops.onnx_rules import ImportRule, Items, Names, Nothing, Value
 
-__all__ = ["bind_arguments"]
+__all__ = ["NO_TENSORS", "bind_arguments"]
+
+NO_TENSORS = {
+    Items: ("Items", "a sequence"),
+    Nothing: ("Items", "an empty optional"),
+    Names: ("Names", "a list of strings"),
+}
+"""What a value may be but a tensor: the word in the annotation of parameters that take it, and its name in messages."""
 
 
 def bind_arguments(
@@ -27,13 +34,13 @@ def bind_arguments(
 
 
 def _check_arguments(signature: inspect.Signature, bound: inspect.BoundArguments, where: str) -> None:
-    """Required inputs are there, and only those that may be a sequence or an optional are one."""
+    """Required inputs are there, and only parameters that say so get anything but a tensor."""
     for name, parameter in signature.parameters.items():
         value = bound.arguments.get(name, 0)
         is_many = parameter.kind is parameter.VAR_POSITIONAL
         if value is None and not is_many and parameter.default is inspect.Parameter.empty:
             raise InvalidModelError(f"{where}: its input {name!r} is missing")
         for each in value if is_many and isinstance(value, tuple) else (value,):
-            if isinstance(each, (Items, Nothing)) and "Items" not in str(parameter.annotation):
-                kind = "a sequence" if isinstance(each, Items) else "an empty optional"
+            word, kind = NO_TENSORS.get(type(each), ("", ""))
+            if word not in str(parameter.annotation):
                 raise UnsupportedModelError(f"{where}: its input {name!r} is {kind}, where edgeconv needs a tensor")

@@ -14,7 +14,7 @@ from edgeconv.core import Array, Shape, TensorType, type_of
 from edgeconv.errors import EdgeconvError, InvalidModelError, RunTimeInputError, UnsupportedModelError
 from edgeconv.graph import Emitter, Graph
 from edgeconv.graph.shapes import shape_expression
-from edgeconv.importer.arguments import bind_arguments
+from edgeconv.importer.arguments import NO_TENSORS, bind_arguments
 from edgeconv.importer.decode import attribute_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
 from edgeconv.importer.scope import Scope
@@ -26,6 +26,7 @@ from edgeconv.ops.onnx_rules import (
     AtRunTime,
     ImportRule,
     Items,
+    Names,
     Noted,
     Nothing,
     Result,
@@ -213,7 +214,7 @@ class GraphBuilder:
         return self.functions.get((domain, node.op_type, node.overload))
 
     def _schema_body(self, node: onnx.NodeProto, inputs: Sequence[Value], scope: Scope) -> onnx.FunctionProto | None:
-        if any(isinstance(value, (Items, Nothing)) for value in inputs):
+        if any(type(value) in NO_TENSORS for value in inputs):
             return None
         types = [value.type if isinstance(value, Ref) else None for value in inputs]
         given = [found for item in node.attribute if (found := scope.resolved(item)) is not None]
@@ -244,6 +245,10 @@ class GraphBuilder:
         if graph.sparse_initializer:
             raise UnsupportedModelError("sparse initializers are not supported; export the model with dense weights")
         for tensor in graph.initializer:
+            if tensor.data_type == onnx.TensorProto.STRING and len(tensor.dims) == 1:
+                names = tuple(text.decode("utf-8", "replace") for text in tensor.string_data)
+                (scope or self.scope).values[tensor.name] = Names(names)
+                continue
             self.add_lazy_constant(tensor.name, tensor_decoder(tensor, self.folder), scope)
             (scope or self.scope).elements[tensor.name] = tensor.data_type
 
@@ -307,9 +312,9 @@ class GraphBuilder:
         for name, result in zip(names, results, strict=False):
             if isinstance(result, Items):
                 scope.values[name] = self._items(result, name, label)
-            elif isinstance(result, Nothing):
+            elif isinstance(result, (Names, Nothing)):
                 scope.values[name] = result
-            tensors.append(None if isinstance(result, (Items, Nothing)) else result)
+            tensors.append(None if isinstance(result, (Items, Names, Nothing)) else result)
         taken = [self._emitter.fresh(name) if name and name in self._emitter.types else name for name in names]
         found = self._emit(tensors, taken, label)
         for name, unique in zip(names, taken, strict=True):
@@ -373,7 +378,7 @@ class GraphBuilder:
         value = self.value(name, f"the output {name!r}", self.scope)
         if isinstance(value, Ref):
             return value
-        kind = "a sequence" if isinstance(value, Items) else "an optional"
+        kind = NO_TENSORS[type(value)][1]
         raise UnsupportedModelError(
             f"the output {name!r} is {kind}; the device has tensors only: make its tensors outputs, or concatenate them"
         )

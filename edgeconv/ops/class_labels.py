@@ -12,10 +12,10 @@ from edgeconv.ops.base import Expr, ShapeError, expr_type
 from edgeconv.ops.cast import Cast
 from edgeconv.ops.compare import Greater
 from edgeconv.ops.gather import Gather
-from edgeconv.ops.onnx_rules import Noted, Result
+from edgeconv.ops.onnx_rules import Names, Noted, Result
 from edgeconv.ops.reshape import Reshape
 
-__all__ = ["best_label", "class_numbers", "classified", "label_above", "names_note", "rows_of"]
+__all__ = ["best_label", "class_numbers", "classified", "label_above", "names_note", "picked", "rows_of"]
 
 _MOST_NAMES = 200
 
@@ -57,6 +57,12 @@ def names_note(what: str, names: Sequence[str]) -> str:
     shown = ", ".join(f"{number} {name!r}" for number, name in enumerate(names[:_MOST_NAMES]))
     more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
     return f"{what} is the number of the class, since the device has no strings: {shown}{more}"
+
+
+def picked(names: Names, index: Expr) -> Noted:
+    """The numbers of the names at `index`, which they are themselves."""
+    whole = index if expr_type(index).dtype == "int64" else Cast("int64")(index)
+    return Noted((whole,), names_note("its result", names.values))
 
 
 def classified(label: Expr, scores: Expr, names: Sequence[str], outputs: int) -> tuple[Result, ...] | Noted:

@@ -10,12 +10,13 @@ import numpy as np
 from edgeconv.ops.add import Sub
 from edgeconv.ops.base import Expr, Ref, ShapeError, expr_type
 from edgeconv.ops.cast import Cast
+from edgeconv.ops.class_labels import picked
 from edgeconv.ops.compare import Equal, Greater
 from edgeconv.ops.concat import Concat
 from edgeconv.ops.gather import Gather
 from edgeconv.ops.logic import IsNaN
 from edgeconv.ops.mul import Div, Mul
-from edgeconv.ops.onnx_rules import Noted, Unsupported, onnx_rule, refuse
+from edgeconv.ops.onnx_rules import Names, Noted, Unsupported, onnx_rule, refuse
 from edgeconv.ops.pad import Pad
 from edgeconv.ops.reduce import ReduceMax
 from edgeconv.ops.reshape import Reshape
@@ -111,8 +112,10 @@ def import_one_hot_encoder(
 
 
 @onnx_rule("ArrayFeatureExtractor", domain=_DOMAIN)
-def import_array_feature_extractor(x: Ref, indices: Ref) -> Expr:
-    """The features that the indices name; of a single row, a matrix of one row."""
+def import_array_feature_extractor(x: Ref | Names, indices: Ref) -> Expr | Noted:
+    """The features that the indices name; of a single row, a matrix of one row. Of class names, their numbers."""
+    if isinstance(x, Names):
+        return picked(x, Reshape((1, -1))(indices))
     row: Expr = Reshape((1, -1))(x) if x.type.rank == 1 else x
     flat: Expr = indices if indices.type.rank == 1 else Reshape((-1,))(indices)
     return Gather(expr_type(row).rank - 1)(row, flat)

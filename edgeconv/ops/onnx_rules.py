@@ -6,7 +6,8 @@ attributes keyword-only with ONNX's defaults. It returns an expression, or a tup
 A rule that changes what the model gives (class names become numbers) wraps its results in `Noted`: the user is told.
 A keyword `outputs` gets the number of outputs wanted, `elements` the ONNX element types of the inputs.
 
-A parameter annotated with `Items` takes a sequence of tensors, too; one annotated with `Subgraph` is a graph attribute.
+A parameter annotated with `Items` takes a sequence of tensors, too, one with `Names` a constant list of strings; one
+annotated with `Subgraph` is a graph attribute.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
     "ImportRule",
     "Items",
     "NOTHING",
+    "Names",
     "Noted",
     "Nothing",
     "REFUSED",
@@ -55,9 +57,17 @@ class Nothing:
 
 NOTHING = Nothing()
 
-Value: TypeAlias = Union[Ref, Items, Nothing, None]
+
+@dataclass(frozen=True)
+class Names:
+    """A constant list of strings. It exists while importing only: what is picked from it are numbers of its entries."""
+
+    values: tuple[str, ...]
+
+
+Value: TypeAlias = Union[Ref, Items, Names, Nothing, None]
 """What a name of an ONNX graph stands for; None for an optional input that was not given."""
-Result: TypeAlias = Union[Expr, Items, Nothing, None]
+Result: TypeAlias = Union[Expr, Items, Names, Nothing, None]
 """What a rule may return for one output."""
 
 

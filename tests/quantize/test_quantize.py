@@ -14,8 +14,10 @@ from edgeconv.ops.base import Call, Ref
 from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.conv import Conv
 from edgeconv.ops.dense import Dense
+from edgeconv.ops.matmul import MatMul
 from edgeconv.ops.mul import Div
 from edgeconv.ops.reshape import Reshape
+from edgeconv.ops.softmax import Softmax
 from edgeconv.ops.transpose import Transpose
 from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, float_nodes, protect_excluded, quantize
@@ -178,3 +180,18 @@ def test_excluded_nodes_are_not_fused_away() -> None:
     assert [node.op_name for node in protected.nodes] == ["Sub", "Dense"]
     lowered = quantize(protected, [{"x": data(64, 6)}], config)
     assert [(node.name, reason) for node, reason in float_nodes(lowered)] == [("sub", "excluded by 'sub'")]
+
+
+@pytest.mark.parametrize("lowest", [-np.inf, -3.4e38, -1e4])
+def test_masked_scores_stay_in_float(lowest: float) -> None:
+    mask = np.triu(np.full((6, 6), lowest, np.float32), 1)
+    scores = MatMul()(Ref("x", TensorType("float32", (2, 6, 6))), Ref("y", TensorType("float32", (2, 6, 6))))
+    emitter = Emitter({name: TensorType("float32", (2, 6, 6)) for name in ("x", "y")})
+    emitter.emit([Softmax(2)(Add()(scores, mask))], ["p"], "attention")
+    graph = Graph(emitter.nodes, emitter.types, ["x", "y"], ["p"])
+    feeds = {"x": data(2, 6, 6), "y": data(2, 6, 6, seed=1)}
+    lowered = quantize(simplify(graph), [feeds], QuantConfig(method="minmax"))
+    assert {node.op_name for node, _ in float_nodes(lowered)} == {"Add", "Softmax"}
+    assert "MatMul" not in {node.op_name for node, _ in float_nodes(lowered)}
+    (want,), (have,) = (Interpreter(to_program(each)).run(None, feeds) for each in (graph, lowered))
+    assert sqnr(want, have) > 35

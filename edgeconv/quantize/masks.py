@@ -1,0 +1,60 @@
+"""Masked attention: scores to which a constant adds a huge negative number, or -infinity, before Softmax."""
+
+from __future__ import annotations
+
+from edgeconv.graph import Graph, Node
+from edgeconv.ops.softmax import Softmax
+from edgeconv.ops.where import Where
+
+__all__ = ["masked_softmax"]
+
+_MASK = -1e3
+"""A constant at most this, in a sum or a choice before Softmax, stands for "not this one"."""
+_REASON = "it masks scores with numbers so low that int8 could not tell the scores apart beside them"
+
+
+def masked_softmax(graph: Graph) -> dict[str, str]:
+    """First output -> reason, of every masked Softmax and of what is between the mask and it."""
+    producers = graph.producers()
+    found: dict[str, str] = {}
+    for softmax in graph.nodes:
+        if isinstance(softmax.op, Softmax):
+            found.update((name, _REASON) for name in _masked(graph, _chain(graph, softmax, producers)))
+    return found
+
+
+def _chain(graph: Graph, softmax: Node, producers: dict[str, Node]) -> list[Node]:
+    """What a Softmax is computed by, element by element or by moving data, and the Softmax itself, in order."""
+    seen, todo = {softmax.outputs[0]}, [softmax]
+    while todo:
+        for each in _before(todo.pop(), producers):
+            if each.outputs[0] not in seen:
+                seen.add(each.outputs[0])
+                todo.append(each)
+    return [node for node in graph.nodes if node.outputs[0] in seen]
+
+
+def _masked(graph: Graph, chain: list[Node]) -> set[str]:
+    """The outputs of a chain from its masks on; none where the Softmax at its end is not masked."""
+    masked: set[str] = set()
+    for node in chain:
+        if _holds_mask(graph, node) or masked.intersection(node.inputs):
+            masked.update(node.outputs[:1])
+    return masked if chain[-1].outputs[0] in masked else set()
+
+
+def _before(node: Node, producers: dict[str, Node]) -> list[Node]:
+    """What computes the inputs of `node`, as far as it works element by element or only moves data."""
+    known = [producers[name] for name in node.inputs if name in producers]
+    return [
+        each
+        for each in known
+        if isinstance(each.op, Where) or each.op.elementwise or (each.op.quant is not None and each.op.quant.shared)
+    ]
+
+
+def _holds_mask(graph: Graph, node: Node) -> bool:
+    if not (isinstance(node.op, Where) or node.op.elementwise):
+        return False
+    constants = [value for name in node.inputs if name and (value := graph.constant(name)) is not None]
+    return any(value.dtype.kind == "f" and value.size and float(value.min()) <= _MASK for value in constants)
