@@ -54,7 +54,7 @@ class Lookup(Operator):
             table = table.astype(np.float32) - np.float32(scalar(y.q)[1])
         # `np.take` would make indices and results of its own otherwise.
         found = out if out.flags.c_contiguous else scratch(out.shape, out.dtype.name)
-        jobs: list[Kernel] = [*load, partial(np.take, table, index, None, found, "clip")]
+        jobs: list[Kernel] = [*load, partial(table.take, index, None, found, "clip")]
         if found is not out:
             jobs.append(cast(out, found))
         return chain(jobs + clear(y, out))

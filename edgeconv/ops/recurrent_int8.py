@@ -1,20 +1,23 @@
 """int8 kernels of LSTM and GRU: exact products, gates from one stored table, the state in wider types.
 
-Inputs and weights are int8, weights with one scale for each row of a gate; the hidden state is multiplied in 16 bits
-(h * 2**15), the cell state is float32. By the determinism law: products are exact integers in float32 or float64,
-whatever the order of summation; what follows are single IEEE operations; tanh is a table of 4096 entries, indexed by
-rint(256 x), and sigmoid(x) = tanh(x / 2) / 2 + 1/2 reads the same one.
+Inputs and weights are int8, weights with one scale for each row of a gate; the hidden state is multiplied in as many
+bits as keep its product exact in float32 (h * 2**11 to h * 2**15; in float64 otherwise), the cell state is float32. By
+the determinism law: products are exact integers, whatever the order of summation; what follows are single IEEE
+operations; tanh is a table of 4096 entries, indexed by rint(256 x), and sigmoid(x) = tanh(x / 2) / 2 + 1/2 reads the
+same one.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, QParams, TensorType
 from edgeconv.ops.base import Inputs, Operand, Scratch
-from edgeconv.ops.integer import clamp_bounds, exact_dtype, required, scalar, weight_bound
+from edgeconv.ops.integer import EXACT_FLOAT32, clamp_bounds, exact_dtype, narrow, required, scalar, weight_bound
+from edgeconv.ops.jobs import cast, chain, clip
 from edgeconv.ops.recurrent_kernels import Direction
 from edgeconv.records import dataclass
 
@@ -24,7 +27,9 @@ TABLE_SIZE = 4096
 _PER_UNIT = 256.0
 """Entries of the table for a step of 1."""
 _STATE = 2.0**15
-"""Steps of the hidden state for 1."""
+"""Steps of the hidden state for 1, at most."""
+_FEWEST_BITS = 11
+"""Bits of the hidden state below which float64 is better than fewer."""
 
 
 def tanh_table() -> Array:
@@ -69,42 +74,123 @@ def walks(
 
 
 def plan_lstm_int8(walk: Walk, hidden: int, scratch: Scratch) -> Kernel:
-    """Gates in ONNX's order: input, output, forget, cell."""
+    """An LSTM's walk, with few calls per step: gates in the order input, forget, output, cell, so that one product
+    makes i * g and f * c; c is held in entries of the table and h in steps of the product, by exact powers of 2.
+    """
+    part, rows = walk.part, np.arange(4 * hidden).reshape(4, hidden)[[0, 2, 1, 3]].reshape(-1)
     halves = np.repeat(np.array([0.5, 0.5, 0.5, 1]), hidden)
-    both = walk.part.bias.reshape(2, -1).astype(np.float64)
-    projected, project = _projection(walk, halves, both[0] + both[1], scratch)
-    gates = scratch(projected.shape[1:])
-    h, multiply = _recurrence(walk, walk.recurrence_q, walk.part.recurrence, halves, gates, scratch)
-    look_up = _table_reader(walk.table, gates.shape, scratch)
-    c, product, inner = (scratch(h.shape) for _ in range(3))
-    look_up_c = _table_reader(walk.table, c.shape, scratch)
-    starts = [_start(walk, 0, h), _start(walk, 1, c)]
-    sigmoids = gates[:, : 3 * hidden]
-    i, o, f, g = (gates[:, k * hidden : (k + 1) * hidden] for k in range(4))
-    steps = [(projected[t], _writer(walk.part.y[t], walk.y_q, scratch)) for t in walk.part.order()]
-    ends = [_writer(last, q, scratch) for (_, last), (_, q) in zip(walk.part.states, walk.states_q, strict=True)]
+    both = part.bias.reshape(2, -1).astype(np.float64)
+    projected, project = _projection(walk, halves, both[0] + both[1], scratch, rows)
+    steps, batch = projected.shape[:2]
+    product = _StateProduct(walk.recurrence_q, part.recurrence, halves, rows, batch, scratch)
+    states, gates = scratch((steps, batch, hidden)), scratch((batch, 4 * hidden))
+    values, terms, inner = scratch((batch, 5 * hidden)), scratch((batch, 2 * hidden)), scratch((batch, hidden))
+    c, o = values[:, 4 * hidden :], values[:, 2 * hidden : 3 * hidden]
+    look_up = _gate_reader(walk.table, hidden, gates, values[:, : 4 * hidden], scratch)
+    look_up_c = _cell_reader(walk.table * np.float32(product.unit), c, inner, scratch)
+    jobs: list[Kernel] = [project, *product.start(walk, 0), _start(walk, 1, c), partial(np.multiply, c, _INDEX, c)]
+    for at in part.order():
+        jobs += product.into(gates)
+        jobs += [
+            partial(np.add, gates, projected[at], gates),
+            *look_up,
+            partial(np.multiply, values[:, : 2 * hidden], values[:, 3 * hidden :], terms),
+            partial(np.add, terms[:, :hidden], terms[:, hidden:], c),
+            *look_up_c,
+            partial(np.multiply, o, inner, states[at]),
+            *product.take(states[at]),
+        ]
+    last = [*part.order()][-1] if steps else None
+    jobs += _written(part.y, walk.y_q, states, product.unit, scratch)
+    if last is not None:
+        jobs += _written(part.states[0][1], walk.states_q[0][1], states[last], product.unit, scratch)
+        jobs += _written(part.states[1][1], walk.states_q[1][1], c, _PER_UNIT, scratch)
+    return chain(jobs)
 
-    def kernel() -> None:
-        project()
-        for start in starts:
-            start()
-        for inputs, write in steps:
-            multiply()
-            np.add(gates, inputs, out=gates)
-            look_up(gates)
-            np.multiply(sigmoids, _HALF, out=sigmoids)
-            np.add(sigmoids, _HALF, out=sigmoids)
-            np.multiply(f, c, out=c)
-            np.multiply(i, g, out=product)
-            np.add(c, product, out=c)
-            np.multiply(c, _INDEX, out=inner)
-            look_up_c(inner)
-            np.multiply(o, inner, out=h)
-            write(h)
-        ends[0](h)
-        ends[1](c)
 
-    return kernel
+class _StateProduct:
+    """h @ recurrence.T in entries of the table, from h in steps of `1 / unit`: exact sums of integers."""
+
+    def __init__(self, q: QParams, recurrence: Array, halves: Array, rows: Array, batch: int, scratch: Scratch) -> None:
+        weight = recurrence.astype(np.int64)[rows]
+        bits = min(15, EXACT_FLOAT32.bit_length() - 1 - int(np.abs(weight).sum(axis=1).max(initial=1)).bit_length())
+        narrow_enough = bits >= _FEWEST_BITS
+        self.unit = 2.0**bits if narrow_enough else _STATE
+        dtype = "float32" if narrow_enough else "float64"
+        self._matrix = scratch.hold(np.array(weight.T if batch > 1 else weight, dtype, order="C"))
+        scales = np.array(q.scale, np.float64)[rows]
+        factor = (scales * halves * _PER_UNIT / self.unit).astype(np.float32)
+        self._factor = np.tile(factor, (batch, 1))  # NumPy takes twice as long to broadcast a short row
+        self._rounded = scratch((batch, weight.shape[1]))
+        self._steps = self._rounded if narrow_enough else scratch(self._rounded.shape, dtype)
+        self._acc = scratch((batch, weight.shape[0]), dtype)
+
+    def start(self, walk: Walk, state: int) -> list[Kernel]:
+        """Jobs: the initial state, clipped to the reach of the steps."""
+        limit = np.float32(self.unit - 1)
+        initial = self._rounded
+        return [
+            _start(walk, state, initial),
+            partial(np.multiply, initial, np.float32(self.unit), initial),
+            *self.take(initial),
+            partial(clip, self._steps, -limit, limit, self._steps),
+        ]
+
+    def take(self, scaled: Array) -> list[Kernel]:
+        """Jobs: h, times `unit`, rounded to steps."""
+        jobs: list[Kernel] = [partial(np.rint, scaled, self._rounded)]
+        return jobs if self._steps is self._rounded else [*jobs, partial(np.copyto, self._steps, self._rounded)]
+
+    def into(self, gates: Array) -> list[Kernel]:
+        """Jobs: the product in `gates`, float32."""
+        if len(gates) > 1:
+            product: Kernel = partial(np.matmul, self._steps, self._matrix, self._acc)
+        else:  # a matrix by a vector: half the time of a product of one row
+            product = partial(np.dot, self._matrix, self._steps[0], self._acc[0])
+        if self._acc.dtype == np.float32:
+            return [product, partial(np.multiply, self._acc, self._factor, gates)]
+        return [product, cast(gates, self._acc), partial(np.multiply, gates, self._factor, gates)]
+
+
+def _gate_reader(table: Array, hidden: int, places: Array, values: Array, scratch: Scratch) -> list[Kernel]:
+    """Jobs: sigmoids of three gates and tanh of the last, in entries of the table for a step of 1, into `values`."""
+    sigmoid = table * np.float32(0.5) + np.float32(0.5)
+    both = scratch.hold(np.concatenate([sigmoid, table * np.float32(_PER_UNIT)]))
+    middle = TABLE_SIZE // 2
+    row = np.repeat(np.array([middle, middle, middle, middle + TABLE_SIZE], np.float32), hidden)
+    shift = np.tile(row, (len(places), 1))
+    index = scratch(places.shape, np.dtype(np.intp).name)
+    found = values if values.flags.c_contiguous else scratch(values.shape)
+    jobs: list[Kernel] = [
+        partial(np.rint, places, places),
+        partial(clip, places, np.float32(-middle), np.float32(middle - 1), places),
+        partial(np.add, places, shift, places),
+        cast(index, places),
+        partial(both.take, index, None, found, "clip"),
+    ]
+    return jobs if found is values else [*jobs, partial(np.copyto, values, found)]
+
+
+def _cell_reader(table: Array, places: Array, values: Array, scratch: Scratch) -> list[Kernel]:
+    """Jobs: what the table holds at `places`, 0 being its middle; beyond its ends, what stands at the ends."""
+    index = scratch(places.shape, np.dtype(np.intp).name)
+    return [
+        partial(np.rint, places, values),
+        partial(np.add, values, np.full(values.shape, TABLE_SIZE // 2, np.float32), values),
+        cast(index, values),
+        partial(scratch.hold(table).take, index, None, values, "clip"),
+    ]
+
+
+def _written(out: Array, q: QParams, values: Array, unit: float, scratch: Scratch) -> list[Kernel]:
+    """Jobs: real values, times `unit` (a power of 2), quantized into `out`."""
+    work, zero_point = scratch(values.shape), np.float32(q.zero_point[0])
+    low, high = (np.float32(bound) - zero_point for bound in clamp_bounds(q))
+    return [
+        partial(np.divide, values, np.float32(q.scale[0]) * np.float32(unit), work),
+        partial(np.rint, work, work),
+        *narrow(work, low, high, zero_point, out),
+    ]
 
 
 def plan_gru_int8(walk: Walk, hidden: int, linear_before_reset: bool, scratch: Scratch) -> Kernel:
@@ -160,28 +246,34 @@ def _rows(q: QParams, begin: int, end: int) -> QParams:
     return QParams(q.scale[begin:end], q.zero_point[begin:end], 0)
 
 
-def _projection(walk: Walk, halves: Array, bias: Array, scratch: Scratch) -> tuple[Array, Kernel]:
-    """(values, kernel): x @ weight.T + bias for all steps at once, in entries of the table, (T, N, rows)."""
+def _projection(
+    walk: Walk, halves: Array, bias: Array, scratch: Scratch, rows: Array | None = None
+) -> tuple[Array, Kernel]:
+    """(values, kernel): x @ weight.T + bias for all steps at once, in entries of the table, (T, N, rows).
+
+    `rows`: the order of the rows wanted, by default the weight's.
+    """
     scale_x, zero_x = scalar(walk.x_q)
-    weight = walk.part.weight.astype(np.int64)
+    rows = np.arange(len(bias)) if rows is None else rows
+    weight, bias = walk.part.weight.astype(np.int64)[rows], bias[rows]
     dtype = exact_dtype(weight_bound(weight, None, 256))
     matrix = scratch.hold(np.array(weight.T, dtype, order="C"))
-    factor = (np.array(walk.weight_q.scale, np.float64) * scale_x * halves * _PER_UNIT).astype(np.float32)
+    factor = (np.array(walk.weight_q.scale, np.float64)[rows] * scale_x * halves * _PER_UNIT).astype(np.float32)
     offset = (bias * halves * _PER_UNIT).astype(np.float32)
     x, source = scratch(walk.part.x.shape, dtype), walk.part.x
     acc = scratch((*x.shape[:2], matrix.shape[1]), dtype)
     values = acc if dtype == "float32" else scratch(acc.shape)
     zero_point = np.asarray(zero_x, dtype)
 
-    def kernel() -> None:
-        np.copyto(x, source)
-        np.subtract(x, zero_point, out=x)
-        np.matmul(x, matrix, out=acc)
-        np.copyto(values, acc, casting="same_kind")
-        np.multiply(values, factor, out=values)
-        np.add(values, offset, out=values)
-
-    return values, kernel
+    jobs: list[Kernel] = [
+        cast(x, source),
+        partial(np.subtract, x, zero_point, x),
+        partial(np.matmul, x, matrix, acc),
+    ]
+    if values is not acc:
+        jobs.append(cast(values, acc))
+    jobs += [partial(np.multiply, values, factor, values), partial(np.add, values, offset, values)]
+    return values, chain(jobs)
 
 
 def _recurrence(
@@ -198,7 +290,7 @@ def _recurrence(
     def kernel() -> None:
         np.multiply(h, scale, out=steps)
         np.rint(steps, out=steps)
-        np.clip(steps, -limit, limit, out=steps)
+        clip(steps, -limit, limit, steps)
         np.matmul(steps, matrix, out=acc)
         np.copyto(out, acc, casting="same_kind")
         np.multiply(out, factor, out=out)
@@ -214,7 +306,7 @@ def _table_reader(table: Array, shape: tuple[int, ...], scratch: Scratch) -> Cal
     def read(places: Array) -> None:
         np.rint(places, out=values)
         np.add(values, middle, out=values)
-        np.clip(values, np.float32(0), last, out=values)
+        clip(values, np.float32(0), last, values)
         np.copyto(index, values, casting="unsafe")
         np.take(table, index, out=values, mode="clip")
         np.copyto(places, values)
@@ -246,7 +338,7 @@ def _writer(out: Array, q: QParams, scratch: Scratch) -> Callable[[Array], None]
         np.divide(values, scale, out=work)
         np.rint(work, out=work)
         np.add(work, zero_point, out=work)
-        np.clip(work, low, high, out=work)
+        clip(work, low, high, work)
         np.copyto(out, work, casting="unsafe")
 
     return write

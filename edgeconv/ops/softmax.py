@@ -105,7 +105,7 @@ class Softmax(_AlongAxis):
             partial(np.maximum.reduce, source, axis, None, top, True),
             partial(np.subtract, top, source, distance),
             cast(index, distance),
-            partial(np.take, table.astype(np.float64), index, None, values, "clip"),
+            partial(table.astype(np.float64).take, index, None, values, "clip"),
             plan_sum(values, (axis,), sums),
             partial(np.multiply, sums, np.float64(scale), sums),
             partial(np.divide, values, sums, values),

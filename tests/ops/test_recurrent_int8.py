@@ -52,10 +52,11 @@ class ByHand:
         factor = (np.array(self.w_q.scale) * self.x_q.scale[0] * halves * 256).astype(F)
         return acc.astype(F) * factor + (bias * halves * 256).astype(F)
 
-    def recurrent(self, h: Array, rows: slice, halves: Array) -> Array:
+    def recurrent(self, h: Array, rows: slice, halves: Array, bits: int = 15) -> Array:
         assert self.r is not None
-        steps = np.clip(np.rint(h.astype(np.float64) * 2**15), -32767, 32767).astype(np.int64)
-        factor = (np.array(self.r_q.scale[rows]) * halves[rows] * 256 / 2**15).astype(F)
+        limit = 2**bits - 1
+        steps = np.clip(np.rint(h.astype(np.float64) * 2**bits), -limit, limit).astype(np.int64)
+        factor = (np.array(self.r_q.scale[rows]) * halves[rows] * 256 / 2**bits).astype(F)
         return (steps @ self.r[0, rows].astype(np.int64).T).astype(F) * factor
 
     def tanh(self, places: Array) -> Array:
@@ -75,9 +76,12 @@ def lstm_by_hand(net: ByHand, x: Array, hidden: int) -> tuple[Array, Array, Arra
     both = net.bias.reshape(2, -1).astype(np.float64)
     inputs = net.projected(x, halves, both[0] + both[1])
     h, c = np.zeros((x.shape[1], hidden), F), np.zeros((x.shape[1], hidden), F)
+    assert net.r is not None
+    largest = int(np.abs(net.r[0].astype(np.int64)).sum(axis=1).max())
+    bits = max(k for k in range(16) if largest < 2 ** (24 - k))  # every sum of products stays below 2**24
     seen = []
     for step in inputs:
-        gates = net.tanh(net.recurrent(h, slice(None), halves) + step)
+        gates = net.tanh(net.recurrent(h, slice(None), halves, bits) + step)
         i, o, f, g = np.split(gates, 4, axis=1)
         i, o, f = (gate * F(0.5) + F(0.5) for gate in (i, o, f))
         c = f * c + i * g
