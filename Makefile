@@ -18,10 +18,10 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types laws wheel-test numpy-oldest golden exports assets docs cards size coverage bench clean
+.PHONY: help demo test lint types laws wheel-test numpy-oldest test-arm64 test-armhf golden exports assets docs cards size coverage bench clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(VENV)/.convert ## set up, convert a sample model to int8, and show what that cost
 	@mkdir -p .demo
@@ -72,6 +72,12 @@ numpy-oldest: ## the runtime with the oldest NumPy and nothing else; then the op
 	$(OLDEST_VENV)/bin/python -m pytest tests/golden tests/laws/test_imports.py
 	$(OLDEST_VENV)/bin/python -m pip install $(PIP_FLAGS) "numpy==1.24.*" -e ".[test]"
 	$(OLDEST_VENV)/bin/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets tests
+
+test-arm64: $(VENV)/.test ## int8 models in Debian 12 for arm64, under qemu: the same bytes as here
+	$(BIN)/python -m tests.arm arm64
+
+test-armhf: $(VENV)/.test ## the same for armhf
+	$(BIN)/python -m tests.arm armhf
 
 coverage: $(VENV)/.test ## branch coverage of operators and runtime, at least 95 %
 	$(BIN)/python -m pytest $(PYTEST_FLAGS) --ignore=tests/assets --ignore=tests/exports --ignore=tests/laws tests --cov=edgeconv.ops \

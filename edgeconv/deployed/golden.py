@@ -13,7 +13,7 @@ from edgeconv.deployed.carried import read_array
 from edgeconv.deployed.pattern import pattern
 from edgeconv.runtime import Interpreter
 
-__all__ = ["FLOAT_TOLERANCE", "INT8_STEPS", "Difference", "differences", "golden_inputs", "is_close"]
+__all__ = ["FLOAT_TOLERANCE", "INT8_STEPS", "Difference", "difference", "differences", "golden_inputs", "is_close"]
 
 FLOAT_TOLERANCE = 1e-3
 """Of the golden output's largest magnitude: what a file with float operators may differ by, in float outputs."""
@@ -51,9 +51,9 @@ def differences(interpreter: Interpreter, samples: Sequence[Mapping[str, Any]]) 
     for number, sample in enumerate(samples):
         found = interpreter.run(None, golden_inputs(sample), raw=True)
         for name, file, array in zip(interpreter.output_names, sample["outputs"], found, strict=True):
-            wanted = read_array(file)
-            if not _same_bytes(array, wanted):
-                yield _difference(number, name, array, wanted)
+            apart = difference(number, name, array, read_array(file))
+            if apart is not None:
+                yield apart
 
 
 def is_close(difference: Difference) -> bool:
@@ -61,11 +61,10 @@ def is_close(difference: Difference) -> bool:
     return difference.largest <= (INT8_STEPS if difference.is_integer else FLOAT_TOLERANCE)
 
 
-def _same_bytes(a: Array, b: Array) -> bool:
-    return a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes()
-
-
-def _difference(sample: int, name: str, array: Array, wanted: Array) -> Difference:
+def difference(sample: int, name: str, array: Array, wanted: Array) -> Difference | None:
+    """How `array` differs from the golden values; None where all bytes are the same."""
+    if array.dtype == wanted.dtype and array.shape == wanted.shape and array.tobytes() == wanted.tobytes():
+        return None
     is_integer = wanted.dtype.kind != "f"
     if array.shape != wanted.shape:
         return Difference(sample, name, array.size, array.size, np.inf, is_integer)
