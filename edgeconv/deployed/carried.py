@@ -15,13 +15,16 @@ MODEL, ABOUT = "model.edge", "about.json"
 _ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 
-def open_model() -> Interpreter:
-    """An interpreter of the model inside; mapped where it lies in a folder, read where it lies in a file.
+def open_model(*, threads: int = 1, memory: str = "fast") -> Interpreter:
+    """An interpreter of the model inside, with `Interpreter`'s own options.
+
+    The model is mapped where it lies in a folder, and read where it lies in a file.
 
     Raises UsageError in an edgeconv that was not deployed, InvalidModelError where the model is damaged.
     """
     path = os.path.join(_ROOT, MODEL)
-    return Interpreter(path if os.path.isfile(path) else read_member(MODEL))
+    source = path if os.path.isfile(path) else read_member(MODEL)
+    return Interpreter(source, threads=threads, memory=memory)
 
 
 def read_member(name: str) -> bytes:

@@ -29,11 +29,15 @@ def measure_lines(interpreter: Interpreter, about: Mapping[str, Any]) -> Iterato
     interpreter.run(None, feeds)
     first = time.perf_counter() - started
     times = _latencies(interpreter, feeds)
+    program, arrays = interpreter.program, interpreter.with_state(feeds)
+    memory = interpreter.plan_for([arrays[program.tensors[index].name].shape for index in program.inputs]).memory
     median, slow = np.percentile(times, [50, 90])
     yield f"{printable(about['model'])}: {about['precision']}, {len(interpreter.program.steps)} operators"
     yield f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}"
     yield f"first run {1e3 * first:.1f} ms"
     yield f"latency p50 {1e3 * median:.3f} ms, p90 {1e3 * slow:.3f} ms ({len(times)} runs)"
+    parts = {"activations": memory.arena, "weights": memory.prepared, "scratch": memory.scratch}
+    yield f"memory planned {_kilobytes(memory.total)}: {', '.join(f'{n} {_kilobytes(b)}' for n, b in parts.items())}"
     peak = _peak_bytes()
     if peak is not None:
         yield f"peak memory of this process {peak / 1e6:.1f} MB"
@@ -71,6 +75,10 @@ def _named(float_operators: Sequence[str]) -> str:
 
 def _tolerance() -> str:
     return f"{INT8_STEPS} steps of an int8 output, {FLOAT_TOLERANCE:.1%} of a float output's range"
+
+
+def _kilobytes(count: int) -> str:
+    return f"{count / 1e3:,.0f} kB"
 
 
 def _latencies(interpreter: Interpreter, feeds: Mapping[str, Array]) -> list[float]:

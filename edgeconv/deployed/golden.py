@@ -49,6 +49,7 @@ def golden_inputs(sample: Mapping[str, Any]) -> dict[str, Array]:
 def differences(interpreter: Interpreter, samples: Sequence[Mapping[str, Any]]) -> Iterator[Difference]:
     """Every output of every golden sample that is not what it was, bit for bit."""
     for number, sample in enumerate(samples):
+        interpreter.reset()
         found = interpreter.run(None, golden_inputs(sample), raw=True)
         for name, file, array in zip(interpreter.output_names, sample["outputs"], found, strict=True):
             apart = difference(number, name, array, read_array(file))

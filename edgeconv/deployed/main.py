@@ -29,7 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         parser.print_help()
         return UsageError.exit_code
     try:
-        code = _run(given) if given.inputs else _show_check(given.demo)
+        interpreter = open_model(threads=given.threads, memory=given.memory)
+        code = _run(given, interpreter) if given.inputs else _show_check(given.demo, interpreter)
         sys.stdout.flush()
         return code
     except BrokenPipeError:
@@ -53,17 +54,18 @@ def _parser() -> argparse.ArgumentParser:
     add("-f", "--force", action="store_true", help="replace a file that exists")
     add("--raw", action="store_true", help="int8 outputs as they are, not as real numbers")
     add("--demo", action="store_true", help="measure latency here, and check golden outputs carried inside")
+    add("--threads", type=int, default=1, metavar="N", help="how many work on one layer; the bytes stay the same")
+    add("--memory", choices=("fast", "small"), default="fast", help="small: weights are made ready in every call")
     add("--check", action="store_true", help="check the golden outputs only")
     return parser
 
 
-def _run(given: argparse.Namespace) -> int:
+def _run(given: argparse.Namespace, interpreter: Interpreter) -> int:
     from edgeconv.files import check_target
     from edgeconv.report.arrays import check_array_target, save_arrays
     from edgeconv.report.feeding import run_samples
     from edgeconv.report.outputs import output_lines
 
-    interpreter = open_model()
     if given.output is not None:
         check_target(given.output, overwrite=given.force)
         check_array_target(given.output, len(interpreter.output_names))
@@ -94,10 +96,10 @@ def _open_inputs(given: Sequence[str], interpreter: Interpreter) -> DataSource:
     return TableSource("the inputs", {name: npy_reader(Path(path)) for name, path in named}, types)
 
 
-def _show_check(measure: bool) -> int:
+def _show_check(measure: bool, interpreter: Interpreter) -> int:
     from edgeconv.deployed.demo import check_lines, measure_lines
 
-    interpreter, about = open_model(), read_about()
+    about = read_about()
     if measure:
         _say(measure_lines(interpreter, about))
     lines, is_right = check_lines(interpreter, about)

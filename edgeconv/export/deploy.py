@@ -18,6 +18,7 @@ from importlib import resources
 
 import edgeconv
 from edgeconv.data import DataSource
+from edgeconv.deployed import bundle
 from edgeconv.deployed.carried import ABOUT, MODEL
 from edgeconv.errors import InternalError
 from edgeconv.export.golden import Golden, make_golden
@@ -31,7 +32,7 @@ from edgeconv.runtime.program import every_program
 
 __all__ = ["Deployment", "deploy", "runtime_sources", "save_folder", "save_zipapp"]
 
-_MAIN = "__main__.py"
+_MAIN, _PACKAGE = "__main__.py", "edgeconv/__init__.py"
 _SHEBANG = b"#!/usr/bin/env python3\n"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _PUBLIC = (
@@ -63,7 +64,7 @@ class Deployment:
         buffer = io.BytesIO()
         buffer.write(_SHEBANG)
         with zipfile.ZipFile(buffer, "a") as archive:
-            for path, content in self.members.items():
+            for path, content in _bundled(self.members).items():
                 info = zipfile.ZipInfo(path, _EPOCH)
                 info.create_system, info.external_attr = 3, 0o644 << 16
                 method = zipfile.ZIP_STORED if path == MODEL else zipfile.ZIP_DEFLATED
@@ -134,7 +135,26 @@ def _try(target: str) -> None:
 
 
 def _launcher() -> bytes:
-    return strip_source((resources.files("edgeconv.deployed") / _MAIN).read_text(encoding="utf-8")).encode()
+    return strip_source(_own_source(_MAIN)).encode()
+
+
+def _bundled(members: Mapping[str, bytes]) -> dict[str, bytes]:
+    """The members with all modules in one of them, and in place of the package's own the code that imports from it."""
+    modules = {path: content.decode() for path, content in members.items() if path.startswith("edgeconv/")}
+    package = modules.pop(_PACKAGE) + strip_source(_own_source("bundle.py")) + "install(__spec__.loader, __file__)\n"
+    others = {path: content for path, content in members.items() if not path.startswith("edgeconv/")}
+    text = json.dumps(modules, ensure_ascii=False, separators=(",", ":"))
+    return others | {_PACKAGE: _future_first(package).encode(), f"edgeconv/{bundle.MODULES}": text.encode()}
+
+
+def _future_first(text: str) -> str:
+    """`from __future__` must be a module's first statement."""
+    future = "from __future__ import annotations\n"
+    return future + text.replace(future, "")
+
+
+def _own_source(name: str) -> str:
+    return (resources.files("edgeconv.deployed") / name).read_text(encoding="utf-8")
 
 
 def runtime_sources(operators: tuple[str, ...]) -> dict[str, str]:

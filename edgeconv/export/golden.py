@@ -47,6 +47,7 @@ def make_golden(interpreter: Interpreter, source: DataSource) -> Golden:
             else:
                 file, feeds[name] = f"golden-{number}-input-{place}.npy", _stored(given[name], known)
                 inputs[name], files[file] = {"file": file}, _npy(feeds[name])
+        interpreter.reset()
         outputs = {
             f"golden-{number}-output-{place}.npy": _npy(array)
             for place, array in enumerate(interpreter.run(None, feeds, raw=True))

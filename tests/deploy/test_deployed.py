@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import zipfile
 from collections.abc import Callable
@@ -10,9 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import edgeconv
+from edgeconv.runtime import Interpreter
 from edgeconv_cli.main import run_commands
 from tests.deploy.device import run_bare, run_deployed
 from tests.golden.files import MODELS, edge_file, expected, samples
+from tests.state.models import CACHE, FRAMES, tcn_model
 
 _YES = "bit-exact on this machine: yes"
 
@@ -34,14 +38,14 @@ def test_numpy_alone_gives_the_golden_bytes(name: str, kind: str, tmp_path: Path
 
 def test_only_what_the_model_needs_is_inside(deployed: Path) -> None:
     with zipfile.ZipFile(deployed) as archive:
-        names = archive.namelist()
+        modules = json.loads(archive.read("edgeconv/modules.json"))
         assert archive.getinfo("model.edge").compress_type == zipfile.ZIP_STORED
         assert archive.read("model.edge") == edge_file("digits_resnet").read_bytes()
         assert {info.date_time for info in archive.infolist()} == {(1980, 1, 1, 0, 0, 0)}
-    assert {"__main__.py", "edgeconv/runtime/interpreter.py", "edgeconv/ops/conv.py"} <= set(names)
+    assert {"edgeconv/runtime/interpreter.py", "edgeconv/ops/conv.py"} <= set(modules)
     strangers = ("softmax", "lstm", "matmul", "einsum", "pad", "gemm")
-    assert not [name for name in names if name.startswith(tuple(f"edgeconv/ops/{each}.py" for each in strangers))]
-    assert not [name for name in names if name.startswith(("edgeconv/api", "edgeconv/graph", "edgeconv/quantize"))]
+    assert not [name for name in modules if name in {f"edgeconv/ops/{each}.py" for each in strangers}]
+    assert not [name for name in modules if name.startswith(("edgeconv/api", "edgeconv/graph", "edgeconv/quantize"))]
 
 
 def test_demo(deployed: Path, tmp_path: Path) -> None:
@@ -53,10 +57,12 @@ def test_demo(deployed: Path, tmp_path: Path) -> None:
     assert lines[-1] == _YES
 
 
-def test_import_from_the_file(deployed: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("path", ["digits.pyz", "./digits.pyz", "whole"])
+def test_import_from_the_file(path: str, deployed: Path, tmp_path: Path) -> None:
     np.save(tmp_path / "x.npy", samples("digits_resnet"))
+    (tmp_path / "digits.pyz").write_bytes(deployed.read_bytes())
     code = f"""
-sys.path.insert(0, {str(deployed)!r})
+sys.path.insert(0, {path.replace("whole", str(deployed))!r})
 import numpy as np
 from edgeconv.deployed import open_model
 from edgeconv.runtime import Interpreter
@@ -67,6 +73,25 @@ np.save("y.npy", interpreter(np.load("x.npy"), raw=True))
     done = run_bare(tmp_path, code)
     assert done.returncode == 0, done.stderr
     np.testing.assert_array_equal(np.load(tmp_path / "y.npy"), expected("digits_resnet"))
+
+
+def test_a_traceback_shows_the_lines_of_modules_inside(deployed: Path, tmp_path: Path) -> None:
+    code = f"""
+sys.path.insert(0, {str(deployed)!r})
+from edgeconv.runtime import Interpreter
+import edgeconv.ops.conv, importlib.util
+assert edgeconv.__version__ and edgeconv.ops.conv.__file__.endswith("digits.pyz/edgeconv/ops/conv.py")
+assert importlib.util.find_spec("edgeconv.api") is None
+try:
+    Interpreter(b"no model")
+except Exception:
+    import traceback
+    sys.exit(traceback.format_exc())
+"""
+    done = run_bare(tmp_path, code)
+    assert done.returncode == 1
+    assert "digits.pyz/edgeconv/runtime/reader.py" in done.stderr
+    assert "raise InvalidModelError(" in done.stderr
 
 
 def test_the_file_is_executable_and_always_the_same(deployed: Path, tmp_path: Path) -> None:
@@ -168,3 +193,17 @@ def test_without_numpy_the_file_says_so(deployed: Path, tmp_path: Path) -> None:
     done = run_bare(tmp_path, hidden)
     assert done.returncode == 1
     assert done.stderr.startswith("error: this needs NumPy 1.24 or newer (")
+
+
+def test_a_state_starts_anew_for_the_check_and_goes_along_in_a_run(tmp_path: Path) -> None:
+    model = edgeconv.convert(tcn_model(), {"x": FRAMES}, states=CACHE)
+    model.save(tmp_path / "stream.edge")
+    target = _deploy(tmp_path / "stream.edge", tmp_path / "stream.pyz")
+    done = run_deployed(tmp_path, target, "--demo")
+    assert (done.returncode, done.stdout.splitlines()[-1], done.stderr) == (0, _YES, "")
+    np.save(tmp_path / "x.npy", FRAMES[:5])
+    assert run_deployed(tmp_path, target, "x.npy", "-o", "y.npz").returncode == 0
+    interpreter = Interpreter(tmp_path / "stream.edge")
+    wanted = np.concatenate([interpreter.run(None, {"x": FRAMES[n : n + 1]})[0] for n in range(5)])
+    with np.load(tmp_path / "y.npz") as found:
+        np.testing.assert_array_equal(found[interpreter.output_names[0]], wanted)
