@@ -11,7 +11,7 @@ PYTEST_FLAGS ?= -n 2
 WHEEL_VENV := build/wheel-venv
 OLDEST_VENV := build/oldest-venv
 OUTSIDE := build/outside
-OUTSIDE_FILES := tests sample_models schemas docs benchmarks Makefile pyproject.toml LICENSE $(wildcard *.md)
+OUTSIDE_FILES := tests sample_models examples schemas docs benchmarks Makefile pyproject.toml LICENSE $(wildcard *.md)
 
 # One thread per test process: two of them share two cores.
 export OPENBLAS_NUM_THREADS ?= 1
@@ -92,7 +92,7 @@ cards: $(VENV)/.convert ## measure the sample models and write their cards anew
 
 bench: $(VENV)/.bench ## measure beside ONNX Runtime on $EDGECONV_ASSETS, and write docs/benchmarks.md anew
 	@test -d "$(EDGECONV_ASSETS)" || { echo "set EDGECONV_ASSETS to the folder of models"; exit 2; }
-	for each in accuracy precision latency start convert ablation; do \
+	for each in accuracy precision latency start convert ablation memory; do \
 	  EDGECONV_ASSETS="$(abspath $(EDGECONV_ASSETS))" $(BIN)/python -m benchmarks.$$each --write || exit 1; done
 	$(BIN)/python docs/generate.py
 

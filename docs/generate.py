@@ -85,6 +85,7 @@ PARTS: dict[str, dict[str, Callable[[], str]]] = {
         "latency": measured("latency"),
         "convert": measured("convert"),
     },
+    "docs/raspberry-pi.md": {"memory": measured("memory")},
     "docs/operators.md": {
         "operators": operators("operators_markdown"),
         "functions": lambda: function_list() + "\n",

@@ -146,8 +146,9 @@ def _accuracy(sample: Sample, figures: _Measured) -> str:
 
 def _data(sample: Sample, figures: _Measured) -> str:
     dataset = sample.dataset
+    doi = f", doi {dataset.doi}" if dataset.doi else ""
     return (
-        f"{dataset.title}, {dataset.creators}, doi {dataset.doi}, licence {dataset.licence}.\n"
+        f"{dataset.title}, {dataset.creators}{doi}, licence {dataset.licence}.\n"
         f"From the {dataset.origin}.\n"
         f"{dataset.values}\n\n"
         f"- `calib.npz`: {figures.calibration} training samples, `{INPUT}` only.\n"

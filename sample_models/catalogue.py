@@ -5,7 +5,19 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-__all__ = ["BREAST_CANCER", "DIGITS", "FILES", "INPUT", "LABELS", "OUTPUT", "ROOT", "SAMPLES", "Dataset", "Sample"]
+__all__ = [
+    "BREAST_CANCER",
+    "DIGITS",
+    "FILES",
+    "INPUT",
+    "LABELS",
+    "OUTPUT",
+    "ROOT",
+    "SAMPLES",
+    "SOUNDS",
+    "Dataset",
+    "Sample",
+]
 
 ROOT = Path(__file__).resolve().parent
 FILES = ("model.onnx", "calib.npz", "test.npz")
@@ -66,6 +78,16 @@ BREAST_CANCER = Dataset(
     "and stratified by class.",
     held_out=285,
 )
+SOUNDS = Dataset(
+    title="Whistles and beeps",
+    origin="script `sample_models/sounds.py`, which synthesises them",
+    creators="the edgeconv authors, 2026",
+    doi="",
+    licence="Apache-2.0",
+    values="One second of sound as 49 frames of 10 coefficients, as `examples/mfcc.py` computes them. Classes:\n"
+    "0 background, 1 steady, 2 rising, 3 falling, 4 beeps, 5 warble. No sound was recorded anywhere.",
+    held_out=180,
+)
 
 SAMPLES = (
     Sample(
@@ -104,5 +126,14 @@ SAMPLES = (
         dataset=BREAST_CANCER,
         exporter="dynamo",
         opset=18,
+    ),
+    Sample(
+        name="whistles_dscnn",
+        title="Depthwise-separable CNN for whistled commands",
+        architecture="A small sibling of MLPerf Tiny's keyword spotting network, with the same features: a 10x4\n"
+        "convolution, two depthwise-separable blocks of 24 channels, global average pooling, one linear layer.",
+        dataset=SOUNDS,
+        exporter="torchscript",
+        opset=17,
     ),
 )

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from catalogue import DIGITS, Dataset
+from catalogue import DIGITS, SOUNDS, Dataset
 from numpy.typing import NDArray
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.model_selection import train_test_split
+from sounds import CLASSES, features_of, sound
 from torch import Tensor, nn
 
 __all__ = ["SEED", "Recipe", "Split", "accuracy", "fit", "load_split"]
 
 SEED = 20260117
+_SOUNDS_PER_CLASS = 400
 
 
 @dataclass(frozen=True)
@@ -46,7 +48,9 @@ class Recipe:
 
 def load_split(dataset: Dataset) -> Split:
     """Draw the stratified split of a dataset; the same one every time."""
-    if dataset is DIGITS:
+    if dataset is SOUNDS:
+        x, y = _sounds()
+    elif dataset is DIGITS:
         digits = load_digits()
         x, y = digits.images[:, None] / 16.0, digits.target
     else:
@@ -55,6 +59,13 @@ def load_split(dataset: Dataset) -> Split:
         x.astype(np.float32), y.astype(np.int64), test_size=dataset.held_out, stratify=y, random_state=SEED
     )
     return Split(*parts)
+
+
+def _sounds() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+    """Synthesised sounds, as many of each class."""
+    random = np.random.default_rng(SEED)
+    labels = np.tile(np.arange(len(CLASSES)), _SOUNDS_PER_CLASS)
+    return features_of(np.stack([sound(label, random) for label in labels])), labels
 
 
 def accuracy(network: nn.Module, x: NDArray[np.float32], y: NDArray[np.int64]) -> float:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-__all__ = ["NETWORKS", "DigitsMobileNet", "DigitsResNet", "DigitsViT", "GatedMlp"]
+__all__ = ["NETWORKS", "DigitsMobileNet", "DigitsResNet", "DigitsViT", "GatedMlp", "WhistlesDsCnn"]
 
 
 def _conv(c_in: int, c_out: int, kernel: int, stride: int = 1, groups: int = 1) -> nn.Sequential:
@@ -178,9 +178,27 @@ class GatedMlp(nn.Module):
         return self.head(self.blocks(self.stem(self.standardise(x))))
 
 
+class WhistlesDsCnn(nn.Module):
+    """[N, 1, 49, 10] -> [N, 6]."""
+
+    def __init__(self, width: int = 24, blocks: int = 2) -> None:
+        super().__init__()
+        stem = nn.Conv2d(1, width, (10, 4), 2, (5, 1), bias=False)
+        layers = [stem, nn.BatchNorm2d(width), nn.ReLU()]
+        for _ in range(blocks):
+            layers += [_conv(width, width, 3, groups=width), nn.ReLU(), _conv(width, width, 1), nn.ReLU()]
+        self.body = nn.Sequential(*layers)
+        self.pool = nn.AdaptiveAvgPool2d(1)
+        self.head = nn.Linear(width, 6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.head(torch.flatten(self.pool(self.body(x)), 1))
+
+
 NETWORKS: dict[str, type[nn.Module]] = {
     "digits_resnet": DigitsResNet,
     "digits_mobilenet": DigitsMobileNet,
     "digits_vit": DigitsViT,
     "cancer_mlp": GatedMlp,
+    "whistles_dscnn": WhistlesDsCnn,
 }

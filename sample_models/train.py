@@ -28,6 +28,7 @@ _RECIPES = {
     "digits_mobilenet": Recipe(epochs=80, rate=6e-3, warp=0.2),
     "digits_vit": Recipe(epochs=220, rate=3e-3, warp=0.2),
     "cancer_mlp": Recipe(epochs=60, rate=2e-3, decay=0.1, batch=32, noise=0.2),
+    "whistles_dscnn": Recipe(epochs=30, rate=8e-3),
 }
 _log = logging.getLogger("sample_models")
 

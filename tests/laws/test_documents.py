@@ -16,7 +16,11 @@ from tests.laws.sources import REPOSITORY
 pytest.importorskip("onnx", reason="the documents are about the converter, too")
 commands = pytest.importorskip("edgeconv_cli.main", reason="edgeconv is not installed").commands
 
-DOCUMENTS = ["README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "docs/architecture.md", "docs/operators.md"]
+DOCUMENTS = [
+    *("README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md", "examples/README.md"),
+    *("docs/architecture.md", "docs/operators.md", "docs/raspberry-pi.md"),
+]
+_EDGECONV = ["-c", "from edgeconv_cli.main import main; main()"]
 each_document = pytest.mark.parametrize("document", DOCUMENTS)
 
 
@@ -43,7 +47,12 @@ def test_the_changelog_has_the_current_version() -> None:
 @each_document
 def test_every_command_named_exists(document: str) -> None:
     named = set(re.findall(r"`(?:[^`\n]*/)?edgeconv ([a-z]+)\b", _text(document)))
-    named |= {line.split()[1] for block in _blocks(document, "sh") for line in block.splitlines() if _is_ours(line)}
+    named |= {
+        line.split()[1]
+        for block in _blocks(document, "sh")
+        for line in block.splitlines()
+        if line.startswith("edgeconv ")
+    }
     assert named <= set(commands.commands)
 
 
@@ -60,20 +69,30 @@ def test_every_link_leads_somewhere(document: str) -> None:
     assert not [link for link in links if not (folder / link).exists()]
 
 
-def test_what_readme_shows_works(tmp_path: Path) -> None:
-    (tmp_path / "sample_models").symlink_to(REPOSITORY / "sample_models")
+@pytest.mark.parametrize("document", ["README.md", "docs/raspberry-pi.md", "examples/README.md"])
+def test_what_is_shown_works(document: str, tmp_path: Path) -> None:
+    for folder in ("sample_models", "examples"):
+        (tmp_path / folder).symlink_to(REPOSITORY / folder)
     (tmp_path / ".demo").mkdir()
-    demo = re.search(r"^\$ (edgeconv convert(?:[^\n]*\\\n)*[^\n]*)", _text("README.md"), re.MULTILINE)
-    assert demo is not None
-    shown = [line for block in _blocks("README.md", "sh") for line in block.splitlines() if _is_ours(line)]
-    for line in [demo[1].replace("\\\n", " "), *shown]:
-        _run(["-c", "from edgeconv_cli.main import main; main()", *shlex.split(line, comments=True)[1:]], tmp_path)
-    for block in _blocks("README.md", "python"):
+    shown = [line for block in _blocks(document, "sh") for line in block.splitlines() if _is_ours(line)]
+    for line in [*_demo(document), *shown]:
+        words = shlex.split(line, comments=True)
+        start = _EDGECONV if words[0] == "edgeconv" else []
+        _run([*start, *words[1:]], tmp_path)
+    for block in _blocks(document, "python"):
         _run(["-c", block], tmp_path)
+    for block in _blocks(document, "py"):  # needs hardware
+        compile(block, document, "exec")
+
+
+def _demo(document: str) -> list[str]:
+    """The command of `make demo`, where its output is shown."""
+    found = re.search(r"^\$ (edgeconv convert(?:[^\n]*\\\n)+[^\n]*)", _text(document), re.MULTILINE)
+    return [] if found is None else [found[1].replace("\\\n", " ")]
 
 
 def _is_ours(line: str) -> bool:
-    return line.startswith("edgeconv ")
+    return line.startswith(("edgeconv ", "python3 examples/", "python3 sample_models/"))
 
 
 def _run(arguments: list[str], folder: Path) -> None:

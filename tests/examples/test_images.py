@@ -1,0 +1,70 @@
+"""The image classifier on a folder of pictures that Pillow made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeconv.runtime import Interpreter
+from edgeconv_cli.main import run_commands
+from tests.examples.running import SAMPLES, run_example
+from tests.golden.files import edge_file
+
+Image = pytest.importorskip("PIL.Image", reason="pictures need Pillow")
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Ten digits as grey pictures of 8x8 pixels, in a sub-folder; and a file that is none."""
+    with np.load(SAMPLES / "digits_resnet" / "test.npz") as data:
+        images = data["input"][:10, 0]
+    folder = tmp_path / "pictures"
+    (folder / "digits").mkdir(parents=True)
+    for number, image in enumerate(images):
+        Image.fromarray((image * 255).round().astype(np.uint8)).save(folder / "digits" / f"{number}.png")
+    (folder / "notes.txt").write_text("no picture")
+    return folder
+
+
+def test_a_folder_of_pictures(pictures: Path, tmp_path: Path) -> None:
+    with np.load(SAMPLES / "digits_resnet" / "test.npz") as data:
+        images = (data["input"][:10] * 255).round() / 255
+    wanted = Interpreter(edge_file("digits_resnet"))(images.astype(np.float32)).argmax(axis=1)
+    done = run_example("classify_images.py", edge_file("digits_resnet"), pictures, "--scale", "1/255")
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = done.stdout.splitlines()
+    assert [line.split()[0] for line in lines] == [f"digits/{number}.png" for number in range(10)]
+    assert [line.split()[1] for line in lines] == [f"{best}:" for best in wanted]
+
+
+def test_a_deployed_file_and_labels(pictures: Path, tmp_path: Path) -> None:
+    target = tmp_path / "digits.pyz"
+    assert run_commands(["deploy", str(edge_file("digits_resnet")), "-o", str(target), "--quiet"]) == 0
+    (tmp_path / "labels.txt").write_text("\n".join(f"number-{n}" for n in range(10)))
+    given = (
+        "classify_images.py",
+        target,
+        pictures,
+        "--scale",
+        "1/255",
+        "--labels",
+        tmp_path / "labels.txt",
+        "--top",
+        1,
+    )
+    done = run_example(*given)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert all(line.split()[1].startswith("number-") for line in done.stdout.splitlines())
+
+
+def test_a_camera_without_opencv_says_what_it_needs() -> None:
+    try:
+        import cv2  # noqa: F401 - only to see whether it is there
+    except ImportError:
+        done = run_example("classify_images.py", edge_file("digits_resnet"), "--camera", 0)
+        assert done.returncode == 1
+        assert "sudo apt install python3-opencv" in done.stderr
+    else:
+        pytest.skip("OpenCV is installed")
