@@ -162,6 +162,7 @@ MODULES = {
 
 RULE_MODULES = (
     "features",
+    "fused",
     "gemm",
     "integer_products",
     "loop_import",
