@@ -28,7 +28,9 @@ def dtype_name(elem_type: int, where: str) -> str:
         return onnx_dtype(elem_type)
     except Unsupported:
         shown = onnx.TensorProto.DataType.Name(elem_type)
-        raise UnsupportedModelError(f"{where} is a tensor of {shown}; the device has {', '.join(DTYPES)}") from None
+        way_on = "; turn strings into numbers before the model" if shown == "STRING" else ""
+        known = f"the device has {', '.join(DTYPES)}"
+        raise UnsupportedModelError(f"{where} is a tensor of {shown}; {known}{way_on}") from None
 
 
 def tensor_value(tensor: onnx.TensorProto, folder: Path | None) -> Array:

@@ -135,3 +135,10 @@ def test_refused(op: str, x: Array, fields: dict[str, Any], version: int, match:
     case = Case("refused", op, (x,), fields, domain=ML, domain_opset=version)
     with pytest.raises(EdgeconvError, match=match):
         load_onnx(model_of(case))
+
+
+def test_strings_as_input_are_refused_with_a_way_on() -> None:
+    x = helper.make_tensor_value_info("x", TensorProto.STRING, ["N"])
+    graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "words", [x], [x])
+    with pytest.raises(EdgeconvError, match=r"'x' is a tensor of STRING.*turn strings into numbers before the model"):
+        load_onnx(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9))
