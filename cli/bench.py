@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,6 @@ from edgeconv_cli.output import Output
 
 if TYPE_CHECKING:
     from edgeconv.bench.peers import Call
-    from edgeconv.data import Preprocessing
 
 __all__ = ["bench"]
 
@@ -40,7 +39,7 @@ def bench(
     runs: int | None,
     threads: int,
     memory: str,
-    images: Preprocessing,
+    images: dict[str, Any],
 ) -> None:
     """Measure MODEL (.edge, or .onnx in fp32) here: percentiles, a table of operators, memory, and the floor.
 
@@ -55,12 +54,12 @@ def bench(
     from edgeconv.bench.benchmark import bench as measure
     from edgeconv.bench.content import bench_document, bench_json
     from edgeconv.bench.peers import peer_calls
-    from edgeconv.data import open_data
+    from edgeconv.data import open_data, resolve
     from edgeconv_cli.run import open_interpreter
 
     interpreter = open_interpreter(model, threads, memory)
     types = {name: interpreter.input_type(name) for name in interpreter.input_names}
-    feeds = next(iter(open_data(data, types, images).batches(1))).inputs
+    feeds = next(iter(open_data(data, types, resolve(images, interpreter.program.metadata)).batches(1))).inputs
     inputs = [feeds[name] for name in interpreter.input_names]
     peers: dict[str, Call] = {}
     for path in against:

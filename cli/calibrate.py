@@ -79,6 +79,7 @@ def _merged(paths: list[str]) -> Calibrated:
 def _calibrate(model: str, out: str, output: Output, data: str | None, resume: bool, force: bool, **given: Any) -> None:
     from edgeconv.calibration import calibrate as run
     from edgeconv.calibration import load_calibration, save_calibration
+    from edgeconv.data import resolve
     from edgeconv.files import check_target
 
     if data is None:
@@ -97,7 +98,7 @@ def _calibrate(model: str, out: str, output: Output, data: str | None, resume: b
             exclude_op=given["exclude_op"],
             effort=given["effort"],
             input_shapes=shapes,
-            preprocessing=given["images"],
+            preprocessing=resolve(given["images"], {}),
             samples=given["samples"],
             shard=_shard(given["shard"]),
             resumed=before,

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import Any
 
 import click
 
 from edgeconv_cli import options
 from edgeconv_cli.output import Output
 from edgeconv_cli.progress import progress_bars
-
-if TYPE_CHECKING:
-    from edgeconv.data import Preprocessing
+from edgeconv_cli.reporting import command_line
 
 __all__ = ["compare"]
 
@@ -34,7 +33,7 @@ def compare(
     samples: int | None,
     calib: str | None,
     report_folder: str | None,
-    images: Preprocessing,
+    images: dict[str, Any],
     force: bool,
 ) -> None:
     """Show what every layer of CANDIDATE loses against REFERENCE; either may be .onnx or .edge.
@@ -49,7 +48,8 @@ def compare(
     """
     from edgeconv.comparison import compare as compare_models
     from edgeconv.report.folder import check_report_folder, write_report
-    from edgeconv.report.layer_content import layer_document, layer_json
+    from edgeconv.report.layer_content import layer_document
+    from edgeconv.report.layer_json import layer_json
 
     if report_folder is not None:
         check_report_folder(report_folder, overwrite=force)
@@ -57,6 +57,7 @@ def compare(
         report = compare_models(
             reference, candidate, data, preprocessing=images, samples=samples, calibration=calib, progress=progress
         )
+    report = replace(report, command=command_line())
     output.show(layer_document(report))
     if report_folder is not None:
         names = write_report(report_folder, report, overwrite=force)

@@ -14,12 +14,13 @@ from edgeconv_cli import options
 from edgeconv_cli.gate import check_gate, gate_message
 from edgeconv_cli.output import Output
 from edgeconv_cli.progress import progress_bars
+from edgeconv_cli.reporting import command_line, command_words, with_layers, with_profile
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from edgeconv.api import Progress
-    from edgeconv.data import DataSource, Preprocessing
+    from edgeconv.data import DataSource
     from edgeconv.graph import Graph
     from edgeconv.model import Model
     from edgeconv.quantize.calibrated import Calibrated
@@ -125,7 +126,7 @@ class _Job:
     workers: int
     dask: str | None
     report_folder: str | None
-    images: Preprocessing
+    images: dict[str, Any]
     force: bool
     seen: Calibrated | None = None
 
@@ -166,6 +167,10 @@ class _Job:
                     failure = gate_message(report, self.max_drop, self.min_sqnr)
                 except AccuracyError as error:
                     failure = f"{failure}; {error}"
+            if report is not None and source is not None and self.report_folder is not None:
+                words = command_words()
+                report = with_layers(report, graph, model, source, self.images, command=words, progress=progress)
+                report = with_profile(report, model, source, self.images)
         if failure is None:
             model.save(self.target, overwrite=self.force)
         self._tell(model, report, failure is None, time.perf_counter() - started)
@@ -196,6 +201,7 @@ class _Job:
         """What the samples tell, found by the workers; None where there is nothing for them to do."""
         from edgeconv import api
         from edgeconv.calibration import calibrate
+        from edgeconv.data import resolve
 
         if self.calib is None or self.calib.endswith(".calib") or api.comes_quantized(self.model, shapes, constants):
             return None
@@ -207,7 +213,7 @@ class _Job:
             effort=self.effort,
             input_shapes=shapes,
             constants=constants,
-            preprocessing=self.images,
+            preprocessing=resolve(self.images, {}),
             samples=self.samples,
             executor=executor,
             progress=progress,
@@ -235,17 +241,18 @@ class _Job:
         if self.eval_data is None:
             return None
         from edgeconv import api
-        from edgeconv.data import open_data
+        from edgeconv.data import open_data, resolve
         from edgeconv.report.compare import choose_metric
 
-        source = open_data(self.eval_data, api.input_types(graph), self.images)
+        source = open_data(self.eval_data, api.input_types(graph), resolve(self.images, {}))
         check_gate(choose_metric(self.metric, source, has_reference=True), self.max_drop)
         return source
 
     def _named(self, report: AccuracyReport) -> AccuracyReport:
         assert report.reference is not None
         candidate = replace(report.candidate, name=Path(self.target).name)
-        return replace(report, candidate=candidate, reference=replace(report.reference, name=Path(self.model).name))
+        reference = replace(report.reference, name=Path(self.model).name)
+        return replace(report, candidate=candidate, reference=reference, command=command_line())
 
     def _tell(self, model: Model, report: AccuracyReport | None, is_written: bool, seconds: float) -> None:
         from edgeconv.report.as_json import accuracy_json, conversion_json
@@ -256,7 +263,7 @@ class _Job:
         if self.report_folder is not None:
             from edgeconv.report.folder import write_report
 
-            subject = model.conversion if report is None else report
+            subject = replace(model.conversion, command=command_line()) if report is None else report
             names = write_report(self.report_folder, subject, Path(self.target).name, overwrite=self.force)
             self.output.say(f"report in {self.report_folder}: {names}")
         if is_written:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
 from edgeconv.errors import UsageError
 from edgeconv_cli import options
 from edgeconv_cli.output import Output
-
-if TYPE_CHECKING:
-    from edgeconv.data import Preprocessing
 
 __all__ = ["deploy"]
 
@@ -40,7 +37,7 @@ _SUFFIXES = {"zipapp": ".pyz", "dir": "", "c": ".c"}
 @options.force
 @options.common
 def deploy(
-    output: Output, edge: str, target: str | None, kind: str, golden: str | None, images: Preprocessing, force: bool
+    output: Output, edge: str, target: str | None, kind: str, golden: str | None, images: dict[str, Any], force: bool
 ) -> None:
     """Put MODEL.edge and just the runtime that it needs into one file; a device needs Python and NumPy, nothing else.
 
@@ -66,9 +63,9 @@ def deploy(
 
 
 def _write_python(
-    output: Output, edge: str, target: str, kind: str, golden: str, images: Preprocessing, force: bool
+    output: Output, edge: str, target: str, kind: str, golden: str, images: dict[str, Any], force: bool
 ) -> None:
-    from edgeconv.data import open_data
+    from edgeconv.data import open_data, resolve
     from edgeconv.export import deploy as export
     from edgeconv.files import check_target
     from edgeconv.runtime import Interpreter
@@ -78,7 +75,9 @@ def _write_python(
     data = Path(edge).read_bytes()
     interpreter = Interpreter(data)
     types = {name: interpreter.input_type(name) for name in interpreter.input_names}
-    deployment = export.deploy(data, Path(edge).name, open_data(golden, types, images))
+    deployment = export.deploy(
+        data, Path(edge).name, open_data(golden, types, resolve(images, interpreter.program.metadata))
+    )
     save = export.save_zipapp if kind == "zipapp" else export.save_folder
     size = save(deployment, target, overwrite=force)
     operators = deployment.operators

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import replace
+from typing import Any
 
 import click
 
@@ -11,9 +12,7 @@ from edgeconv_cli import options
 from edgeconv_cli.gate import check_gate, gate_message
 from edgeconv_cli.output import Output
 from edgeconv_cli.progress import progress_bars
-
-if TYPE_CHECKING:
-    from edgeconv.data import Preprocessing
+from edgeconv_cli.reporting import command_line, with_layers, with_profile
 
 __all__ = ["evaluate"]
 
@@ -36,7 +35,7 @@ def evaluate(
     metric: str | None,
     max_drop: float | None,
     report_folder: str | None,
-    images: Preprocessing,
+    images: dict[str, Any],
     force: bool,
 ) -> None:
     """Measure MODEL (.edge or .onnx) on samples.
@@ -61,6 +60,11 @@ def evaluate(
         check_report_folder(report_folder, overwrite=force)
     with progress_bars(output) as progress:
         report = api.evaluate(model, data, reference, metric, preprocessing=images, samples=samples, progress=progress)
+        if report_folder is not None and reference is not None:
+            report = with_layers(report, reference, model, data, images, progress=progress)
+        if report_folder is not None:
+            report = with_profile(report, model, data, images)
+    report = replace(report, command=command_line())
     check_gate(report.metric, max_drop)
     output.show(accuracy_document(report))
     if report_folder is not None:

@@ -72,7 +72,9 @@ def run_commands(arguments: Sequence[str]) -> int:
     """Run a command line; returns the exit code. Every failure is one line on stderr, never a traceback."""
     wants_traceback = "--debug" in arguments or bool(os.environ.get("EDGECONV_DEBUG"))
     try:
-        result = commands.main(list(arguments) or ["--help"], prog_name="edgeconv", standalone_mode=False)
+        result = commands.main(
+            list(arguments) or ["--help"], prog_name="edgeconv", standalone_mode=False, obj=list(arguments)
+        )
         sys.stdout.flush()
         return result if isinstance(result, int) else 0
     except BrokenPipeError:

@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from edgeconv.core import Array
-    from edgeconv.data import Preprocessing
 
 __all__ = [
     "EXISTING",
@@ -156,7 +155,7 @@ def _is_dimension(text: str) -> bool:
 
 
 def preprocessing(function: Function) -> Function:
-    """--mean, --std, --scale, --layout, --channels, --resize; the function gets `images`, a Preprocessing."""
+    """--mean, --std, --scale, --layout, --channels, --resize; the function gets `images`: the fields that are given."""
 
     @wraps(function)
     def wrapped(*args: Any, **kwargs: Any) -> Any:
@@ -169,11 +168,14 @@ def preprocessing(function: Function) -> Function:
     return decorated  # type: ignore[no-any-return]  # the signature is click's business
 
 
-def _parse_preprocessing(given: dict[str, str | None]) -> Preprocessing:
+def _parse_preprocessing(given: dict[str, str | None]) -> dict[str, Any]:
+    """Fields of a Preprocessing, checked."""
     from edgeconv.data import Preprocessing
+    from edgeconv.data.preprocessing import parse_fields
 
-    values: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    return Preprocessing.parse(**values)
+    fields = parse_fields({name: value for name, value in given.items() if value is not None})
+    Preprocessing(**fields)
+    return fields
 
 
 def workers(function: Function) -> Function:
@@ -220,7 +222,11 @@ def _on_cluster(address: str) -> Iterator[Executor]:
 def report_folder(function: Function) -> Function:
     """--report."""
     return click.option(
-        "--report", "report_folder", type=PATH, metavar="DIR", help="Write report.json and report.md into this folder."
+        "--report",
+        "report_folder",
+        type=PATH,
+        metavar="DIR",
+        help="Write report.html, .md and .json there.",
     )(function)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,7 +12,6 @@ from edgeconv_cli import options
 from edgeconv_cli.output import Output
 
 if TYPE_CHECKING:
-    from edgeconv.data import Preprocessing
     from edgeconv.runtime import Interpreter
 
 __all__ = ["open_interpreter", "run"]
@@ -40,7 +39,7 @@ def run(
     inputs: tuple[str, ...],
     target: str | None,
     raw: bool,
-    images: Preprocessing,
+    images: dict[str, Any],
     force: bool,
 ) -> None:
     """Run MODEL (.edge, or .onnx in fp32) and show or write its outputs.
@@ -50,7 +49,7 @@ def run(
     edgeconv run model.edge -i x=left.npy -i y=right.npy -o out.npz
     edgeconv run model.edge -i photos/ --scale 1/255
     """
-    from edgeconv.data import open_data
+    from edgeconv.data import open_data, resolve
     from edgeconv.files import check_target
     from edgeconv.report.arrays import check_array_target, save_arrays
     from edgeconv.report.feeding import run_samples
@@ -62,7 +61,7 @@ def run(
     if target is not None:
         check_array_target(target, len(interpreter.output_names))
     types = {name: interpreter.input_type(name) for name in interpreter.input_names}
-    source = open_data(_samples(inputs, interpreter.input_names), types, images)
+    source = open_data(_samples(inputs, interpreter.input_names), types, resolve(images, interpreter.program.metadata))
     results = run_samples(interpreter, source, raw=raw)
     if target is not None:
         save_arrays(target, results)

@@ -9,22 +9,31 @@ report = edgeconv.evaluate(model, "test.npz", reference=graph)
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import replace
-from typing import TYPE_CHECKING, Union
+from typing import TYPE_CHECKING, Any, Union
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 import edgeconv
-from edgeconv.core import Array, TensorType
-from edgeconv.data import Batch, ContentDigest, Data, DataSource, Preprocessing, open_data
+from edgeconv.core import TensorType
+from edgeconv.data import (
+    PREPROCESSING,
+    Data,
+    Preprocessing,
+    open_data,
+    resolve,
+)
+from edgeconv.data.input_statistics import (
+    CALIBRATION_INPUTS,
+    facts_from_json,
+    facts_to_json,
+)
 from edgeconv.data.limit import first_samples
 from edgeconv.errors import AccuracyError, UnsupportedModelError, UsageError
-from edgeconv.export.program import to_program
+from edgeconv.feeds import Feeds, Seen, open_calibration
 from edgeconv.graph import Graph, bind_states
-from edgeconv.model import Model, Opened, Runnable, open_model, record_float_reasons
+from edgeconv.model import Model, Runnable, open_model, record_float_reasons, with_states
 from edgeconv.passes import simplify
 from edgeconv.quantize import (
     NARROW,
@@ -38,13 +47,13 @@ from edgeconv.quantize import (
 from edgeconv.quantize.calibrated import Calibrated
 from edgeconv.quantize.ladder import climb
 from edgeconv.quantize.time_budget import TimeBudget
-from edgeconv.records import replace as replace_record
 from edgeconv.report import AccuracyReport
 from edgeconv.report.compare import choose_metric, compare
 from edgeconv.report.conversion import OWN_PARAMETERS
-from edgeconv.report.feeding import fixed_batch, pad_rows, samples_at_once
-from edgeconv.report.inspection import FLOAT_REASONS
-from edgeconv.runtime import Interpreter, Program
+from edgeconv.report.inspection import float_nodes
+from edgeconv.report.preparation import preparation_warnings
+from edgeconv.report.provenance import provenance
+from edgeconv.runtime import Interpreter
 from edgeconv.support import onnx_installed
 from edgeconv.target import Target
 
@@ -110,7 +119,7 @@ def convert(
     input_shapes: Mapping[str, Sequence[int | str]] | None = None,
     constants: Mapping[str, ArrayLike] | None = None,
     states: Mapping[str, str] | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | Mapping[str, Any] | None = None,
     samples: int | None = None,
     effort: str = "default",
     time_budget: float | None = None,
@@ -132,7 +141,7 @@ def convert(
     exclude_op: operator types. samples: use at most so many. effort: see `edgeconv.quantize.EFFORTS`; time_budget:
     seconds after which refining stops, which the record then says. max_drop, min_sqnr: what to keep on the samples of
     `evaluation`, in the metric (top1, top5) or in dB; as few activations as that takes are held above int8, rated in
-    `executor`. Raises UsageError for options that make no sense, DataError for samples that do not fit, AccuracyError.
+    `executor`. preprocessing: of images, kept in the file. Raises UsageError, DataError, AccuracyError.
     """
     if precision not in PRECISIONS:
         raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
@@ -143,6 +152,8 @@ def convert(
     )
     loaded = source if isinstance(source, Graph) else load(source, input_shapes, constants)
     graph = simplify(protect_excluded(bind_states(loaded, states) if states else loaded, config))
+    images = resolve(preprocessing, {})
+    graph.metadata.update({PREPROCESSING: images.to_json()} if images != Preprocessing() else {})
     if precision == "int8" and (is_quantized(graph) or (graph.grids and calibration is None)):
         return _kept(graph, config, calibration)
     if precision != "int8":
@@ -152,8 +163,8 @@ def convert(
             "int8 needs calibration samples: pass --calib DATA, some 100 typical inputs (.npz, .npy, or a folder); "
             "--calib random:8 serves for a dry run, --precision w8 and fp32 need none"
         )
-    feeds = _open_calibration(graph, calibration, preprocessing, samples, progress)
-    judged = None if evaluation is None else open_data(evaluation, input_types(graph), preprocessing)
+    feeds = open_calibration(graph, input_types(graph), calibration, images, samples, progress)
+    judged = None if evaluation is None else open_data(evaluation, input_types(graph), images)
     target = Target.of(graph, judged, metric, max_drop, min_sqnr)
     return _quantized(graph, feeds, config, target, executor)
 
@@ -165,7 +176,7 @@ def evaluate(
     metric: str | None = None,
     *,
     batch_size: int | None = None,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | Mapping[str, Any] | None = None,
     samples: int | None = None,
     progress: Progress | None = None,
 ) -> AccuracyReport:
@@ -174,11 +185,15 @@ def evaluate(
     model, reference: a path or the bytes of an `.edge` or `.onnx` file, a Model, a Graph, a Program, an Interpreter.
     data: see `edgeconv.data.open_data`. metric: top1, top5 (these need labels), sqnr, mse (these need a reference);
     by default top1 where the data has labels, else sqnr. batch_size: samples at a time, chosen by itself otherwise.
+    preprocessing: of images; by default what is kept in the file, of which a mapping changes single fields.
     Raises UsageError for a metric that cannot be measured, DataError for samples that do not fit.
     """
     candidate = open_model(model)
-    other = None if reference is None else _with_states(open_model(reference), candidate.interpreter.program)
-    source = first_samples(open_data(data, _types((other or candidate).interpreter), preprocessing), samples)
+    other = None if reference is None else with_states(open_model(reference), candidate.interpreter.program)
+    metadata = candidate.interpreter.program.metadata
+    types = _types((other or candidate).interpreter)
+    images = resolve(preprocessing, metadata)
+    source = first_samples(open_data(data, types, images), samples)
     metric = choose_metric(metric, source, other is not None)
     step = None if progress is None else lambda done, total: progress("evaluating", done, total)
     measured = compare(
@@ -189,6 +204,7 @@ def evaluate(
         batch_size=batch_size,
         progress=step,
     )
+    digests = {"reference": "" if other is None else other.facts.digest, "data": measured.digest}
     return AccuracyReport(
         metric=metric,
         samples=measured.samples,
@@ -200,13 +216,19 @@ def evaluate(
         outputs=measured.outputs,
         data=source.name,
         is_random=source.is_random,
+        flips=measured.flips,
+        preprocessing=images.describe_fully() if source.uses_preprocessing else "",
+        inputs=measured.inputs,
+        calibration_inputs=facts_from_json(metadata.get(CALIBRATION_INPUTS, "")),
         conversion=candidate.conversion,
-        provenance=_evaluation_provenance(candidate, other, measured.digest),
+        float_nodes=float_nodes(candidate.interpreter.program),
+        warnings=() if source.is_random else preparation_warnings(metadata, measured),
+        provenance=provenance(metadata, digests),
     )
 
 
 def _quantized(
-    graph: Graph, feeds: _Feeds | _Seen, config: QuantConfig, target: Target | None, executor: Executor | None
+    graph: Graph, feeds: Feeds | Seen, config: QuantConfig, target: Target | None, executor: Executor | None
 ) -> Model:
     clock = TimeBudget(config.time_budget)
     made = quantize_recorded(graph, feeds.batches, config, feeds.tell)
@@ -219,6 +241,10 @@ def _quantized(
     result.metadata.update(_provenance("int8", **options, exclude_op=config.exclude_op, state=_bound(graph)))
     result.metadata["calibration.sha256"] = feeds.digest
     result.metadata["calibration.samples"] = str(feeds.samples)
+    if feeds.uses_preprocessing:
+        result.metadata.setdefault(PREPROCESSING, Preprocessing().to_json())
+    if feeds.inputs and not feeds.is_random:
+        result.metadata[CALIBRATION_INPUTS] = facts_to_json(feeds.inputs)
     record_float_reasons(result)
     warnings = _warnings(feeds.samples, feeds.is_random, result)
     return Model(result, config.method, feeds.samples, feeds.is_random, warnings, made.record)
@@ -249,99 +275,6 @@ def _kept(graph: Graph, config: QuantConfig, calibration: Data | None) -> Model:
     unused = "the model came quantized and keeps its own parameters; the calibration samples were not used"
     warnings = () if calibration is None else (unused,)
     return Model(result, OWN_PARAMETERS, warnings=(*warnings, *_warnings(_FEW_SAMPLES, False, result)))
-
-
-def _with_states(opened: Opened, like: Program) -> Opened:
-    """A reference that has no state, with that of the candidate: the same inputs from the same outputs."""
-    program = opened.interpreter.program
-    if program.states or not like.states:
-        return opened
-    inputs = {program.tensors[index].name: index for index in program.inputs}
-    outputs = {program.tensors[index].name: index for index in program.outputs}
-    names = [(like.tensors[source].name, like.tensors[target].name) for source, target in like.states]
-    if not all(source in inputs and target in outputs for source, target in names):
-        raise UsageError(f"the reference lacks the state {names} of the model; compare with the model it came from")
-    states = tuple((inputs[source], outputs[target]) for source, target in names)
-    return replace(opened, interpreter=Interpreter(replace_record(program, states=states)))
-
-
-def _open_calibration(
-    graph: Graph,
-    data: Data | Calibrated,
-    preprocessing: Preprocessing | None,
-    samples: int | None,
-    progress: Progress | None,
-) -> _Feeds | _Seen:
-    """The samples of `data`, or what calibration found before, where `data` is that or a file of it."""
-    if isinstance(data, Calibrated):
-        return _Seen(data, progress)
-    if isinstance(data, (str, os.PathLike)) and os.fspath(data).endswith(".calib"):
-        from edgeconv.calibration import load_calibration
-
-        return _Seen(load_calibration(data), progress)
-    return _Feeds(graph, first_samples(open_data(data, input_types(graph), preprocessing), samples), progress)
-
-
-class _Seen:
-    """What calibration found before, in the place of samples."""
-
-    def __init__(self, seen: Calibrated, progress: Progress | None) -> None:
-        self.batches, self._progress = seen, progress
-        self.samples, self.digest, self.is_random = seen.samples, seen.digest, seen.is_random
-
-    def tell(self, stage: str, done: int, total: int | None) -> None:
-        """Show progress."""
-        if self._progress is not None:
-            self._progress(stage, done, total)
-
-
-class _Feeds:
-    """Calibration batches that fit the model's batch size, re-iterable. `samples`, `digest`: of the first full pass."""
-
-    def __init__(self, graph: Graph, data: DataSource, progress: Progress | None) -> None:
-        self._interpreter = Interpreter(to_program(graph))
-        self._data, self._progress = data, progress
-        self._fixed, self._size = fixed_batch(self._interpreter), samples_at_once([self._interpreter], data)
-        self.samples, self.digest, self.is_random = 0, "", data.is_random
-
-    @property
-    def batches(self) -> _Feeds:
-        """Itself."""
-        return self
-
-    def __iter__(self) -> Iterator[dict[str, Array]]:
-        self._interpreter.reset()
-        if self.digest:
-            yield from map(self._fitted, self._data.batches(self._size))
-            return
-        running, done = ContentDigest(), 0
-        for batch in self._data.batches(self._size):
-            running.update(batch)
-            yield self._fitted(batch)
-            done += batch.count
-        self.samples, self.digest = done, running.hexdigest()
-
-    def tell(self, stage: str, done: int, total: int | None) -> None:
-        """Show progress; calibration counts samples, padding included."""
-        if self._progress is None:
-            return
-        if stage == "calibrating":
-            total = self._data.count
-            done = done if total is None else min(done, total)
-        self._progress(stage, done, total)
-
-    def _fitted(self, batch: Batch) -> dict[str, Array]:
-        if self._fixed is None or batch.is_whole or batch.count == self._fixed:
-            return self._with_state(batch.inputs)
-        return self._with_state(pad_rows(batch.inputs, self._fixed))
-
-    def _with_state(self, feeds: dict[str, Array]) -> dict[str, Array]:
-        """With the state that the batches before have left, as the float model has it."""
-        if not self._interpreter.program.states:
-            return feeds
-        complete = self._interpreter.with_state(feeds)
-        self._interpreter.run([], feeds)
-        return complete
 
 
 def _types(interpreter: Interpreter) -> dict[str, TensorType]:
@@ -375,11 +308,3 @@ def _warnings(samples: int, is_random: bool, graph: Graph) -> tuple[str, ...]:
     if not any(node.op_name != "Quantize" and graph.types[node.outputs[0]].q is not None for node in graph.nodes):
         found.append("no operator computes in int8")
     return tuple(found)
-
-
-def _evaluation_provenance(candidate: Opened, reference: Opened | None, digest: str) -> dict[str, str]:
-    found = {f"model.{key}": value for key, value in candidate.interpreter.program.metadata.items()}
-    if reference is not None:
-        found["reference.sha256"] = reference.facts.digest
-    found.pop(f"model.{FLOAT_REASONS}", None)
-    return found | {"data.sha256": digest, "edgeconv": edgeconv.__version__, "numpy": np.__version__}

@@ -3,26 +3,25 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
-import numpy as np
-
-import edgeconv
 from edgeconv.api import Progress, load
-from edgeconv.data import Data, Preprocessing, open_data
+from edgeconv.data import Data, Preprocessing, open_data, resolve
 from edgeconv.data.limit import first_samples
 from edgeconv.errors import UsageError
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
-from edgeconv.model import Opened, Runnable, is_edge_file, open_model
+from edgeconv.model import Opened, Runnable, is_edge_file, open_model, with_states
 from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, protect_excluded
-from edgeconv.quantize.refine.equalize import RESCALED
-from edgeconv.report.compare_layers import LayersMeasured, compare_layers
-from edgeconv.report.inspection import FLOAT_REASONS
-from edgeconv.report.layers import LayerReport, Repair
+from edgeconv.report.compare_layers import compare_layers
+from edgeconv.report.layers import LayerReport
+from edgeconv.report.preparation import preparation_warnings
+from edgeconv.report.provenance import provenance
 from edgeconv.report.repair import convert_command, repair_of
 from edgeconv.runtime import Interpreter
 
@@ -37,27 +36,33 @@ def compare(
     candidate: Runnable,
     data: Data,
     *,
-    preprocessing: Preprocessing | None = None,
+    preprocessing: Preprocessing | Mapping[str, Any] | None = None,
     samples: int | None = None,
     calibration: str | None = None,
+    command: Sequence[str] | None = None,
     progress: Progress | None = None,
 ) -> LayerReport:
     """Judge every layer of `candidate` against `reference` on data; memory does not grow with the samples.
 
     reference, candidate: a path or the bytes of an `.edge` or `.onnx` file, a Model, a Graph, a Program, an
     Interpreter; ONNX models and graphs are simplified as `convert` does it. data: see `edgeconv.data.open_data`.
-    calibration: how the command that would repair the worst layers shall name its calibration samples. Raises
+    calibration: how the command that would repair the worst layers shall name its calibration samples; command: the
+    words of the one that made the candidate, to which exclusions are added, where they are known. Raises
     UsageError for models that have no layer in common, DataError for samples that do not fit.
     """
     other = open_model(candidate) if not _is_source(candidate) else _simplified(candidate, {}).opened
     metadata = other.interpreter.program.metadata
     first = _simplified(reference, metadata) if _is_source(reference) else _Source(open_model(reference), None)
+    first = replace(first, opened=with_states(first.opened, other.interpreter.program))
     types = {name: first.opened.interpreter.input_type(name) for name in first.opened.interpreter.input_names}
-    source = first_samples(open_data(data, types, preprocessing), samples)
+    source = first_samples(open_data(data, types, resolve(preprocessing, metadata)), samples)
     step = None if progress is None else lambda done, total: progress("comparing", done, total)
     measured = compare_layers(other.interpreter, first.opened.interpreter, source, step)
     if calibration is None and measured.digest == metadata.get("calibration.sha256"):
         calibration = source.name
+    make = _command(first, reference, candidate, metadata, calibration) if command is None else partial(_more, command)
+    values = {tensor.name for tensor in first.opened.interpreter.program.tensors}
+    digests = {"reference": first.opened.facts.digest, "candidate": other.facts.digest, "data": measured.digest}
     return LayerReport(
         reference=first.opened.facts,
         candidate=other.facts,
@@ -68,8 +73,9 @@ def compare(
         unmatched=measured.unmatched,
         data=source.name,
         is_random=source.is_random,
-        repair=_repair(measured, first, reference, candidate, metadata, calibration),
-        provenance=_provenance(first.opened, other, measured.digest),
+        warnings=() if source.is_random else preparation_warnings(metadata, measured),
+        repair=repair_of(measured.remedy, measured.layers, first.graph, values, make),
+        provenance=provenance(metadata, digests),
     )
 
 
@@ -107,18 +113,18 @@ def _protected(graph: Graph, metadata: Mapping[str, str]) -> Graph:
         return graph
 
 
-def _repair(
-    measured: LayersMeasured,
-    first: _Source,
-    reference: Runnable,
-    candidate: Runnable,
-    metadata: Mapping[str, str],
-    calibration: str | None,
-) -> Repair | None:
+def _command(
+    first: _Source, reference: Runnable, candidate: Runnable, metadata: Mapping[str, str], calibration: str | None
+) -> Callable[[Iterable[str]], str]:
+    """From patterns to exclude to the command that converts once more."""
     model = _MODEL if first.graph is None else _path(reference, _MODEL)
-    command = partial(convert_command, model, _path(candidate, _EDGE), calibration, metadata)
-    values = {tensor.name for tensor in first.opened.interpreter.program.tensors}
-    return repair_of(measured.remedy, measured.layers, first.graph, values, command)
+    return partial(convert_command, model, _path(candidate, _EDGE), calibration, metadata)
+
+
+def _more(command: Sequence[str], exclude: Iterable[str]) -> str:
+    """The same command once more, with exclusions."""
+    force = [] if {"-f", "--force"} & set(command) else ["--force"]
+    return shlex.join([*command, *force, *(word for pattern in exclude for word in ("--exclude", pattern))])
 
 
 def _path(model: Runnable, otherwise: str) -> str:
@@ -127,11 +133,3 @@ def _path(model: Runnable, otherwise: str) -> str:
 
 def _name(model: Runnable) -> str:
     return os.path.basename(model) if isinstance(model, (str, os.PathLike)) else "imported model"
-
-
-def _provenance(reference: Opened, candidate: Opened, digest: str) -> dict[str, str]:
-    found = {f"model.{key}": value for key, value in candidate.interpreter.program.metadata.items()}
-    for key in (FLOAT_REASONS, RESCALED):
-        found.pop(f"model.{key}", None)
-    extra = {"reference.sha256": reference.facts.digest, "candidate.sha256": candidate.facts.digest}
-    return found | extra | {"data.sha256": digest, "edgeconv": edgeconv.__version__, "numpy": np.__version__}

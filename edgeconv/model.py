@@ -6,17 +6,18 @@ import hashlib
 import json
 import os
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Union
 
-from edgeconv.errors import EdgeconvError
+from edgeconv.errors import EdgeconvError, UsageError
 from edgeconv.export.edge import save, to_bytes
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
+from edgeconv.records import replace as replace_record
 from edgeconv.report import Conversion, FloatNode, ModelFacts, PassEffect
-from edgeconv.report.inspection import FLOAT_REASONS, precision_of
+from edgeconv.report.inspection import FLOAT_REASONS, activations_at_batch_one, precision_of
 from edgeconv.report.record import RefinementRecord
 from edgeconv.runtime import Interpreter, Program
 
@@ -29,6 +30,7 @@ __all__ = [
     "operators_before",
     "pass_effects",
     "source_bytes",
+    "with_states",
 ]
 
 
@@ -200,7 +202,8 @@ def record_float_reasons(graph: Graph) -> None:
 
 
 def _facts(program: Program, name: str, nbytes: int | None, digest: str = "") -> ModelFacts:
-    return ModelFacts(name, precision_of(program), len(program.steps), nbytes, digest)
+    activations = activations_at_batch_one(program)
+    return ModelFacts(name, precision_of(program), len(program.steps), nbytes, digest, activations)
 
 
 def _imported(graph: Graph, program: Program, name: str) -> ModelFacts:
@@ -213,3 +216,17 @@ def _sha256(data: bytes) -> str:
 
 def _name(model: str | os.PathLike[str] | bytes) -> str:
     return "model" if isinstance(model, bytes) else Path(model).name
+
+
+def with_states(opened: Opened, like: Program) -> Opened:
+    """A reference that has no state, with that of the candidate: the same inputs from the same outputs."""
+    program = opened.interpreter.program
+    if program.states or not like.states:
+        return opened
+    inputs = {program.tensors[index].name: index for index in program.inputs}
+    outputs = {program.tensors[index].name: index for index in program.outputs}
+    names = [(like.tensors[source].name, like.tensors[target].name) for source, target in like.states]
+    if not all(source in inputs and target in outputs for source, target in names):
+        raise UsageError(f"the reference lacks the state {names} of the model; compare with the model it came from")
+    states = tuple((inputs[source], outputs[target]) for source, target in names)
+    return replace(opened, interpreter=Interpreter(replace_record(program, states=states)))

@@ -10,12 +10,22 @@ opened. Nothing is ever unpickled.
 
 from edgeconv.data.errors import CorruptDataError, UnsafeDataError
 from edgeconv.data.grammar import Data, open_data
-from edgeconv.data.preprocessing import CHANNELS, LAYOUTS, RESIZES, Preprocessing, parse_number, parse_numbers
+from edgeconv.data.preprocessing import (
+    CHANNELS,
+    LAYOUTS,
+    PREPROCESSING,
+    RESIZES,
+    Preprocessing,
+    parse_number,
+    parse_numbers,
+    resolve,
+)
 from edgeconv.data.source import RANDOM_NOTE, Batch, ContentDigest, DataSource
 
 __all__ = [
     "CHANNELS",
     "LAYOUTS",
+    "PREPROCESSING",
     "RANDOM_NOTE",
     "RESIZES",
     "Batch",
@@ -28,4 +38,5 @@ __all__ = [
     "open_data",
     "parse_number",
     "parse_numbers",
+    "resolve",
 ]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
+from functools import partial
+from typing import Any
 
 import numpy as np
 
@@ -16,13 +19,19 @@ from edgeconv.errors import DataError, UsageError
 __all__ = [
     "CHANNELS",
     "LAYOUTS",
+    "PREPROCESSING",
     "RESIZES",
     "ImagePlan",
     "Preprocessing",
+    "parse_fields",
     "parse_number",
     "parse_numbers",
     "plan_images",
+    "resolve",
 ]
+
+PREPROCESSING = "preprocessing"
+"""Metadata key: JSON, the preprocessing that a file was calibrated with."""
 
 LAYOUTS = ("auto", "NCHW", "NHWC")
 CHANNELS = ("auto", "RGB", "BGR", "GRAY")
@@ -60,24 +69,35 @@ class Preprocessing:
             raise UsageError(f"--{option} {value} makes no sense; expected more than zero")
 
     @staticmethod
-    def parse(
-        *,
-        mean: str | None = None,
-        std: str | None = None,
-        scale: str | None = None,
-        layout: str = "auto",
-        channels: str = "auto",
-        resize: str = "stretch",
-    ) -> Preprocessing:
+    def parse(**given: str) -> Preprocessing:
         """From the command line's strings: numbers and fractions, commas between channels, any case."""
-        return Preprocessing(
-            parse_numbers("--mean", mean) if mean is not None else (0.0,),
-            parse_numbers("--std", std) if std is not None else (1.0,),
-            parse_number("--scale", scale) if scale is not None else 1.0,
-            "auto" if layout.lower() == "auto" else layout.upper(),
-            "auto" if channels.lower() == "auto" else channels.upper(),
-            resize.lower(),
-        )
+        return Preprocessing(**parse_fields(given))
+
+    @staticmethod
+    def from_json(text: str) -> Preprocessing | None:
+        """What `to_json` wrote; None for anything else, whatever a file may hold."""
+        try:
+            found = json.loads(text)
+            fields: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in found.items()}
+            return Preprocessing(**fields)
+        except (ValueError, TypeError, AttributeError, ArithmeticError, RecursionError, UsageError):
+            return None
+
+    def to_json(self) -> str:
+        """One compact line, for a file's metadata."""
+        return json.dumps(asdict(self), separators=(",", ":"), sort_keys=True)
+
+    def options(self) -> tuple[str, ...]:
+        """The command line's options that say the same, those that change nothing left out."""
+        found = {
+            "scale": repr(self.scale) if self.scale != 1.0 else "",
+            "mean": ",".join(map(repr, self.mean)) if set(self.mean) != {0.0} else "",
+            "std": ",".join(map(repr, self.std)) if set(self.std) != {1.0} else "",
+            "layout": self.layout if self.layout != "auto" else "",
+            "channels": self.channels if self.channels != "auto" else "",
+            "resize": self.resize if self.resize != "stretch" else "",
+        }
+        return tuple(word for name, value in found.items() if value for word in (f"--{name}", value))
 
     @property
     def is_identity(self) -> bool:
@@ -89,6 +109,35 @@ class Preprocessing:
         if self.is_identity:
             return "pixels 0..255"
         return f"scale {self.scale:g}, mean {_plain(self.mean)}, std {_plain(self.std)}"
+
+    def describe_fully(self) -> str:
+        """The arithmetic, and how an image is laid out."""
+        return f"{self.describe()}; layout {self.layout}, channels {self.channels}, resize {self.resize}"
+
+
+def parse_fields(given: Mapping[str, str]) -> dict[str, Any]:
+    """The command line's strings as fields of Preprocessing. UsageError for what is no number."""
+    readers: dict[str, Callable[[str], Any]] = {
+        "mean": partial(parse_numbers, "--mean"),
+        "std": partial(parse_numbers, "--std"),
+        "scale": partial(parse_number, "--scale"),
+        "layout": _upper,
+        "channels": _upper,
+        "resize": str.lower,
+    }
+    return {name: readers[name](text) for name, text in given.items()}
+
+
+def resolve(given: Preprocessing | Mapping[str, Any] | None, metadata: Mapping[str, str]) -> Preprocessing:
+    """The preprocessing to use with a file: what is `given`, or the file's own, of which a mapping changes fields."""
+    if isinstance(given, Preprocessing):
+        return given
+    stored = Preprocessing.from_json(metadata.get(PREPROCESSING, "")) or Preprocessing()
+    return replace(stored, **(given or {}))
+
+
+def _upper(text: str) -> str:
+    return "auto" if text.lower() == "auto" else text.upper()
 
 
 @dataclass(frozen=True)

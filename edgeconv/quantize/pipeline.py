@@ -15,6 +15,7 @@ from edgeconv.graph import Graph
 from edgeconv.quantize.assign import assign, observed_values
 from edgeconv.quantize.calibrate import collect
 from edgeconv.quantize.config import QuantConfig
+from edgeconv.quantize.first_layers import first_layers
 from edgeconv.quantize.judge import Judge
 from edgeconv.quantize.lower import lower
 from edgeconv.quantize.observers import OBSERVERS
@@ -49,8 +50,10 @@ class Prepared:
     qparams: Mapping[str, QParams]
 
     def lowered(self) -> Graph:
-        """The int8 graph, nothing refined."""
-        return lower(self.graph, self.selection, self.qparams)
+        """The int8 graph, nothing refined; it remembers what its first layers compute on calibration samples."""
+        found = lower(self.graph, self.selection, self.qparams)
+        found.metadata.update(first_layers(self.graph, self.statistics))
+        return found
 
     def raised(self, raised: tuple[tuple[str, str], ...]) -> Prepared:
         """The same with these values above int8; searched ranges of the others are kept."""

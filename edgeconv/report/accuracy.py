@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf
+from typing import TYPE_CHECKING
 
-from edgeconv.report.conversion import Conversion
+from edgeconv.files import replacing
+from edgeconv.report.conversion import Conversion, FloatNode
 
-__all__ = ["CLASSIFICATION", "METRICS", "RANDOM_STAMP", "AccuracyReport", "ModelFacts", "OutputFidelity"]
+if TYPE_CHECKING:
+    from edgeconv.data.input_statistics import InputFacts
+    from edgeconv.report.layers import LayerReport
+    from edgeconv.runtime.profile import Profile
+
+__all__ = [
+    "CLASSIFICATION",
+    "METRICS",
+    "RANDOM_STAMP",
+    "AccuracyReport",
+    "Flip",
+    "Flips",
+    "ModelFacts",
+    "OutputFidelity",
+]
 
 CLASSIFICATION = ("top1", "top5")
 """Metrics that need labels and give a share, 0 to 1."""
@@ -29,13 +46,43 @@ class OutputFidelity:
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """Which model was measured. `bytes`: of its file, external data included; None for a model without one."""
+    """Which model was measured. `bytes`: of its file, external data included; None for a model without one.
+
+    `activation_bytes`: of all activations that live at the same time, at batch 1; None where that depends on the input.
+    """
 
     name: str
     precision: str
     operators: int
     bytes: int | None = None
     digest: str = ""
+    activation_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Flip:
+    """Decisions that the reference gives to class `before` and the candidate to class `after`.
+
+    `lost`: of them, right before and wrong now; `gained`: the other way round; None without labels.
+    """
+
+    before: int
+    after: int
+    count: int
+    lost: int | None = None
+    gained: int | None = None
+
+
+@dataclass(frozen=True)
+class Flips:
+    """Where both models decide otherwise; `pairs` of classes, the most frequent first."""
+
+    classes: int
+    decisions: int
+    flipped: int
+    lost: int | None
+    gained: int | None
+    pairs: tuple[Flip, ...]
 
 
 @dataclass(frozen=True)
@@ -44,7 +91,10 @@ class AccuracyReport:
 
     `fp32`, `int8`: the metric's value of the reference and of the candidate: shares for top1 and top5, the mean squared
     error or the SQNR in dB (of the worst output) for the others, which belong to the candidate alone.
-    `agreement`: share of samples in which both put the same class first. `outputs`: fidelity per output.
+    `agreement`: share of samples in which both put the same class first. `outputs`: fidelity per output. `inputs`,
+    `calibration_inputs`: statistics of the inputs, here and when the model was calibrated. `flips`: where both decide
+    otherwise. `layers`: layer by layer. `profile`: the time of every step of the candidate. `preprocessing`: of images.
+    `command`: what was typed. `float_nodes`: what the candidate computes in float.
     """
 
     metric: str
@@ -57,7 +107,15 @@ class AccuracyReport:
     outputs: tuple[OutputFidelity, ...] = ()
     data: str = ""
     is_random: bool = False
+    inputs: tuple[InputFacts, ...] = ()
+    calibration_inputs: tuple[InputFacts, ...] = ()
+    flips: Flips | None = None
+    layers: LayerReport | None = None
+    profile: Profile | None = None
+    preprocessing: str = ""
+    command: str = ""
     conversion: Conversion | None = None
+    float_nodes: tuple[FloatNode, ...] = ()
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
 
@@ -96,6 +154,16 @@ class AccuracyReport:
         from edgeconv.report import render
 
         return render.markdown(self)
+
+    def to_html(self, path: str | os.PathLike[str] | None = None) -> str:
+        """One page for people who look rather than read; written to `path`, too, where there is one."""
+        from edgeconv.report import render
+
+        text = render.html(self)
+        if path is not None:
+            with replacing(path) as file:
+                file.write(text.encode("utf-8"))
+        return text
 
     def to_json(self) -> str:
         """For programs; see `edgeconv.report.as_json` for the schema."""

@@ -8,9 +8,17 @@ accuracy report, "edgeconv/accuracy-report/1":
   agreement       share of samples with the same first class
   sqnr_db         of the worst output; null without reference, and where both are identical (see `identical`)
   outputs         [{name, sqnr_db, identical, mse, largest_error}]
-  candidate, reference   {name, precision, operators, bytes, digest}; reference may be null
+  flips           {classes, decisions, flipped, lost, gained, pairs: [{before, after, count, lost, gained}]}: where both
+                  put another class first; lost, gained: right before and wrong now, and the other way round, null
+                  without labels; null where outputs are no classes
+  inputs, calibration_inputs   [{name, mean, std, min, max}], here and in calibration
+  preprocessing   of images, or null
+  profile         {seconds, runs, steps: [{name, operator, seconds}]} of the candidate on one sample, or null
+  layers          see `edgeconv.report.layer_json`, or null
+  candidate, reference   {name, precision, operators, bytes, digest, activation_bytes}; reference may be null
   conversion      see below, or null
-  warnings, provenance
+  float_nodes     [{name, operator, reason}] of the candidate
+  warnings, command, provenance
 conversion, "edgeconv/conversion/1":
   precision, method ("own": the model came quantized), calibration_samples, calibration_is_random
   operators       {before, after, passes: [{name, changed, removed}]}
@@ -23,16 +31,15 @@ conversion, "edgeconv/conversion/1":
 from __future__ import annotations
 
 from dataclasses import asdict
-from math import isfinite
-from typing import Any
 
-from edgeconv.report.accuracy import RANDOM_STAMP, AccuracyReport, OutputFidelity
+from edgeconv.report.accuracy import RANDOM_STAMP, AccuracyReport
 from edgeconv.report.conversion import Conversion
+from edgeconv.report.figures import Json, finite, output_json
+from edgeconv.report.layer_json import layer_json
+from edgeconv.report.profile import profile_json
 from edgeconv.report.refinement import refinement_json
 
-__all__ = ["Json", "accuracy_json", "conversion_json", "finite", "output_json"]
-
-Json = dict[str, Any]
+__all__ = ["accuracy_json", "conversion_json"]
 
 
 def accuracy_json(report: AccuracyReport) -> Json:
@@ -53,10 +60,18 @@ def accuracy_json(report: AccuracyReport) -> Json:
         "sqnr_db": None if worst is None else finite(worst.sqnr),
         "identical": worst is not None and worst.mse == 0,
         "outputs": [output_json(output) for output in report.outputs],
+        "flips": None if report.flips is None else asdict(report.flips),
+        "inputs": [asdict(each) for each in report.inputs],
+        "calibration_inputs": [asdict(each) for each in report.calibration_inputs],
+        "preprocessing": report.preprocessing or None,
+        "profile": None if report.profile is None else profile_json(report.profile),
+        "layers": None if report.layers is None else layer_json(report.layers),
         "candidate": asdict(report.candidate),
         "reference": None if report.reference is None else asdict(report.reference),
         "conversion": None if report.conversion is None else conversion_json(report.conversion),
+        "float_nodes": [asdict(node) for node in report.float_nodes],
         "warnings": list(report.warnings),
+        "command": report.command,
         "provenance": dict(sorted(report.provenance.items())),
     }
 
@@ -79,19 +94,3 @@ def conversion_json(conversion: Conversion) -> Json:
         "warnings": list(conversion.warnings),
         "refinement": None if conversion.refinement is None else refinement_json(conversion.refinement),
     }
-
-
-def output_json(output: OutputFidelity) -> Json:
-    """One output of an accuracy report."""
-    return {
-        "name": output.name,
-        "sqnr_db": finite(output.sqnr),
-        "identical": output.mse == 0,
-        "mse": finite(output.mse),
-        "largest_error": finite(output.largest_error),
-    }
-
-
-def finite(value: float | None) -> float | None:
-    """`value`, or None for what JSON does not have: infinity and NaN."""
-    return value if value is not None and isfinite(value) else None

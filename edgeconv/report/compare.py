@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from edgeconv.core import Array
+from edgeconv.core import Array, TensorType
 from edgeconv.data import Batch, ContentDigest, DataSource
+from edgeconv.data.input_statistics import InputFacts, InputStatistics
 from edgeconv.errors import DataError, UsageError
-from edgeconv.report.accuracy import CLASSIFICATION, METRICS, OutputFidelity
+from edgeconv.report.accuracy import CLASSIFICATION, METRICS, Flips, OutputFidelity
 from edgeconv.report.feeding import run_batch, samples_at_once
-from edgeconv.report.metrics import Agreement, Fidelity, TopK, has_classes
+from edgeconv.report.metrics import Agreement, Fidelity, FlipCounts, TopK, has_classes
+from edgeconv.report.preparation import layer_facts
 from edgeconv.runtime import Interpreter
 
 __all__ = ["Measured", "Progress", "choose_metric", "compare"]
@@ -21,13 +23,19 @@ Progress = Callable[[int, int | None], None]
 
 @dataclass(frozen=True)
 class Measured:
-    """What `compare` found; see AccuracyReport for the fields. `digest`: sha256 of the samples that were used."""
+    """What `compare` found; see AccuracyReport for the fields.
+
+    `first_layers`: what the candidate's first layers computed on the first batch. `digest`: sha256 of the samples.
+    """
 
     samples: int
     int8: float
     fp32: float | None
     agreement: float | None
+    flips: Flips | None
     outputs: tuple[OutputFidelity, ...]
+    inputs: tuple[InputFacts, ...]
+    first_layers: tuple[InputFacts, ...]
     digest: str
 
 
@@ -64,7 +72,7 @@ def compare(
     size = batch_size or samples_at_once(models, source)
     for model in models:
         model.reset()
-    tally = _Tally(candidate, reference, metric)
+    tally = _Tally(candidate, reference, metric, source.inputs)
     for batch in source.batches(size):
         tally.add(batch)
         if progress is not None:
@@ -75,18 +83,30 @@ def compare(
 class _Tally:
     """Running sums over batches."""
 
-    def __init__(self, candidate: Interpreter, reference: Interpreter | None, metric: str) -> None:
+    def __init__(
+        self,
+        candidate: Interpreter,
+        reference: Interpreter | None,
+        metric: str,
+        inputs: Mapping[str, TensorType],
+    ) -> None:
         self._candidate, self._reference, self._metric = candidate, reference, metric
         k = 5 if metric == "top5" else 1
         self._hits, self._reference_hits, self._agreement = TopK(k), TopK(k), Agreement()
+        self._flips = FlipCounts()
         self._fidelity = [Fidelity(name) for name in candidate.output_names]
         self._digest = ContentDigest()
+        self._inputs = InputStatistics(inputs)
+        self._layers: tuple[InputFacts, ...] = ()
         self._agrees = True
         self.samples = 0
 
     def add(self, batch: Batch) -> None:
         self.samples += batch.count
         self._digest.update(batch)
+        self._inputs.add(batch)
+        if not self._layers:
+            self._layers = layer_facts(self._candidate, batch)
         found = run_batch(self._candidate, batch)
         self._score(self._hits, found, batch)
         if self._reference is None:
@@ -104,6 +124,7 @@ class _Tally:
         )
         if self._agrees:
             self._agreement.add(wanted[0], found[0])
+            self._flips.add(wanted[0], found[0], batch.labels)
 
     def _score(self, hits: TopK, outputs: list[Array], batch: Batch) -> None:
         if self._metric in CLASSIFICATION and batch.labels is not None:
@@ -115,8 +136,19 @@ class _Tally:
             value, wanted = self._hits.value, None if self._reference is None else self._reference_hits.value
         else:
             value, wanted = _worst(self._metric, outputs), None
-        agreement = self._agreement.value if self._reference is not None and self._agrees else None
-        return Measured(self.samples, value, wanted, agreement, outputs, self._digest.hexdigest())
+        agrees = self._reference is not None and self._agrees
+        agreement, flips = (self._agreement.value, self._flips.value) if agrees else (None, None)
+        return Measured(
+            self.samples,
+            value,
+            wanted,
+            agreement,
+            flips,
+            outputs,
+            self._inputs.facts(),
+            self._layers,
+            self._digest.hexdigest(),
+        )
 
 
 def _worst(metric: str, outputs: tuple[OutputFidelity, ...]) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from edgeconv.data import ContentDigest, DataSource
+from edgeconv.data.input_statistics import InputFacts, InputStatistics
 from edgeconv.errors import UsageError
 from edgeconv.report.accuracy import OutputFidelity
 from edgeconv.report.compare import Progress
@@ -30,6 +31,8 @@ class LayersMeasured:
     layers: tuple[LayerFacts, ...]
     outputs: tuple[OutputFidelity, ...]
     unmatched: tuple[str, ...]
+    inputs: tuple[InputFacts, ...]
+    first_layers: tuple[InputFacts, ...]
     remedy: Remedy | None
     digest: str
 
@@ -47,9 +50,10 @@ def compare_layers(
                          "A file keeps the names of the ONNX model that it was made from")  # fmt: skip
     models = [candidate, reference]
     fixed = next((size for size in map(fixed_batch, models) if size is not None), None)
-    digest, done = ContentDigest(), 0
+    digest, inputs, done = ContentDigest(), InputStatistics(source.inputs), 0
     for batch in source.batches(fixed or min(samples_at_once(models, source), _MOST_SAMPLES)):
         digest.update(batch)
+        inputs.add(batch)
         is_padded = not batch.is_whole and fixed is not None and batch.count < fixed
         feeds = pad_rows(batch.inputs, fixed) if is_padded and fixed else batch.inputs
         running.add(feeds, batch.count, batch.count if is_padded else None)
@@ -62,6 +66,8 @@ def compare_layers(
         running.facts(),
         running.fidelity(),
         unmatched_steps(candidate.program, running.sites),
+        inputs.facts(),
+        (),
         running.remedy,
         digest.hexdigest(),
     )

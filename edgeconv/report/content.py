@@ -8,21 +8,25 @@ from math import isinf, isnan
 
 from edgeconv.report.accuracy import CLASSIFICATION, RANDOM_STAMP, AccuracyReport, ModelFacts, OutputFidelity
 from edgeconv.report.conversion import OWN_PARAMETERS, Conversion, FloatNode, PassEffect
-from edgeconv.report.document import Block, Document, Facts, Note, Section, Table
+from edgeconv.report.document import Bar, Bars, Block, Document, Facts, Note, Section, Table
 from edgeconv.report.refinement import refinement_blocks
 
 __all__ = [
+    "METRIC_NAMES",
     "accuracy_document",
+    "accuracy_section",
+    "change_in_words",
     "conversion_document",
     "decibels",
     "float_blocks",
     "metric_value",
     "outputs_blocks",
+    "pass_bars",
     "passes_block",
     "verdict",
 ]
 
-_METRIC_NAMES = {"top1": "top-1", "top5": "top-5", "mse": "mean squared error", "sqnr": "SQNR"}
+METRIC_NAMES = {"top1": "top-1", "top5": "top-5", "mse": "mean squared error", "sqnr": "SQNR"}
 _NAMES_SHOWN = 8
 _STORED = {
     "w8": "stored in int8, one scale for each output channel; the arithmetic is float",
@@ -30,13 +34,10 @@ _STORED = {
 }
 
 
-def accuracy_document(report: AccuracyReport, provenance: bool = False) -> Document:
-    """The conversion (where the report has one), what it cost, and, if asked for, where everything came from."""
+def accuracy_document(report: AccuracyReport) -> Document:
+    """The conversion (where the report has one), and what it cost."""
     before = conversion_document(report.conversion) if report.conversion else ()
-    parts = [*before, _accuracy_section(report)]
-    if provenance and report.provenance:
-        parts.append(Section("Provenance", (Facts(tuple(sorted(report.provenance.items()))),)))
-    return tuple(parts)
+    return (*before, accuracy_section(report))
 
 
 def conversion_document(conversion: Conversion) -> Document:
@@ -80,10 +81,15 @@ def _float_summary(count: int) -> str:
 def verdict(report: AccuracyReport) -> str:
     """The report in one line."""
     if report.drop_points is None:
-        line = f"{_METRIC_NAMES[report.metric]} {metric_value(report.metric, report.int8)}"
+        line = f"{METRIC_NAMES[report.metric]} {metric_value(report.metric, report.int8)}"
     else:
-        line = f"{_METRIC_NAMES[report.metric]} drop {report.drop_points:.2f} points"
+        line = f"{METRIC_NAMES[report.metric]} {change_in_words(report.drop_points)}"
     return f"{line} on {report.samples:,} samples" + (f" ({RANDOM_STAMP})" if report.is_random else "")
+
+
+def change_in_words(points: float) -> str:
+    """A drop in points, or a gain."""
+    return f"drop {points:.2f} points" if points > -0.005 else f"gain {-points:.2f} points"
 
 
 def float_blocks(nodes: Iterable[FloatNode]) -> Iterable[Block]:
@@ -104,6 +110,20 @@ def passes_block(passes: Iterable[PassEffect]) -> Block:
     """What each step did to the number of operators."""
     rows = tuple((effect.name, _change(effect), _rewritten(effect)) for effect in passes)
     return Table(("step", "operators", ""), rows, "lrl") if rows else Note("nothing")
+
+
+def pass_bars(passes: Iterable[PassEffect]) -> Block:
+    """As `passes_block`, drawn: which step removed how many operators."""
+    found = [effect for effect in passes if effect.removed or effect.changed]
+    most = max((abs(effect.removed) for effect in found), default=0) or 1
+    rows = tuple(
+        Bar(effect.name, max(effect.removed, 0) / most, _change(effect), _rewritten(effect)) for effect in found
+    )
+    return (
+        Bars(("step", "operators", ""), rows, "by how many operators each step made the network smaller")
+        if rows
+        else Note("nothing")
+    )
 
 
 def _change(effect: PassEffect) -> str:
@@ -137,12 +157,12 @@ def _size(conversion: Conversion) -> str:
     return f"{before:,} -> {after:,} ({100 * after / before:.1f} %)"
 
 
-def _accuracy_section(report: AccuracyReport) -> Section:
+def accuracy_section(report: AccuracyReport, warnings: bool = True) -> Section:
+    """What was measured; `warnings` first."""
     counted = f"Accuracy on {report.samples:,} sample{'s' * (report.samples != 1)}"
     blocks: list[Block] = []
-    if report.is_random:
-        blocks.append(Note(RANDOM_STAMP, strong=True))
-    blocks.extend(Note(text, strong=True) for text in report.warnings)
+    if warnings:
+        blocks.extend(Note(text, strong=True) for text in (RANDOM_STAMP,) * report.is_random + report.warnings)
     blocks.extend(_scores(report))
     blocks.extend(outputs_blocks(report.outputs))
     return Section(counted + (f" of {report.data}" if report.data else ""), tuple(blocks))
@@ -155,7 +175,7 @@ def _scores(report: AccuracyReport) -> Iterable[Block]:
     if report.metric in CLASSIFICATION:
         drop = "" if report.drop_points is None else f"{report.drop_points:.2f} points"
         values = ["" if value is None else metric_value(report.metric, value) for value in (report.fp32, report.int8)]
-        rows.append((_METRIC_NAMES[report.metric], *values, drop))
+        rows.append((METRIC_NAMES[report.metric], *values, drop))
     if report.conversion is None:
         fewer = "" if reference is None else f"{reference.operators - candidate.operators:,}"
         rows.append(("operators", _operators(reference), _operators(candidate), fewer))

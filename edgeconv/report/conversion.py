@@ -36,7 +36,7 @@ class Conversion:
 
     `bytes_before`: the ONNX file with its external data, None where the source was no file.
     `method`, `calibration_samples`: how the ranges were chosen, None for fp32; OWN_PARAMETERS without samples where the
-    model came quantized. `refinement`: what was tried, layer by layer, to lose less.
+    model came quantized. `refinement`: what was tried, layer by layer, to lose less. `command`: what was typed.
     """
 
     precision: str
@@ -51,3 +51,4 @@ class Conversion:
     calibration_is_random: bool = False
     warnings: tuple[str, ...] = ()
     refinement: RefinementRecord | None = None
+    command: str = ""

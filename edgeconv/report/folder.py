@@ -1,4 +1,4 @@
-"""A report as files: report.json and report.md in a folder."""
+"""A report as files: report.json, report.md and report.html in a folder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from edgeconv.report.render import Report
 
 __all__ = ["check_report_folder", "write_report"]
 
-_NAMES = ("report.json", "report.md")
+_NAMES = ("report.json", "report.md", "report.html")
 
 
 def check_report_folder(folder: str | os.PathLike[str], *, overwrite: bool = False) -> None:
@@ -37,7 +37,8 @@ def write_report(folder: str | os.PathLike[str], report: Report, name: str = "",
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
         raise EdgeconvError(f"cannot make the folder {os.fspath(folder)}: {error.strerror or error}") from error
-    for file_name, text in zip(_NAMES, (render.json(report), render.markdown(report, name)), strict=True):
+    texts = render.json(report), render.markdown(report, name), render.html(report, name)
+    for file_name, text in zip(_NAMES, texts, strict=True):
         with replacing(Path(folder, file_name)) as file:
             file.write(text.encode("utf-8"))
     return ", ".join(_NAMES)

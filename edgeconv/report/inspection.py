@@ -13,7 +13,7 @@ from edgeconv.errors import EdgeconvError
 from edgeconv.ops.base import Inputs
 from edgeconv.report.conversion import FloatNode, PassEffect
 from edgeconv.runtime import Interpreter, Program
-from edgeconv.runtime.planner import resolve_types
+from edgeconv.runtime.planner import activation_bytes, resolve_types
 from edgeconv.runtime.program import ABSENT, Step, every_program, programs_of
 from edgeconv.runtime.store import Memory
 
@@ -22,6 +22,7 @@ __all__ = [
     "Inspection",
     "OperatorFacts",
     "TensorFacts",
+    "activations_at_batch_one",
     "float_nodes",
     "inexact_steps",
     "inspect_program",
@@ -207,6 +208,15 @@ def _memory(program: Program) -> Mapping[str, Memory]:
         return {setting: Interpreter(program, memory=setting).memory for setting in ("fast", "small")}
     except EdgeconvError:
         return {}
+
+
+def activations_at_batch_one(program: Program) -> int | None:
+    """Bytes of the activations that live at the same time, at batch 1; None where that depends on the input."""
+    shapes = _shapes_at_batch_one(program)
+    try:
+        return None if shapes is None else activation_bytes(program, shapes)
+    except (EdgeconvError, ValueError):
+        return None
 
 
 def _tensor(name: str, known: TensorType) -> TensorFacts:

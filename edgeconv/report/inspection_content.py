@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
+from edgeconv.data import PREPROCESSING, Preprocessing
+from edgeconv.data.input_statistics import CALIBRATION_INPUTS, InputFacts, facts_from_json
 from edgeconv.graph.graph import notes_of
 from edgeconv.report.content import float_blocks, passes_block
 from edgeconv.report.document import Block, Document, Facts, Note, Section, Table
@@ -62,7 +64,18 @@ def _interface(found: Inspection) -> tuple[tuple[str, str], ...]:
         else ("input", _described(tensor))
         for tensor in found.inputs
     ]
-    return (*inputs, *(("output", _described(tensor)) for tensor in found.outputs))
+    outputs = [("output", _described(tensor)) for tensor in found.outputs]
+    images = Preprocessing.from_json(found.metadata.get(PREPROCESSING, ""))
+    prepared = [] if images is None else [("images", images.describe_fully())]
+    return (*inputs, *outputs, *prepared, *(("calibrated", _spread(each)) for each in _calibration(found)))
+
+
+def _calibration(found: Inspection) -> tuple[InputFacts, ...]:
+    return facts_from_json(found.metadata.get(CALIBRATION_INPUTS, ""))
+
+
+def _spread(facts: InputFacts) -> str:
+    return f"{facts.name}  mean {facts.mean:.4g}, deviation {facts.std:.4g}, {facts.min:.4g} .. {facts.max:.4g}"
 
 
 def _described(tensor: TensorFacts) -> str:

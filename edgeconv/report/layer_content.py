@@ -1,33 +1,19 @@
-"""From a layer report to a document and to JSON-ready dictionaries.
-
-"edgeconv/layer-report/1":
-  samples, harm_samples, data, is_random, stamp
-  candidate, reference   {name, precision, operators, bytes, digest}
-  sqnr_db, identical     of the worst output
-  outputs    [{name, sqnr_db, identical, mse, largest_error}]
-  layers     in order of execution: {name, operator, value, is_float, rank (1 is the most harmful), harm (share 0..1),
-             local_sqnr_db, cumulative_sqnr_db, output_sqnr_db (with only this layer quantized), weight_sqnr_db,
-             saturated (share), seen [low, high], held [low, high] or null, rescaled, histogram {low, high, counts} or
-             null}; an SQNR is null where nothing is lost, or where there is nothing to measure
-  unmatched  names of operators whose output the reference does not have
-  repair     {layers, exclude, sqnr_before_db, sqnr_after_db, samples, command, is_complete} or null
-  warnings, provenance
-"""
+"""From a layer report to a document."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
+import shlex
 from math import isfinite
 
-from edgeconv.report.accuracy import RANDOM_STAMP, OutputFidelity
-from edgeconv.report.as_json import Json, finite, output_json
+from edgeconv.report.accuracy import RANDOM_STAMP
 from edgeconv.report.content import decibels, outputs_blocks
-from edgeconv.report.document import Block, Document, Facts, Note, Section, Table
-from edgeconv.report.layers import LayerFacts, LayerReport, Repair
+from edgeconv.report.document import Block, Depth, Document, Note, Point, Section, Spread, Spreads, Table, span
+from edgeconv.report.layers import Histogram, LayerFacts, LayerReport, Repair
 
-__all__ = ["layer_document", "layer_json", "layer_verdict"]
+__all__ = ["layer_document", "layer_sections", "layer_verdict"]
 
 _ROWS = 20
+_SPREADS = 6
 _NAME_WIDTH = 44
 _NAMES_SHOWN = 8
 _FEW_SAMPLES = 64
@@ -48,27 +34,45 @@ def layer_verdict(report: LayerReport) -> str:
     return f"{line} on {report.samples:,} samples" + (f" ({RANDOM_STAMP})" if report.is_random else "")
 
 
-def layer_document(report: LayerReport, rows: int | None = _ROWS, provenance: bool = False) -> Document:
-    """Outputs, the `rows` most harmful layers (None: all), and what would repair the worst."""
+def layer_document(report: LayerReport) -> Document:
+    """Outputs, the most harmful layers, and what would repair the worst: for a terminal."""
     title = f"{report.candidate.name} beside {report.reference.name}, {report.samples:,} samples"
-    notes: list[Block] = [Note(text, strong=True) for text in report.warnings]
-    if report.is_random:
-        notes.insert(0, Note(RANDOM_STAMP, strong=True))
-    parts = [
-        Section(title + (f" of {report.data}" if report.data else ""), (*notes, *outputs_blocks(report.outputs))),
-        Section("Layers, the most harmful first", tuple(_layer_blocks(report, rows))),
+    notes = [Note(text, strong=True) for text in (RANDOM_STAMP,) * report.is_random + report.warnings]
+    head = Section(title + (f" of {report.data}" if report.data else ""), (*notes, *outputs_blocks(report.outputs)))
+    ranked = Section("Layers, the most harmful first", tuple(_layer_blocks(report, _ROWS)))
+    return (head, ranked, *_repair_sections(report))
+
+
+def layer_sections(report: LayerReport) -> Document:
+    """Every layer, drawn and in figures, and what would repair the worst: for a page."""
+    if not report.layers:
+        return ()
+    points = tuple(Point(layer.name, layer.local, layer.cumulative, layer.harm) for layer in report.layers)
+    spreads = tuple(_spread(layer) for layer in report.ranked if layer.histogram is not None)[:_SPREADS]
+    sections = [
+        Section(f"Layer by layer, {report.samples:,} samples", (Depth(points),)),
+        Section("Layers, the most harmful first", tuple(_layer_blocks(report, None))),
     ]
-    if report.repair is not None:
-        parts.append(Section("Repair", tuple(_repair_blocks(report.repair))))
-    if provenance and report.provenance:
-        parts.append(Section("Provenance", (Facts(tuple(sorted(report.provenance.items()))),)))
-    return tuple(parts)
+    if spreads:
+        sections.append(Section("Values of the most harmful layers", (Spreads(spreads),)))
+    return (*sections, *_repair_sections(report))
 
 
-def _layer_blocks(report: LayerReport, rows: int | None) -> list[Block]:
-    shown = report.ranked[:rows]
+def _spread(layer: LayerFacts) -> Spread:
+    found = layer.histogram or Histogram(0.0, 0.0, ())
+    return Spread(layer.name, found.low, found.high, found.counts, layer.held, layer.saturated)
+
+
+def _repair_sections(report: LayerReport) -> Document:
+    return () if report.repair is None else (Section("Repair", tuple(_repair_blocks(report.repair))),)
+
+
+def _layer_blocks(report: LayerReport, most: int | None) -> list[Block]:
+    shown = report.ranked[:most]
     header = ("", "layer", "operator", "harm", "alone", "local", "so far", "weights", "saturated", "seen", "int8 range")
-    blocks: list[Block] = [Table(header, tuple(map(_row, range(1, len(shown) + 1), shown)), "rllrrrrrrrr")]
+    blocks: list[Block] = [
+        Table(header, tuple(map(_row, range(1, len(shown) + 1), shown)), "rllrrrrrrrr", is_long=True)
+    ]
     if len(shown) < len(report.layers):
         blocks.append(Note(f"and {len(report.layers) - len(shown)} more layers, which do less harm; --json has all"))
     blocks.append(Note(_LEGEND))
@@ -90,8 +94,8 @@ def _row(number: int, layer: LayerFacts) -> tuple[str, ...]:
         _brief(layer.cumulative),
         "" if layer.weights is None else _brief(layer.weights),
         "" if layer.held is None else f"{100 * layer.saturated:.3f} %",
-        _span(layer.seen),
-        "" if layer.held is None else _span(layer.held),
+        span(layer.seen),
+        "" if layer.held is None else span(layer.held),
     )
 
 
@@ -105,78 +109,15 @@ def _repair_blocks(repair: Repair) -> list[Block]:
     if repair.samples < _FEW_SAMPLES:
         blocks.append(Note(f"chosen on {repair.samples} samples only; more make it surer"))
     if not repair.is_complete:
-        blocks.append(Note("put in place of words in capitals what the model was made from, CALIB: its calibration "
-                           "samples, MODEL.onnx: the ONNX file"))  # fmt: skip
+        words = {"CALIB": "the calibration samples", "MODEL.onnx": "the ONNX file", "MODEL.edge": "the file to write"}
+        missing = [f"{word} is {what}" for word, what in words.items() if word in shlex.split(repair.command)]
+        blocks.append(Note(f"put in what the model was made from: {', '.join(missing)}"))
     return blocks
-
-
-def layer_json(report: LayerReport) -> Json:
-    """The report under the schema above."""
-    worst = report.worst_output
-    ranks = {id(layer): rank for rank, layer in enumerate(report.ranked, start=1)}
-    return {
-        "schema": "edgeconv/layer-report/1",
-        "samples": report.samples,
-        "harm_samples": report.harm_samples,
-        "data": report.data,
-        "is_random": report.is_random,
-        "stamp": RANDOM_STAMP if report.is_random else None,
-        "candidate": asdict(report.candidate),
-        "reference": asdict(report.reference),
-        "sqnr_db": None if worst is None else finite(worst.sqnr),
-        "identical": _identical(worst),
-        "outputs": [output_json(output) for output in report.outputs],
-        "layers": [_layer_json(layer, ranks[id(layer)]) for layer in report.layers],
-        "unmatched": list(report.unmatched),
-        "repair": None if report.repair is None else _repair_json(report.repair),
-        "warnings": list(report.warnings),
-        "provenance": dict(sorted(report.provenance.items())),
-    }
-
-
-def _layer_json(layer: LayerFacts, rank: int) -> Json:
-    return {
-        "name": layer.name,
-        "operator": layer.operator,
-        "value": layer.value,
-        "is_float": layer.is_float,
-        "rank": rank,
-        "harm": layer.harm,
-        "local_sqnr_db": finite(layer.local),
-        "cumulative_sqnr_db": finite(layer.cumulative),
-        "output_sqnr_db": finite(layer.alone),
-        "weight_sqnr_db": finite(layer.weights),
-        "saturated": layer.saturated,
-        "seen": list(layer.seen),
-        "held": None if layer.held is None else list(layer.held),
-        "rescaled": layer.rescaled,
-        "histogram": None if layer.histogram is None else asdict(layer.histogram),
-    }
-
-
-def _repair_json(repair: Repair) -> Json:
-    return {
-        "layers": list(repair.layers),
-        "exclude": list(repair.exclude),
-        "sqnr_before_db": finite(repair.sqnr_before),
-        "sqnr_after_db": finite(repair.sqnr_after),
-        "samples": repair.samples,
-        "command": repair.command,
-        "is_complete": repair.is_complete,
-    }
-
-
-def _identical(worst: OutputFidelity | None) -> bool:
-    return worst is not None and worst.mse == 0
 
 
 def _brief(value: float) -> str:
     """An SQNR in a table of SQNRs."""
     return decibels(value) if isfinite(value) else "exact" if value > 0 else decibels(value)
-
-
-def _span(ends: tuple[float, float]) -> str:
-    return f"{ends[0]:.3g} .. {ends[1]:.3g}"
 
 
 def _shortened(name: str) -> str:

@@ -85,6 +85,7 @@ class LayerReport:
     data: str = ""
     is_random: bool = False
     repair: Repair | None = None
+    command: str = ""
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)
 

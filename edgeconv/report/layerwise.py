@@ -49,14 +49,17 @@ class Layerwise:
         self._harm: dict[Site, Array] = {}
         self._output_signal = np.zeros(0)
         self._replays: tuple[object, Replay, Replay] | None = None
+        self._state: dict[str, Array] = {}
         self.harm_samples = 0
         self._remedies: Remedies | None = None
 
     def add(self, feeds: Mapping[str, Array], samples: int, rows: int | None = None) -> None:
         """Take in one batch of so many samples; with `rows`, only the first so many rows count."""
+        feeds = {**feeds, **self._state}
         reference, candidate = self._prepared(feeds)
         reference.feed(feeds)
         reference.run()
+        self._keep_state(reference)
         candidate.feed(feeds)
         candidate.run()
         self._outputs.add(reference, candidate, rows)
@@ -172,6 +175,11 @@ class Layerwise:
 
         judge(INPUT)
         candidate.run(judge)
+
+    def _keep_state(self, reference: Replay) -> None:
+        """The state of the next sample: the reference's, for both."""
+        program = reference.program
+        self._state = {program.tensors[i].name: reference.real(out).copy() for i, out in program.states}
 
     def _gain(self, site: Site) -> Array | float:
         return 1.0 if self._gains is None else self._gains.get(site.value, 1.0)

@@ -6,7 +6,19 @@ import re
 from collections.abc import Iterator
 from functools import singledispatch
 
-from edgeconv.report.document import Document, Facts, Note, Table
+from edgeconv.report.document import (
+    Bars,
+    Changes,
+    Depth,
+    Document,
+    Facts,
+    Flame,
+    Grid,
+    Note,
+    Picture,
+    Spreads,
+    Table,
+)
 from edgeconv.report.text import printable
 
 __all__ = ["escape", "render_markdown"]
@@ -52,6 +64,16 @@ def _(block: Note) -> Iterator[str]:
 @_lines.register
 def _(block: Table) -> Iterator[str]:
     yield from _table(block)
+
+
+@_lines.register(Changes)
+@_lines.register(Bars)
+@_lines.register(Depth)
+@_lines.register(Spreads)
+@_lines.register(Grid)
+@_lines.register(Flame)
+def _(block: Picture) -> Iterator[str]:
+    yield from _table(block.table)
 
 
 def _fenced(text: str) -> Iterator[str]:

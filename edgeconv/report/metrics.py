@@ -5,6 +5,7 @@ Scores are laid out as (samples, classes) or, for dense prediction, (samples, cl
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from math import inf, log10, nan
 
@@ -12,9 +13,11 @@ import numpy as np
 
 from edgeconv.core import Array
 from edgeconv.errors import DataError
-from edgeconv.report.accuracy import OutputFidelity
+from edgeconv.report.accuracy import Flip, Flips, OutputFidelity
 
-__all__ = ["Agreement", "Fidelity", "TopK", "has_classes"]
+__all__ = ["Agreement", "Fidelity", "FlipCounts", "TopK", "has_classes"]
+
+_FLIPS = 100
 
 
 class TopK:
@@ -55,6 +58,50 @@ class Agreement:
     def value(self) -> float:
         """The share, 0 to 1."""
         return self._same / self._total if self._total else nan
+
+
+class FlipCounts:
+    """Which classes two models put first where they differ. Memory grows with the classes, not with the samples."""
+
+    def __init__(self) -> None:
+        self._pairs: Counter[tuple[int, int]] = Counter()
+        self._lost: Counter[tuple[int, int]] = Counter()
+        self._gained: Counter[tuple[int, int]] = Counter()
+        self._decisions = self._classes = 0
+        self._has_labels = False
+
+    def add(self, reference: Array, candidate: Array, labels: Array | None = None) -> None:
+        """Take in one batch of both models' scores."""
+        rows = [_rows(scores, scores.ndim > 2) for scores in (reference, candidate)]
+        before, after = (each.argmax(axis=1) for each in rows)
+        self._decisions += before.size
+        self._classes = rows[0].shape[1]
+        differ = np.flatnonzero(before != after)
+        pairs = list(zip(before[differ].tolist(), after[differ].tolist(), strict=True))
+        self._pairs.update(pairs)
+        if labels is None or labels.size != before.size:
+            return
+        self._has_labels = True
+        for pair, truth in zip(pairs, labels.reshape(-1)[differ].tolist(), strict=True):
+            self._lost[pair] += pair[0] == truth
+            self._gained[pair] += pair[1] == truth
+
+    @property
+    def value(self) -> Flips:
+        """The most frequent pairs first, a hundred at most."""
+        pairs = sorted(self._pairs.items(), key=lambda item: (-item[1], item[0]))[:_FLIPS]
+        known = self._has_labels
+        return Flips(
+            self._classes,
+            self._decisions,
+            self._pairs.total(),
+            self._lost.total() if known else None,
+            self._gained.total() if known else None,
+            tuple(
+                Flip(*pair, count, self._lost[pair] if known else None, self._gained[pair] if known else None)
+                for pair, count in pairs
+            ),
+        )
 
 
 class Fidelity:

@@ -1,4 +1,4 @@
-"""Reports as text, Markdown and JSON: pure functions, one per format."""
+"""Reports as text, Markdown, HTML and JSON: pure functions, one per format."""
 
 from __future__ import annotations
 
@@ -6,15 +6,19 @@ import json as _json
 from typing import TypeAlias, Union
 
 from edgeconv.report.accuracy import AccuracyReport
-from edgeconv.report.as_json import Json, accuracy_json, conversion_json
-from edgeconv.report.content import accuracy_document, conversion_document, verdict
+from edgeconv.report.as_json import accuracy_json, conversion_json
+from edgeconv.report.content import accuracy_document
 from edgeconv.report.conversion import Conversion
-from edgeconv.report.layer_content import layer_document, layer_json, layer_verdict
+from edgeconv.report.figures import Json
+from edgeconv.report.html import render_html
+from edgeconv.report.layer_content import layer_document
+from edgeconv.report.layer_json import layer_json
 from edgeconv.report.layers import LayerReport
 from edgeconv.report.markdown import render_markdown
+from edgeconv.report.page import page_of
 from edgeconv.report.text import Style, render_text
 
-__all__ = ["Report", "as_dict", "json", "markdown", "text"]
+__all__ = ["Report", "as_dict", "html", "json", "markdown", "text"]
 
 
 Report: TypeAlias = Union[AccuracyReport, Conversion, LayerReport]
@@ -27,14 +31,15 @@ def text(report: AccuracyReport | LayerReport, style: Style | None = None) -> st
 
 
 def markdown(report: Report, name: str = "") -> str:
-    """For a merge request or a wiki, provenance included. `name`: what to call the model in the title."""
-    if isinstance(report, LayerReport):
-        title = f"{name or report.candidate.name}: {layer_verdict(report)}"
-        return render_markdown(layer_document(report, rows=None, provenance=True), title)
-    if isinstance(report, Conversion):
-        return render_markdown(conversion_document(report), name or "Conversion")
-    title = f"{name or report.candidate.name}: {verdict(report)}"
-    return render_markdown(accuracy_document(report, provenance=True), title)
+    """For a merge request or a wiki: the whole page. `name`: what to call the model in the title."""
+    page = page_of(report, name)
+    return render_markdown(page.document, f"{page.title}: {page.verdict}")
+
+
+def html(report: Report, name: str = "") -> str:
+    """For people who look rather than read: the whole page, in one file that loads nothing."""
+    page = page_of(report, name)
+    return render_html(page.document, page.title, page.verdict, page.tone)
 
 
 def json(report: Report) -> str:

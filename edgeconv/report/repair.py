@@ -6,6 +6,7 @@ import glob
 import shlex
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 
+from edgeconv.data import PREPROCESSING, Preprocessing
 from edgeconv.graph import Graph
 from edgeconv.report.layer_sums import decibels
 from edgeconv.report.layers import LayerFacts, Repair
@@ -59,6 +60,7 @@ def convert_command(
             name = key.removeprefix(_OPTION)
             for each in value.split(",") if name in _REPEATED else [value]:
                 words += [f"--{name.replace('_', '-')}", each]
+    words += (Preprocessing.from_json(metadata.get(PREPROCESSING, "")) or Preprocessing()).options()
     for pattern in exclude:
         words += ["--exclude", pattern]
     return shlex.join(words)

@@ -5,7 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from functools import singledispatch
 
-from edgeconv.report.document import Document, Facts, Note, Table
+from edgeconv.report.document import (
+    Bars,
+    Changes,
+    Depth,
+    Document,
+    Facts,
+    Flame,
+    Grid,
+    Note,
+    Picture,
+    Spreads,
+    Table,
+)
 
 __all__ = ["Style", "printable", "render_text"]
 
@@ -23,7 +35,7 @@ def render_text(document: Document, style: Style | None = None) -> str:
     for section in document:
         lines = [style(printable(section.title), "title")]
         for number, block in enumerate(section.blocks):
-            if number and isinstance(block, Table):
+            if number and not isinstance(block, (Facts, Note)):
                 lines.append("")
             lines.extend(_MARGIN + line for line in _lines(block, style))
         parts.append("\n".join(line.rstrip() for line in lines))
@@ -56,6 +68,16 @@ def _(block: Facts, style: Style) -> Iterator[str]:
 def _(block: Note, style: Style) -> Iterator[str]:
     text = printable(block.text)
     yield style(text, "strong") if block.strong else text
+
+
+@_lines.register(Changes)
+@_lines.register(Bars)
+@_lines.register(Depth)
+@_lines.register(Spreads)
+@_lines.register(Grid)
+@_lines.register(Flame)
+def _(block: Picture, style: Style) -> Iterator[str]:
+    yield from _lines(block.table, style)
 
 
 @_lines.register

@@ -93,10 +93,10 @@ def test_report_files(edgeconv: Command, tmp_path: Path) -> None:
     given = ("convert", MODEL, tmp_path / "m.edge", "--calib", CALIB, "--report", folder)
     result = edgeconv(*given, "--eval", TEST)
     assert result.code == 0
-    assert f"report in {folder}: report.json, report.md" in result.out
-    assert sorted(path.name for path in folder.iterdir()) == ["report.json", "report.md"]
+    assert f"report in {folder}: report.json, report.md, report.html" in result.out
+    assert sorted(path.name for path in folder.iterdir()) == ["report.html", "report.json", "report.md"]
     assert json.loads((folder / "report.json").read_text())["samples"] == 285
-    assert (folder / "report.md").read_text().startswith("# m.edge: top-1 drop ")
+    assert (folder / "report.md").read_text().startswith("# m.edge: top-1 ")
     assert edgeconv(*given, "--force").code == 0
     assert json.loads((folder / "report.json").read_text())["schema"] == "edgeconv/conversion/1"
 

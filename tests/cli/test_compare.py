@@ -43,7 +43,7 @@ def test_an_edge_file_can_be_the_reference(edgeconv: Command, edge_file: Path, t
     assert edgeconv("convert", MODEL, tmp_path / "fp32.edge", "--precision", "fp32").code == 0
     result = edgeconv("compare", tmp_path / "fp32.edge", edge_file, "--data", TEST, "--samples", 50)
     assert result.code == 0, result.err
-    assert "MODEL.onnx: the ONNX file" in result.out
+    assert "MODEL.onnx is the ONNX file" in result.out
 
 
 def test_the_command_that_repairs_can_be_pasted_and_keeps_its_promise(edgeconv: Command, tmp_path: Path) -> None:

@@ -28,6 +28,7 @@ FLOORS = {
     "edgeconv.api": 3,
     "edgeconv.calibration": 3,
     "edgeconv.comparison": 3,
+    "edgeconv.feeds": 3,
     "edgeconv.model": 3,
     "edgeconv.support": 3,
     "edgeconv.target": 3,

@@ -142,7 +142,7 @@ def test_json_has_neither_nan_nor_infinity() -> None:
 def test_conversion_alone() -> None:
     fp32 = Conversion("fp32", 10, 10, (), (), None, 1234)
     assert "in float" not in render.markdown(fp32)
-    assert render.markdown(fp32, "net.edge").startswith("# net.edge\n")
+    assert render.markdown(fp32, "net.edge").startswith("# net.edge: fp32, 1,234 bytes; accuracy not measured\n")
     assert json.loads(render.json(fp32))["bytes"] == {"before": None, "after": 1234}
 
 

@@ -1,0 +1,88 @@
+"""The preprocessing given to `convert` is kept in the file, shown, used on images, and can be overridden."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from edgeconv.core import Array
+from tests.cli.conftest import CALIB, MODEL, SAMPLES, TEST, Command
+from tests.data.models import save_image
+
+DIGITS = SAMPLES.parent / "digits_resnet"
+OPTIONS = ("--scale", "1/255", "--mean", "0.25", "--std", "0.5")
+
+
+@pytest.fixture(scope="session")
+def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Forty of the digits as gray images of 8x8 pixels, a sub-folder per class."""
+    folder = tmp_path_factory.mktemp("images")
+    with np.load(DIGITS / "test.npz") as file:
+        for number, (image, label) in enumerate(zip(file["input"][:40], file["labels"][:40], strict=True)):
+            save_image(folder / str(label) / f"{number:03}.png", np.rint(image[0] * 255), "L")
+    return folder
+
+
+@pytest.fixture
+def edge(edgeconv: Command, images: Path, tmp_path: Path) -> Path:
+    """Calibrated on the images, prepared as OPTIONS say."""
+    assert edgeconv("convert", DIGITS / "model.onnx", tmp_path / "m.edge", "--calib", images, *OPTIONS).code == 0
+    return tmp_path / "m.edge"
+
+
+def _outputs(edgeconv: Command, edge: Path, images: Path, *options: str) -> Array:
+    target = edge.with_suffix(".npy")
+    assert edgeconv("run", edge, "-i", images, "-o", target, "--force", *options).code == 0
+    found: Array = np.load(target)
+    return found
+
+
+def test_run_prepares_images_like_calibration_did(edgeconv: Command, edge: Path, images: Path) -> None:
+    own = _outputs(edgeconv, edge, images)
+    np.testing.assert_array_equal(own, _outputs(edgeconv, edge, images, *OPTIONS))
+    other = _outputs(edgeconv, edge, images, "--mean", "0")
+    assert not np.array_equal(own, other)
+    np.testing.assert_array_equal(
+        other, _outputs(edgeconv, edge, images, "--scale", "1/255", "--std", "0.5", "--mean", "0")
+    )
+
+
+def test_evaluate_uses_it_and_notices_when_it_is_overridden(edgeconv: Command, edge: Path, images: Path) -> None:
+    given = ("evaluate", edge, "--data", images, "--reference", DIGITS / "model.onnx", "--json")
+    assert json.loads(edgeconv(*given).out)["warnings"] == []
+    (warning,) = json.loads(edgeconv(*given, "--scale", "1", "--mean", "0", "--std", "1").out)["warnings"]
+    assert "input 'input': calibration mean " in warning
+    assert "different preprocessing?" in edgeconv(*given[:-1], "--scale", "1").out
+
+
+def test_inspect_shows_it(edgeconv: Command, edge: Path) -> None:
+    text = edgeconv("inspect", edge).out
+    assert "images      scale 0.00392157, mean 0.25, std 0.5; layout auto, channels auto, resize stretch" in text
+    assert "calibrated  input  mean " in text
+
+
+def test_arrays_leave_no_preprocessing_but_statistics(edgeconv: Command, tmp_path: Path) -> None:
+    edge = tmp_path / "m.edge"
+    assert edgeconv("convert", MODEL, edge, "--calib", CALIB).code == 0
+    metadata = json.loads(edgeconv("inspect", edge, "--json").out)["metadata"]
+    assert "preprocessing" not in metadata
+    with np.load(CALIB) as file:
+        x = file["input"]
+    (facts,) = json.loads(metadata["calibration.inputs"])
+    assert facts["mean"] == pytest.approx(float(x.mean()), rel=1e-4)
+    assert (facts["min"], facts["max"]) == pytest.approx((float(x.min()), float(x.max())), rel=1e-4)
+    shifted = tmp_path / "other.npz"
+    with np.load(TEST) as file:
+        np.savez(shifted, input=file["input"] * 1000, labels=file["labels"])
+    assert "different preprocessing?" in edgeconv("evaluate", edge, "--data", shifted).out
+    assert "different preprocessing?" in edgeconv("compare", MODEL, edge, "--data", shifted).out
+    assert "different preprocessing?" not in edgeconv("evaluate", edge, "--data", TEST).out
+
+
+def test_random_data_claims_nothing_about_preprocessing(edgeconv: Command, tmp_path: Path) -> None:
+    assert edgeconv("convert", MODEL, tmp_path / "m.edge", "--calib", CALIB).code == 0
+    assert "different preprocessing?" not in edgeconv("evaluate", tmp_path / "m.edge", "--data", "random:9",
+                                                      "--reference", MODEL).out  # fmt: skip
