@@ -207,3 +207,14 @@ def test_a_state_starts_anew_for_the_check_and_goes_along_in_a_run(tmp_path: Pat
     wanted = np.concatenate([interpreter.run(None, {"x": FRAMES[n : n + 1]})[0] for n in range(5)])
     with np.load(tmp_path / "y.npz") as found:
         np.testing.assert_array_equal(found[interpreter.output_names[0]], wanted)
+
+
+@pytest.mark.skipif(not os.environ.get("EDGECONV_ASSETS"), reason="EDGECONV_ASSETS is not set")
+def test_keyword_spotting_fits_into_110_kilobytes(tmp_path: Path) -> None:
+    assets = Path(os.environ["EDGECONV_ASSETS"])
+    calibration = assets / "kws_dscnn" / "calib.npz"
+    model = edgeconv.convert(assets / "kws_dscnn.onnx", calibration=calibration, effort="fast")
+    model.save(tmp_path / "kws.edge")
+    target = _deploy(tmp_path / "kws.edge", tmp_path / "kws.pyz")
+    assert target.stat().st_size <= 110_000
+    assert _YES in run_deployed(tmp_path, target, "--check").stdout
