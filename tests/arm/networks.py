@@ -48,9 +48,8 @@ def networks(folder: Path) -> Iterator[Network]:
 def _real(folder: Path) -> Iterator[Network]:
     for asset in CLASSIFIERS:
         drawn = asset.calibration()[asset.input][: 4 * _CALIBRATION]
-        edgeconv.convert(asset.path, calibration={asset.input: drawn}).save(
-            folder / f"{asset.name}.edge", overwrite=True
-        )
+        converted = edgeconv.convert(asset.path, calibration={asset.input: drawn}, effort="fast")
+        converted.save(folder / f"{asset.name}.edge", overwrite=True)
         yield Network(asset.name, folder / f"{asset.name}.edge", drawn[: asset.batch or _SAMPLES])
 
 
