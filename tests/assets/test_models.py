@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import sqrt
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ from tests.harness import sqnr
 
 FP32_SQNR = 100.0
 MOST_POINTS_LOST = {"etinynet1.0_ts13": 6.0}
-"""Percentage points of top-1; half a point elsewhere."""
+"""Percentage points of top-1; half a point elsewhere, and one standard error of the difference."""
 
 LEAST_SQNR = {
     "kws_dscnn": 28.1,
@@ -75,7 +76,9 @@ def test_int8_keeps_the_accuracy(asset: Asset, tmp_path: Path) -> None:
     feeds, labels = asset.test()
     report = edgeconv.evaluate(tmp_path / "model.edge", {**feeds, "labels": labels}, reference=graph, metric="top1")
     assert report.fp32 is not None
-    assert 100 * (report.fp32 - report.int8) <= MOST_POINTS_LOST.get(asset.name, 0.5) + 1e-9
+    # A drop is a difference of flips; it moves by this much between processors, on which conversion rounds differently.
+    chance = 100 * sqrt(report.samples * (1 - report.agreement)) / report.samples
+    assert 100 * (report.fp32 - report.int8) <= MOST_POINTS_LOST.get(asset.name, 0.5) + chance
     if asset.name in LEAST_SQNR:
         assert report.outputs[0].sqnr >= LEAST_SQNR[asset.name] - 1
     if asset.name in MOST_BYTES:

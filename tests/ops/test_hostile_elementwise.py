@@ -81,7 +81,7 @@ REFUSED: list[tuple[Operator, list[TensorType]]] = [
     (And(), [INTS, INTS]),
     (Not(), [X]),
     (BitwiseNot(), [X]),
-    (BitShift(), [INTS, INTS]),
+    (BitShift(), [X, X]),
     (BitShift(), [shaped(2, dtype="uint8"), shaped(2, dtype="uint16")]),
     (IsInf(), [INTS]),
     (Where(), [X, X, X]),
