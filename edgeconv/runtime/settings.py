@@ -11,8 +11,10 @@ from edgeconv.errors import UsageError
 __all__ = ["Settings", "Turn"]
 
 BUFFER = 256 if int(np.__version__.partition(".")[0]) > 1 else 128
-"""Elements of the buffers of ufuncs (NumPy 1 takes two where NumPy 2 takes one). Rows that are not contiguous are copied through buffers, as many as fit, unless a
-single row fills one: long rows are faster without, and kernels avoid short ones. Small buffers cost little memory."""
+"""Elements of the buffers of ufuncs (NumPy 1 takes two where NumPy 2 takes one). Rows that are not contiguous are
+copied through buffers, as many as fit, unless a single row fills one: long rows are faster without, and kernels avoid
+short ones. Small buffers cost little memory.
+"""
 
 
 class Settings:
