@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
@@ -16,6 +17,9 @@ GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.edge"))
 LIMIT = 4096
 BATCH = 16
 CALLS = 2000
+
+
+pytestmark = pytest.mark.skipif(sys.gettrace() is not None, reason="what traces lines, as coverage does, allocates")
 
 
 def runner(path: Path) -> Callable[[], Array]:
