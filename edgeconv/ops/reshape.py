@@ -12,6 +12,7 @@ import numpy as np
 from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
 from edgeconv.ops.axes import constant_ints, known_value, normal_axes, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.jobs import nothing
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.records import dataclass
 
@@ -50,7 +51,7 @@ class Reshape(Operator):
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0].array, outputs[0].array
         if np.shares_memory(x, y):
-            return _nothing
+            return nothing
         source = x.reshape(y.shape)
 
         def kernel() -> None:
@@ -83,7 +84,7 @@ class ReshapeTo(Operator):
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0].array, outputs[0].array
-        return _nothing if np.shares_memory(x, y) else partial(np.copyto, y, x.reshape(y.shape))
+        return nothing if np.shares_memory(x, y) else partial(np.copyto, y, x.reshape(y.shape))
 
 
 def _dims_of(x: Expr, source: Shape, target: Shape) -> Expr:
@@ -97,10 +98,6 @@ def _dims_of(x: Expr, source: Shape, target: Shape) -> Expr:
         terms.append((1, source.index(dim), 0) if isinstance(dim, SymbolicDim) else (0, 0, dim))
     factors, axes, offsets = zip(*terms, strict=True)
     return Dims(factors, axes, offsets, (len(target),))(x)
-
-
-def _nothing() -> None:
-    """The kernel of a view."""
 
 
 def reshape_to(x: Expr, source: Shape, target: Shape) -> Expr:
