@@ -203,6 +203,13 @@ class _Finish:
         mask = self._y.planes.mask if whole and self._y.planes is not None else np.ones(self._columns.run, np.float32)
         return self._scratch.hold(factor * mask)
 
+    def _factor_of(self, rows: slice, columns: slice) -> Array:
+        """The part of the factor for some rows and columns of the sums."""
+        if not self._expanded:
+            return self._factor[rows]
+        first = self._y.planes.origin if self._whole and self._y.planes is not None else 0
+        return self._factor[rows, first + columns.start : first + columns.stop]
+
     def block(self, n: int, block: Block, matrix: Array, offset: Array | None, lane: int) -> Iterator[Kernel]:
         """Product and finish of one block of sample `n`."""
         rows, columns = block.rows, block.columns
@@ -232,9 +239,7 @@ class _Finish:
             work = self._scratch.shared(f"rounded {lane}", acc.shape, "float32")
             yield cast(work, acc)
         if self._q is not None:
-            expanded = self._expanded and not self._whole
-            factor = self._factor[rows, columns] if expanded else self._factor[rows]
-            yield partial(np.multiply, work, factor, work)
+            yield partial(np.multiply, work, self._factor_of(rows, columns), work)
         if self._residual is not None:
             yield from self._residual.add(n, work, rows, columns, self._columns, self._scratch, lane)
         if self._q is not None:

@@ -11,6 +11,7 @@ import pytest
 
 from edgeconv.core import Array, QParams, TensorType, type_of
 from edgeconv.errors import UsageError
+from edgeconv.ops import im2col
 from edgeconv.ops.add import Add
 from edgeconv.ops.conv import Conv
 from edgeconv.ops.max_pool import MaxPool
@@ -22,8 +23,8 @@ MAPS = ((25, 5), (7, 7), (40, 60))
 """Narrow, square, and wide enough for several blocks."""
 
 
-def integers(*shape: int, seed: int, low: int = -128) -> Array:
-    return np.random.default_rng([seed, *shape]).integers(low, 128, shape).astype(np.int8)
+def integers(*shape: int, seed: int, low: int = -128, high: int = 127) -> Array:
+    return np.random.default_rng([seed, *shape]).integers(low, high + 1, shape).astype(np.int8)
 
 
 def conv(k: int, stride: int = 1, groups: int = 1, low: float = -np.inf) -> Conv:
@@ -49,10 +50,10 @@ class Net:
         self.steps.append(Step(op, inputs, (number,), f"step{number}"))
         return number
 
-    def layer(self, x: int, outputs: int, op: Conv, kernel: int, residual: int | None = None) -> int:
+    def layer(self, x: int, outputs: int, op: Conv, kernel: int, residual: int | None = None, most: int = 127) -> int:
         channels = self.tensors[x].type.ints[1] // op.groups
         scales = np.linspace(0.001, 0.01, outputs).astype(np.float32)
-        weight = integers(outputs, channels, kernel, kernel, seed=len(self.tensors), low=-127)
+        weight = integers(outputs, channels, kernel, kernel, seed=len(self.tensors), low=-most, high=most)
         bias = np.random.default_rng(len(self.tensors)).integers(-900, 900, outputs).astype(np.int32)
         constants = self.constant(weight, QParams.per_channel(scales, 0)), self.constant(bias)
         return self.step(op, x, *constants, *(() if residual is None else (residual,)))
@@ -87,6 +88,29 @@ def test_the_bytes_are_the_same(spatial: tuple[int, int], settings: dict[str, ob
         for found, expected in zip(other.run(None, {"x": x}, raw=True), wanted, strict=True):
             np.testing.assert_array_equal(found, expected)
     assert np.unique(wanted[0]).size > 20
+
+
+@pytest.mark.parametrize("spatial", MAPS)
+@pytest.mark.parametrize("size", [1 << 10, 1 << 14])
+def test_blocks_of_any_size_give_the_same_bytes(
+    spatial: tuple[int, int], size: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, x = network(spatial), samples(spatial)
+    wanted = Interpreter(program).run(None, {"x": x}, raw=True)
+    monkeypatch.setattr(im2col, "BLOCK_BYTES", size)
+    for found, expected in zip(Interpreter(program).run(None, {"x": x}, raw=True), wanted, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+def test_many_channels_on_a_small_map() -> None:
+    """Taps of several blocks, while the sums are few, and small enough for float32."""
+    net = Net((16, 16))
+    x = net.layer(net.layer(0, 128, conv(3), 3), 16, conv(3), 3, most=20)
+    program, sample = net.program(net.layer(x, 4, conv(3), 3)), samples((16, 16))
+    fast, small = (
+        Interpreter(program, memory=memory).run(None, {"x": sample}, raw=True) for memory in ("fast", "small")
+    )
+    np.testing.assert_array_equal(fast[0], small[0])
 
 
 @pytest.mark.parametrize("path", GOLDEN, ids=lambda path: path.stem)
