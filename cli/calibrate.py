@@ -37,6 +37,8 @@ __all__ = ["calibrate"]
     help="As for convert.",
 )
 @options.input_shape
+@options.bind
+@options.state
 @options.workers
 @options.preprocessing
 @click.argument("shards", nargs=-1, type=options.EXISTING)
@@ -98,6 +100,8 @@ def _calibrate(model: str, out: str, output: Output, data: str | None, resume: b
             exclude_op=given["exclude_op"],
             effort=given["effort"],
             input_shapes=shapes,
+            constants=options.parse_bindings(given["bindings"]),
+            states=options.parse_states(given["states"]),
             preprocessing=resolve(given["images"], {}),
             samples=given["samples"],
             shard=_shard(given["shard"]),

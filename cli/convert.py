@@ -46,13 +46,7 @@ __all__ = ["convert"]
     show_default=True,
     help="How calibration picks the ranges of activations.",
 )
-@click.option(
-    "--state",
-    "states",
-    multiple=True,
-    metavar="INPUT=OUTPUT",
-    help="The output is the input in the next call, kept by the interpreter. Repeatable.",
-)
+@options.state
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Keep nodes whose name matches in float. Repeatable.")
 @click.option("--exclude-op", multiple=True, metavar="TYPE", help="Keep operators of a type in float. Repeatable.")
 @click.option(
@@ -148,14 +142,17 @@ class _Job:
     def run(self) -> None:
         """Convert, measure, write, and say so."""
         from edgeconv import api
+        from edgeconv.calibration import load_calibration
         from edgeconv.graph import bind_states
 
         started = time.perf_counter()
         shapes, constants = options.parse_input_shapes(self.input_shapes), options.parse_bindings(self.bindings)
         graph = bind_states(api.load(self.model, shapes, constants), options.parse_states(self.states))
+        if self.calib is not None and self.calib.endswith(".calib"):
+            self.seen = load_calibration(self.calib)
         source = self._evaluation_source(graph)
         with options.executor(self.workers, self.dask) as executor, progress_bars(self.output) as progress:
-            if executor is not None and self.calib is not None and self.precision == "int8":
+            if executor is not None and self.seen is None and self.precision == "int8":
                 self.seen = self._calibrate(shapes, constants, executor, progress)
             model = self._convert(graph, progress)
             report = self._evaluate(model, graph, source, progress)
@@ -203,7 +200,7 @@ class _Job:
         from edgeconv.calibration import calibrate
         from edgeconv.data import resolve
 
-        if self.calib is None or self.calib.endswith(".calib") or api.comes_quantized(self.model, shapes, constants):
+        if self.calib is None or api.comes_quantized(self.model, shapes, constants):
             return None
         return calibrate(
             self.model,
@@ -213,6 +210,7 @@ class _Job:
             effort=self.effort,
             input_shapes=shapes,
             constants=constants,
+            states=options.parse_states(self.states),
             preprocessing=resolve(self.images, {}),
             samples=self.samples,
             executor=executor,
@@ -241,10 +239,11 @@ class _Job:
         if self.eval_data is None:
             return None
         from edgeconv import api
-        from edgeconv.data import open_data, resolve
+        from edgeconv.data import PREPROCESSING, open_data, resolve
         from edgeconv.report.compare import choose_metric
 
-        source = open_data(self.eval_data, api.input_types(graph), resolve(self.images, {}))
+        known = {} if self.seen is None else {PREPROCESSING: self.seen.preprocessing}
+        source = open_data(self.eval_data, api.input_types(graph), resolve(self.images, known))
         check_gate(choose_metric(self.metric, source, has_reference=True), self.max_drop)
         return source
 

@@ -32,6 +32,7 @@ __all__ = [
     "preprocessing",
     "report_folder",
     "report_options",
+    "state",
     "workers",
 ]
 
@@ -95,6 +96,17 @@ def parse_input_shapes(texts: tuple[str, ...]) -> dict[str, list[int | str]]:
             raise UsageError(f"--input-shape gives {name!r} twice")
         shapes[name] = [int(part) if part.isdecimal() else part for part in parts]
     return shapes
+
+
+def state(function: Function) -> Function:
+    """--state, repeatable."""
+    return click.option(
+        "--state",
+        "states",
+        multiple=True,
+        metavar="INPUT=OUTPUT",
+        help="The output is the input in the next call, kept by the interpreter. Repeatable.",
+    )(function)
 
 
 def parse_states(texts: tuple[str, ...]) -> dict[str, str]:

@@ -164,6 +164,7 @@ def convert(
             "--calib random:8 serves for a dry run, --precision w8 and fp32 need none"
         )
     feeds = open_calibration(graph, input_types(graph), calibration, images, samples, progress)
+    images = resolve(preprocessing, {PREPROCESSING: feeds.preprocessing})
     judged = None if evaluation is None else open_data(evaluation, input_types(graph), images)
     target = Target.of(graph, judged, metric, max_drop, min_sqnr)
     return _quantized(graph, feeds, config, target, executor)
@@ -241,8 +242,8 @@ def _quantized(
     result.metadata.update(_provenance("int8", **options, exclude_op=config.exclude_op, state=_bound(graph)))
     result.metadata["calibration.sha256"] = feeds.digest
     result.metadata["calibration.samples"] = str(feeds.samples)
-    if feeds.uses_preprocessing:
-        result.metadata.setdefault(PREPROCESSING, Preprocessing().to_json())
+    if feeds.preprocessing:
+        result.metadata[PREPROCESSING] = feeds.preprocessing
     if feeds.inputs and not feeds.is_random:
         result.metadata[CALIBRATION_INPUTS] = facts_to_json(feeds.inputs)
     record_float_reasons(result)

@@ -12,17 +12,21 @@ import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor, as_completed
 from dataclasses import dataclass, replace
+from itertools import islice
 
 from numpy.typing import ArrayLike
 
 from edgeconv.api import Progress, input_types, load
 from edgeconv.core import Array
 from edgeconv.data import Batch, ContentDigest, Data, Preprocessing, open_data
+from edgeconv.data.input_statistics import InputStatistics
 from edgeconv.data.limit import first_samples
+from edgeconv.data.preprocessing import PREPROCESSING
 from edgeconv.errors import UsageError
 from edgeconv.export.program import to_program
+from edgeconv.feeds import Fitter
 from edgeconv.files import replacing
-from edgeconv.graph import Graph
+from edgeconv.graph import Graph, bind_states
 from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, protect_excluded
 from edgeconv.quantize.assign import observed_values
@@ -32,7 +36,7 @@ from edgeconv.quantize.pipeline import equalized_forms
 from edgeconv.quantize.refine.stepper import few_batches
 from edgeconv.quantize.select import select
 from edgeconv.quantize.statistics import Statistics
-from edgeconv.report.feeding import fixed_batch, pad_rows, samples_at_once
+from edgeconv.report.feeding import samples_at_once
 from edgeconv.runtime import Interpreter
 
 __all__ = ["calibrate", "load_calibration", "save_calibration"]
@@ -48,6 +52,7 @@ class _Task:
     source: str | bytes
     shapes: Mapping[str, Sequence[int | str]]
     constants: Mapping[str, ArrayLike]
+    states: Mapping[str, str]
     config: QuantConfig
     data: Data
     preprocessing: Preprocessing | None
@@ -65,6 +70,7 @@ def calibrate(
     effort: str = "default",
     input_shapes: Mapping[str, Sequence[int | str]] | None = None,
     constants: Mapping[str, ArrayLike] | None = None,
+    states: Mapping[str, str] | None = None,
     preprocessing: Preprocessing | None = None,
     samples: int | None = None,
     shard: tuple[int, int] = (1, 1),
@@ -75,8 +81,9 @@ def calibrate(
 ) -> Calibrated:
     """Run calibration samples through a model, and keep what `convert` needs of them.
 
-    source: path or bytes of an ONNX model. data, exclude, exclude_op, effort, input_shapes, constants, preprocessing,
-    samples: as for `convert`, and to be the same there. shard: (i, n) takes the i-th of n parts of the data. resumed:
+    source: path or bytes of an ONNX model. data, exclude, exclude_op, effort, input_shapes, constants, states,
+    preprocessing, samples: as for `convert`, and to be the same there. shard: (i, n) takes the i-th of n parts of the
+    data; with states, whose samples are one sequence, the float network alone also runs what comes before. resumed:
     what was seen before, which is not seen again. executor: does batches in its workers (processes, threads, a
     cluster), which must be able to read a path. checkpoint: gets what was seen so far, now and then.
     Raises UsageError for options that make no sense, DataError for samples that do not fit.
@@ -88,11 +95,12 @@ def calibrate(
         )
     config = QuantConfig(exclude=tuple(exclude), exclude_op=tuple(exclude_op), effort=effort)
     model = source if isinstance(source, bytes) else os.fspath(source)
-    task = _Task(model, dict(input_shapes or {}), dict(constants or {}), config, data, preprocessing, samples)
-    setup = _Setup(task)
+    given = dict(input_shapes or {}), dict(constants or {}), dict(states or {})
+    setup = _Setup(task := _Task(model, *given, config, data, preprocessing, samples))
     seen = setup.nothing if resumed is None else setup.nothing.merged(resumed)
     shared = range(setup.total * (number - 1) // count, setup.total * number // count)
-    runs = _runs([batch for batch in shared if batch not in seen.parts], -(-len(shared) // _TASKS_PER_SHARD))
+    most = len(shared) if task.states else -(-len(shared) // _TASKS_PER_SHARD)
+    runs = _runs([batch for batch in shared if batch not in seen.parts], most)
     tasks = [replace(task, start=start, stop=stop) for start, stop in runs]
     whole = sum(1 for _ in shared)
     for part in map(setup.run, tasks) if executor is None else _in(executor, tasks):
@@ -126,19 +134,23 @@ class _Setup:
 
     def __init__(self, task: _Task) -> None:
         config = task.config
-        graph = simplify(protect_excluded(load(task.source, task.shapes, task.constants), config))
+        loaded = bind_states(load(task.source, task.shapes, task.constants), task.states)
+        graph = simplify(protect_excluded(loaded, config))
         self.data = first_samples(open_data(task.data, input_types(graph), task.preprocessing), task.samples)
         if self.data.count is None:
             raise UsageError(f"{self.data.name}: the number of samples is not known; give files, arrays, or a list")
         interpreter = Interpreter(to_program(graph))
-        self._fixed, self.size = fixed_batch(interpreter), samples_at_once([interpreter], self.data)
+        self._fitter, self.size = Fitter(interpreter), samples_at_once([interpreter], self.data)
         self.total = -(-self.data.count // self.size)
-        few = few_batches(graph, (self._fitted(batch) for batch in self.data.batches(self.size)))
+        few = few_batches(graph, self._fitter(self.data.batches(self.size)))
         self._graphs = [each for _, each in equalized_forms(graph, few, config)]
+        images = task.preprocessing or Preprocessing()
         recipe = {
             "model": graph.metadata["source.sha256"],
             "effort": config.effort,
             "exclude": ",".join((*config.exclude, *config.exclude_op)),
+            "states": repr(sorted(task.states.items())),
+            PREPROCESSING: images.to_json() if self.data.uses_preprocessing else "",
             "input shapes": repr(sorted((name, tuple(shape)) for name, shape in task.shapes.items())),
             "samples": str(self.data.count),
             "batch size": str(self.size),
@@ -148,24 +160,32 @@ class _Setup:
         variants = [
             Variant(signature_of(each), _nothing(names)) for each, names in zip(self._graphs, self._names, strict=True)
         ]
-        self.nothing = Calibrated(recipe, few, variants, {}, self.total, self.data.is_random)
+        inputs = InputStatistics(self.data.inputs)
+        self.nothing = Calibrated(recipe, few, variants, {}, self.total, self.data.is_random, inputs)
 
     def run(self, task: _Task) -> Calibrated:
-        """Calibrate the batches of a task."""
-        rest = self.data.without_first(task.start * self.size).batches(self.size)
-        batches = [batch for _, batch in zip(range(task.start, task.stop), rest, strict=False)]
-        feeds = [self._fitted(batch) for batch in batches]
+        """Calibrate the batches of a task, streaming them once for each form of the network."""
+        parts: dict[int, tuple[int, str]] = {}
+        inputs = InputStatistics(self.data.inputs)
+
+        def see(number: int, batch: Batch) -> Batch:
+            if number >= task.start and number not in parts:
+                parts[number] = batch.count, _digest([batch])
+                inputs.add(batch)
+            return batch
+
         variants = [
-            Variant(known.signature, collect(graph, feeds, names))
+            Variant(known.signature, collect(graph, self._feeds(task, see), names))
             for known, graph, names in zip(self.nothing.variants, self._graphs, self._names, strict=True)
         ]
-        parts = {task.start + at: (batch.count, _digest([batch])) for at, batch in enumerate(batches)}
-        return replace(self.nothing, variants=variants, parts=parts)
+        return replace(self.nothing, variants=variants, parts=parts, inputs=inputs)
 
-    def _fitted(self, batch: Batch) -> dict[str, Array]:
-        if self._fixed is None or batch.is_whole or batch.count == self._fixed:
-            return batch.inputs
-        return pad_rows(batch.inputs, self._fixed)
+    def _feeds(self, task: _Task, see: Callable[[int, Batch], Batch]) -> Iterator[dict[str, Array]]:
+        """What the model takes for the batches of a task; with states the sequence is followed from its beginning."""
+        begin = 0 if task.states else task.start
+        rest = self.data.without_first(begin * self.size).batches(self.size)
+        batches = (see(number, batch) for number, batch in zip(range(begin, task.stop), rest, strict=False))
+        return islice(self._fitter(batches), task.start - begin, None)
 
 
 _opened: dict[bytes, _Setup] = {}

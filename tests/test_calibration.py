@@ -15,6 +15,7 @@ from edgeconv.calibration import load_calibration, save_calibration
 from edgeconv.data.errors import CorruptDataError
 from edgeconv.errors import UsageError
 from edgeconv.quantize.calibrated import Calibrated
+from tests.state.models import FRAMES, GRU, gru_model
 
 FOLDER = Path(__file__).parents[1] / "sample_models" / "digits_resnet"
 MODEL, DATA = str(FOLDER / "model.onnx"), "random:700:3"
@@ -127,6 +128,35 @@ def test_what_does_not_belong_together_is_refused(whole: Calibrated) -> None:
         edgeconv.convert(MODEL, calibration=whole, effort="best")
     with pytest.raises(UsageError, match="shard 4/3 does not exist; the shards of 3 are 1/3 to 3/3"):
         edgeconv.calibrate(MODEL, DATA, shard=(4, 3))
+
+
+def test_a_calibration_knows_its_inputs_so_that_other_preparation_is_noticed(tmp_path: Path) -> None:
+    path = tmp_path / "x.calib"
+    shards = [edgeconv.calibrate(MODEL, str(FOLDER / "calib.npz"), shard=(number, 2)) for number in (2, 1)]
+    save_calibration(shards[0].merged(shards[1]), path)
+    model = edgeconv.convert(MODEL, calibration=path)
+    direct = edgeconv.convert(MODEL, calibration=str(FOLDER / "calib.npz"))
+    key = "calibration.inputs"
+    assert model.program.metadata[key] == direct.program.metadata[key] != ""
+    with np.load(FOLDER / "test.npz") as file:
+        pixels = {"input": 255 * file["input"]}
+    (warning,) = edgeconv.evaluate(model, pixels, reference=MODEL).warnings
+    assert "different preprocessing?" in warning
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_a_sequence_is_calibrated_with_its_states(count: int) -> None:
+    model, frames = gru_model().SerializeToString(), {"x": FRAMES}
+    shards = [edgeconv.calibrate(model, frames, states=GRU, shard=(at, count)) for at in range(1, count + 1)]
+    seen = shards[0]
+    for other in shards[1:]:
+        seen = seen.merged(other)
+    later = edgeconv.convert(model, calibration=seen, states=GRU)
+    direct = edgeconv.convert(model, calibration=frames, states=GRU)
+    assert later.program.states
+    assert [tensor.type for tensor in later.program.tensors] == [tensor.type for tensor in direct.program.tensors]
+    for mine, yours in zip(later.program.tensors, direct.program.tensors, strict=True):
+        np.testing.assert_array_equal(mine.data, yours.data)
 
 
 @pytest.mark.parametrize("cut", [0, 1, 100, -1])

@@ -8,7 +8,8 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import isfinite, sqrt
+from fractions import Fraction
+from math import isfinite, nan, sqrt
 
 import numpy as np
 
@@ -47,7 +48,7 @@ class InputFacts:
 
 
 class InputStatistics:
-    """Running sums over batches; `add` and `merge` in any order, memory is constant."""
+    """Running sums over batches; parts merged in any order give the same bits, memory is constant."""
 
     def __init__(self, types: Mapping[str, TensorType]) -> None:
         self._sums = {name: _Sums(known) for name, known in types.items() if known.dtype != "bool"}
@@ -57,31 +58,85 @@ class InputStatistics:
         for name, sums in self._sums.items():
             sums.add(batch.inputs[name])
 
+    def merged(self, other: InputStatistics) -> InputStatistics:
+        """What both have seen of the same inputs."""
+        both = InputStatistics({})
+        both._sums = {name: sums.merged(other._sums[name]) for name, sums in self._sums.items()}
+        return both
+
     def facts(self) -> tuple[InputFacts, ...]:
         """What was seen, for every input that had an element."""
         return tuple(sums.facts(name) for name, sums in self._sums.items() if sums.count)
 
+    def state(self) -> dict[str, tuple[str, ...]]:
+        """Input name -> everything that was seen of it, exactly, for `of_state`."""
+        return {name: sums.state() for name, sums in self._sums.items()}
+
+    @staticmethod
+    def of_state(state: Mapping[str, Sequence[str]]) -> InputStatistics:
+        """What `state` tells; ValueError for what it cannot be."""
+        found = InputStatistics({})
+        found._sums = {name: _Sums.of_state(each) for name, each in state.items()}
+        return found
+
 
 class _Sums:
-    def __init__(self, known: TensorType) -> None:
+    """Sums over the elements of one input. The sum of a batch is rounded; over batches sums are exact."""
+
+    def __init__(self, known: TensorType | None = None) -> None:
         self._known = known
-        self.count, self._sum, self._squares = 0, 0.0, 0.0
+        self.count, self._sum, self._squares = 0, Fraction(), Fraction()
         self._low, self._high = np.inf, -np.inf
 
     def add(self, array: Array) -> None:
-        q = self._known.q
-        real = dequantize(array, q) if q is not None and array.dtype.name == self._known.dtype else array
+        q = self._known.q if self._known is not None and array.dtype.name == self._known.dtype else None
+        real = array if q is None else dequantize(array, q)
         flat = real.reshape(-1).astype(np.float64)
-        if flat.size:
-            self.count += flat.size
-            self._sum += float(flat.sum())
-            self._squares += float(flat @ flat)
-            self._low, self._high = min(self._low, float(flat.min())), max(self._high, float(flat.max()))
+        if not flat.size:
+            return
+        self.count += flat.size
+        self._low, self._high = _least(self._low, float(flat.min())), -_least(-self._high, -float(flat.max()))
+        self._sum += Fraction(float(np.nan_to_num(flat.sum())))
+        self._squares += Fraction(float(np.nan_to_num(flat @ flat)))
+
+    def merged(self, other: _Sums) -> _Sums:
+        both = _Sums(self._known)
+        both.count, both._sum, both._squares = (
+            self.count + other.count,
+            self._sum + other._sum,
+            self._squares + other._squares,
+        )
+        both._low, both._high = _least(self._low, other._low), -_least(-self._high, -other._high)
+        return both
 
     def facts(self, name: str) -> InputFacts:
-        mean = self._sum / self.count
-        std = sqrt(max(self._squares / self.count - mean * mean, 0.0))
+        if not (isfinite(self._low) and isfinite(self._high)):
+            return InputFacts(name, nan, nan, self._low, self._high)
+        mean = float(self._sum / self.count)
+        std = sqrt(max(float(self._squares / self.count) - mean * mean, 0.0))
         return InputFacts(name, *(float(f"{value:.{_DIGITS}g}") for value in (mean, std, self._low, self._high)))
+
+    def state(self) -> tuple[str, ...]:
+        sums = (f"{each.numerator:x}/{each.denominator:x}" for each in (self._sum, self._squares))
+        return str(self.count), *sums, repr(self._low), repr(self._high)
+
+    @staticmethod
+    def of_state(state: Sequence[str]) -> _Sums:
+        count, total, squares, low, high = state
+        found = _Sums()
+        found.count, found._sum, found._squares = int(count), _fraction(total), _fraction(squares)
+        found._low, found._high = float(low), float(high)
+        return found
+
+
+def _fraction(text: str) -> Fraction:
+    numerator, denominator = (int(part, 16) for part in text.split("/"))
+    return Fraction(numerator, max(denominator, 1))
+
+
+def _least(first: float, second: float) -> float:
+    """The smaller number; NaN where one is NaN, in any order."""
+    return float(np.minimum(first, second))
 
 
 def facts_to_json(facts: Sequence[InputFacts]) -> str:

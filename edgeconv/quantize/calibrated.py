@@ -10,12 +10,14 @@ from __future__ import annotations
 import io
 import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
 from edgeconv.core import Array
 from edgeconv.data.errors import CorruptDataError
+from edgeconv.data.input_statistics import InputStatistics
+from edgeconv.data.preprocessing import PREPROCESSING
 from edgeconv.errors import UsageError
 from edgeconv.graph import Graph
 from edgeconv.quantize.statistics import Statistics
@@ -55,7 +57,8 @@ class Calibrated:
     """The result of calibrating on some batches; iterating gives the first few batches of the data.
 
     recipe: what all parts must agree on (model, options, samples). parts: batch number -> (samples, sha256 of its
-    contents). total: number of batches of the data. is_random: the data were drawn, not collected.
+    contents). total: number of batches of the data. is_random: the data were drawn, not collected. inputs: statistics
+    of the model's inputs, to notice samples that were prepared otherwise.
     """
 
     recipe: Mapping[str, str]
@@ -64,6 +67,7 @@ class Calibrated:
     parts: Mapping[int, tuple[int, str]]
     total: int
     is_random: bool = False
+    inputs: InputStatistics = field(default_factory=lambda: InputStatistics({}))
 
     def __iter__(self) -> Iterator[Mapping[str, Array]]:
         return iter(self.few)
@@ -72,6 +76,11 @@ class Calibrated:
     def samples(self) -> int:
         """Samples that were seen."""
         return sum(count for count, _ in self.parts.values())
+
+    @property
+    def preprocessing(self) -> str:
+        """JSON of the preprocessing of images, as in a file's metadata; "" where the samples were no images."""
+        return self.recipe.get(PREPROCESSING, "")
 
     @property
     def digest(self) -> str:
@@ -113,7 +122,8 @@ class Calibrated:
         if both:
             raise UsageError(f"batch {both[0]} is in two of the calibrations; merge every shard once")
         variants = [mine.merged(yours) for mine, yours in zip(self.variants, other.variants, strict=True)]
-        return replace(self, variants=variants, parts=dict(sorted({**self.parts, **other.parts}.items())))
+        parts = dict(sorted({**self.parts, **other.parts}.items()))
+        return replace(self, variants=variants, parts=parts, inputs=self.inputs.merged(other.inputs))
 
     def to_bytes(self) -> bytes:
         """A file; the same calibration gives the same bytes."""
@@ -122,6 +132,8 @@ class Calibrated:
         numbers = sorted(self.parts)
         arrays["parts"] = np.array([(number, self.parts[number][0]) for number in numbers], np.int64).reshape(-1, 2)
         arrays["digests"] = np.array([self.parts[number][1] for number in numbers], "U64")
+        rows = [(name, *state) for name, state in sorted(self.inputs.state().items())]
+        arrays["inputs"] = np.array(rows).reshape(-1, 6)
         for at, batch in enumerate(self.few):
             arrays.update({f"few/{at:04}/{name}": array for name, array in sorted(batch.items())})
         for at, variant in enumerate(self.variants):
@@ -143,7 +155,7 @@ class Calibrated:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return _read({key: arrays[key] for key in arrays.files})
-        except (ValueError, KeyError, IndexError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (ValueError, LookupError, OSError, EOFError, zipfile.BadZipFile) as error:
             raise CorruptDataError(
                 f"{name} is no calibration that this edgeconv can read ({error}); make it with edgeconv calibrate"
             ) from error
@@ -176,6 +188,7 @@ def _read(arrays: Mapping[str, Array]) -> Calibrated:
         parts={int(n): (int(k), str(d)) for (n, k), d in zip(arrays["parts"].tolist(), digests, strict=True)},
         total=int(total),
         is_random=bool(is_random),
+        inputs=InputStatistics.of_state({str(name): state for name, *state in arrays["inputs"].tolist()}),
     )
 
 

@@ -86,3 +86,16 @@ def test_random_data_claims_nothing_about_preprocessing(edgeconv: Command, tmp_p
     assert edgeconv("convert", MODEL, tmp_path / "m.edge", "--calib", CALIB).code == 0
     assert "different preprocessing?" not in edgeconv("evaluate", tmp_path / "m.edge", "--data", "random:9",
                                                       "--reference", MODEL).out  # fmt: skip
+
+
+def test_a_calibration_keeps_it_for_the_file_and_for_the_evaluation(
+    edgeconv: Command, edge: Path, images: Path, tmp_path: Path
+) -> None:
+    calib, later = tmp_path / "x.calib", tmp_path / "later.edge"
+    assert edgeconv("calibrate", DIGITS / "model.onnx", "-d", images, "-o", calib, *OPTIONS).code == 0
+    given = ("convert", DIGITS / "model.onnx", later, "--calib", calib, "--eval", images, "--json")
+    assert json.loads(edgeconv(*given).out)["accuracy"]["warnings"] == []
+    np.testing.assert_array_equal(_outputs(edgeconv, later, images), _outputs(edgeconv, edge, images))
+    other = edgeconv("convert", DIGITS / "model.onnx", tmp_path / "o.edge", "--calib", calib, "--mean", "0.5")
+    assert other.code == 2
+    assert "were prepared with scale 0.00392157, mean 0.25, std 0.5" in other.err

@@ -32,6 +32,24 @@ def test_figures_are_those_of_all_elements_however_they_are_batched() -> None:
     assert (one.min, one.max) == pytest.approx((float(x.min()), float(x.max())), rel=1e-5)
 
 
+def test_parts_merged_in_any_order_are_the_same_bits() -> None:
+    parts = np.random.default_rng(1).normal(0, 1e3, (3, 17, 3)).astype(np.float32)
+    seen = []
+    for array in parts:
+        seen.append(InputStatistics(X))
+        seen[-1].add(Batch({"x": array}, None, len(array)))
+    a, b, c = seen
+    left, right = a.merged(b).merged(c), c.merged(a).merged(b)
+    assert left.state() == right.state()
+    assert InputStatistics.of_state(left.state()).facts() == left.facts() == (_facts(*parts),)
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_what_is_no_number_is_not_hidden(value: float) -> None:
+    found = _facts(np.array([[1, value, 2]], np.float32))
+    assert np.isnan(found.mean)
+
+
 def test_int8_input_counts_in_real_numbers() -> None:
     seen = InputStatistics({"x": TensorType("int8", (N, 2), QParams.per_tensor(0.5, -10))})
     seen.add(Batch({"x": np.array([[-10, 10]], np.int8)}, None, 1))
