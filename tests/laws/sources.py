@@ -11,7 +11,7 @@ from pathlib import Path
 
 import edgeconv
 
-__all__ = ["REPOSITORY", "Source", "imports_of", "sources"]
+__all__ = ["REPOSITORY", "Source", "are_lean", "imports_of", "sources"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The checkout, or the copy of its tests and documents that the built wheel is tested in."""
@@ -40,6 +40,11 @@ class Source:
 def sources() -> tuple[Source, ...]:
     """Every Python file of edgeconv and of its command line."""
     return (*_below("edgeconv", Path(edgeconv.__file__).parent), *_below("edgeconv_cli", _cli_folder()))
+
+
+def are_lean() -> bool:
+    """True where edgeconv comes from a wheel, whose modules `setup.py` has stripped."""
+    return ast.get_docstring(next(each for each in sources() if each.module == "edgeconv.ops.conv").tree) is None
 
 
 def imports_of(source: Source, *, at_run_time: bool = False) -> Iterator[tuple[int, str]]:

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import ast
-import zlib
 
 import pytest
 
-from tests.laws.sources import Source, sources
+from tests.laws.sources import Source, are_lean, sources
 
 MOST_LINES_OF_A_FUNCTION = 60
 MOST_LINES_OF_A_FILE = 400
-
-MOST_BYTES_OF_THE_RUNTIME = 250_000
-"""Of core, ops and runtime, compressed as a wheel compresses files."""
 
 every_source = pytest.mark.parametrize("source", sources(), ids=lambda source: source.module)
 
@@ -31,6 +27,7 @@ def test_no_function_is_too_long(source: Source) -> None:
 
 
 @every_source
+@pytest.mark.skipif(are_lean(), reason="a wheel has docstrings only where users look")
 def test_every_module_says_what_it_is(source: Source) -> None:
     assert ast.get_docstring(source.tree), f"{source.path} has no docstring"
 
@@ -39,14 +36,3 @@ def test_every_module_says_what_it_is(source: Source) -> None:
 def test_nothing_prints(source: Source) -> None:
     calls = [node for node in ast.walk(source.tree) if isinstance(node, ast.Call)]
     assert not [call.lineno for call in calls if isinstance(call.func, ast.Name) and call.func.id == "print"]
-
-
-def test_the_runtime_stays_small() -> None:
-    below = [source for source in sources() if _on_a_device(source.module)]
-    sizes = {source.module: len(zlib.compress(source.text.encode())) for source in below}
-    assert sum(sizes.values()) <= MOST_BYTES_OF_THE_RUNTIME, sorted(sizes.items(), key=lambda item: -item[1])[:10]
-
-
-def _on_a_device(module: str) -> bool:
-    parts = [*module.split("."), ""]
-    return parts[0] == "edgeconv" and parts[1] in ("core", "dims", "errors", "ops", "records", "runtime", "")

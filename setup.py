@@ -1,0 +1,76 @@
+"""The build is setuptools' own, as pyproject.toml says; but what is installed is lean.
+
+A wheel has no comments, and docstrings and annotations only where a user meets them: in the modules of `PUBLIC`, and
+those of the commands that click prints. The repository, the sdist and an editable install have everything.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from setuptools import setup
+from setuptools.command.build_py import build_py
+
+PUBLIC = frozenset(
+    {
+        *("edgeconv", "edgeconv.api", "edgeconv.calibration", "edgeconv.comparison", "edgeconv.core"),
+        *("edgeconv.data", "edgeconv.data.grammar", "edgeconv.data.preprocessing", "edgeconv.data.source"),
+        *(
+            "edgeconv.deployed",
+            "edgeconv.deployed.carried",
+            "edgeconv.dims",
+            "edgeconv.errors",
+            "edgeconv.graph",
+            "edgeconv.graph.graph",
+        ),
+        *("edgeconv.model", "edgeconv.quantize", "edgeconv.quantize.calibrated", "edgeconv.quantize.config"),
+        *("edgeconv.records", "edgeconv.report", "edgeconv.report.accuracy", "edgeconv.report.conversion"),
+        *("edgeconv.report.layers", "edgeconv.runtime", "edgeconv.runtime.interpreter", "edgeconv.runtime.litert"),
+        *("edgeconv.runtime.profile", "edgeconv.runtime.program", "edgeconv.runtime.settings"),
+    }
+)
+"""Modules that keep the docstrings and annotations of their public names."""
+
+_STRIP = Path(__file__).parent / "edgeconv" / "export" / "strip.py"
+
+
+def lean(module: str, text: str) -> str:
+    """The source of a module as it is installed."""
+    strip = sys.modules.get("_strip") or _load_strip()
+    words = ("Items", "Names", "Nothing", "Subgraph")  # import rules are bound by these: edgeconv/importer/arguments.py
+    is_command = module.startswith("edgeconv_cli.")
+    kept = strip.Kept(public=module in PUBLIC, decorated=is_command, words=words)
+    return str(strip.lean_source(text, kept))
+
+
+def _load_strip() -> ModuleType:
+    """`edgeconv.export.strip` without edgeconv, whose dependencies are not there when it is built."""
+    spec = spec_from_file_location("_strip", _STRIP)
+    assert spec is not None and spec.loader is not None
+    module = sys.modules["_strip"] = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class LeanBuild(build_py):
+    """Copies modules as `lean` has them."""
+
+    def finalize_options(self) -> None:
+        """Every module anew: what stands in build/ may come from an earlier version of this file."""
+        super().finalize_options()
+        self.force = True
+
+    def build_module(self, module: str, module_file: str, package: str) -> tuple[str, bool]:
+        """Where the module was put, and that it was."""
+        target, is_copied = super().build_module(module, module_file, package)
+        if not self.editable_mode:
+            name = ".".join([package, *([] if module == "__init__" else [module])])
+            Path(target).write_text(lean(name, Path(module_file).read_text(encoding="utf-8")), encoding="utf-8")
+        return target, is_copied
+
+
+if __name__ == "__main__":
+    setup(cmdclass={"build_py": LeanBuild})
