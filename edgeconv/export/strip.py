@@ -103,6 +103,8 @@ def _tree_edits(tree: ast.Module, place: _Places, kept: Kept) -> Iterator[_Edit]
         if isinstance(node, ast.AnnAssign):
             if not isinstance(scope, ast.ClassDef) and not (stays and scope is tree):
                 yield _assignment_edit(node, place)
+        elif _is_registered(scope):
+            continue
         elif not stays and isinstance(node, ast.arg) and node.annotation is not None:
             words = {each.id for each in ast.walk(node.annotation) if isinstance(each, ast.Name)}
             if words.isdisjoint(kept.words):
@@ -110,6 +112,12 @@ def _tree_edits(tree: ast.Module, place: _Places, kept: Kept) -> Iterator[_Edit]
         elif not stays and isinstance(node, _FUNCTIONS) and node.returns is not None:
             arrow = place.data.rindex(b"->", 0, place.start(node.returns))
             yield len(place.data[:arrow].rstrip()), place.end(node.returns), b""
+
+
+def _is_registered(scope: _Scope) -> bool:
+    """True for one form of a `functools.singledispatch`, which reads its annotations."""
+    decorators = scope.decorator_list if isinstance(scope, _FUNCTIONS) else []
+    return any(isinstance(each, ast.Attribute) and each.attr == "register" for each in decorators)
 
 
 def _text_edits(node: ast.AST, body: list[ast.stmt], place: _Places) -> Iterator[_Edit]:

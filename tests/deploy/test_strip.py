@@ -139,6 +139,12 @@ def test_commands_keep_what_click_prints_and_rules_what_binds_them() -> None:
     assert lean.startswith("from __future__ import annotations\n")
 
 
+def test_forms_of_a_single_dispatch_keep_what_they_are_chosen_by() -> None:
+    text = "@draw.register\ndef _(block: Table, style: Style) -> str:\n    return str(block)\n"
+    assert strip_source(text) == text
+    assert ":" not in strip_source(text.replace("register", "register(Table)")).splitlines()[1][:-1]
+
+
 def test_a_list_of_names_goes_where_all_of_them_are_defined() -> None:
     assert lean_source('__all__ = ["X"]\nX = 3\n') == "X = 3\n"
 
