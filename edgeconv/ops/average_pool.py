@@ -31,7 +31,10 @@ _FEW = 16
 
 @dataclass(frozen=True)
 class AveragePool(Operator):
-    """Mean over sliding windows. With `count_include_pad`, zeros in the padding count as elements."""
+    """Mean over sliding windows. With `count_include_pad`, zeros in the padding count as elements.
+
+    `stepwise`: int8 as in `edgeconv.ops.stepwise`.
+    """
 
     kernel: tuple[int, ...]
     strides: tuple[int, ...]
@@ -39,6 +42,7 @@ class AveragePool(Operator):
     dilations: tuple[int, ...]
     ceil_mode: bool = False
     count_include_pad: bool = False
+    stepwise: bool = False
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
     int16: ClassVar[str] = "sums"
@@ -77,7 +81,7 @@ class AveragePool(Operator):
         x, y = inputs[0], outputs[0]
         divisors = self._divisors(x.array.shape, y.array.shape)
         if x.q is not None:
-            return self._plan_int8(x, y, divisors, scratch)
+            return self._plan_stepwise(x, y, divisors, scratch) or self._plan_int8(x, y, divisors, scratch)
         factor, out = (1 / divisors).astype(y.array.dtype), y.array
         found = self._plan_product(x, out.shape, scratch)
         if found is not None:
@@ -85,6 +89,13 @@ class AveragePool(Operator):
             return chain([total, partial(np.multiply, few, factor, out=out)])
         total = plan_separable(np.add, 0, self.window, x.array, out, scratch)
         return chain([total, partial(np.multiply, out, factor, out=out)])
+
+    def _plan_stepwise(self, x: Operand, y: Operand, divisors: Array, scratch: Scratch) -> Kernel | None:
+        if not self.stepwise:
+            return None
+        from edgeconv.ops.stepwise import plan_window_means
+
+        return plan_window_means(x, y, self.window, divisors, scratch)
 
     def _plan_product(self, x: Operand, out: tuple[int, ...], scratch: Scratch) -> tuple[Kernel, Array] | None:
         """(kernel, sums): one product that sums all windows of planes, where there are few; else None."""

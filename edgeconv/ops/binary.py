@@ -61,10 +61,15 @@ class Binary(Operator):
 
 @dataclass(frozen=True)
 class ClampedBinary(Binary):
-    """A binary function whose result `low` and `high` bound (a fused Relu or Clip); int8 where its inputs are."""
+    """A binary function whose result `low` and `high` bound (a fused Relu or Clip); int8 where its inputs are.
+
+    `stepwise`: int8 in the very steps of a model that came quantized, float32((qa - za) sa) ? float32((qb - zb) sb),
+    divided by sy.
+    """
 
     low: float = -inf
     high: float = inf
+    stepwise: bool = False
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 1))
     int16: ClassVar[str] = "real"
@@ -106,8 +111,17 @@ class ClampedBinary(Binary):
         work = scratch(out.shape)
         zero_point = np.float32(q.zero_point[0])
         lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, self.low, self.high))
-        jobs: list[Kernel] = [*self.real_jobs(a, b, q.scale[0], work, scratch), partial(np.rint, work, work)]
+        combine = self._real_steps if self.stepwise else self.real_jobs
+        jobs: list[Kernel] = [*combine(a, b, q.scale[0], work, scratch), partial(np.rint, work, work)]
         return [*jobs, *narrow(work, lo, hi, zero_point, out)]
+
+    def _real_steps(
+        self, a: tuple[Operand, Array], b: tuple[Operand, Array], scale: float, work: Array, scratch: Scratch
+    ) -> list[Kernel]:
+        left, load_left = centred(*a, scalar(a[0].q)[0], scratch)
+        right, load_right = centred(*b, scalar(b[0].q)[0], scratch)
+        combined = partial(self.ufunc, left, right, out=work)
+        return [*load_left, *load_right, combined, partial(np.divide, work, np.float32(scale), work)]
 
     def real_jobs(
         self, a: tuple[Operand, Array], b: tuple[Operand, Array], scale: float, work: Array, scratch: Scratch

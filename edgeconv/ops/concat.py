@@ -1,7 +1,8 @@
 """Concat: tensors one after another along an axis.
 
 int8: bytes where the scales agree; otherwise each input through a table of 256 entries made at plan time by single
-IEEE operations: saturate(rint((q - z_x) * float32(s_x / s_y)) + z_y).
+IEEE operations: saturate(rint((q - z_x) * float32(s_x / s_y)) + z_y); `stepwise`, as in a model that came quantized,
+saturate(rint(float32((q - z_x) * s_x) / s_y) + z_y).
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, Shape, TensorType
+from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, Shape, TensorType, dequantize, quantize
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.binary import centred
@@ -30,6 +31,7 @@ class Concat(Operator):
     """Inputs that agree in all dimensions but `axis`, joined along it."""
 
     axis: int
+    stepwise: bool = False
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=None)
     wide: ClassVar[bool] = True
@@ -58,7 +60,7 @@ class Concat(Operator):
         for x in (inputs[index] for index in range(len(inputs))):
             end = begin + x.array.shape[self.axis]
             target = outputs[0].array[(*[slice(None)] * self.axis, slice(begin, end))]
-            steps += _part(x, target, outputs[0].q, scratch)
+            steps += _part(x, target, outputs[0].q, self.stepwise, scratch)
             begin = end
         return chain(steps)
 
@@ -67,15 +69,15 @@ def _without(axis: int, x: TensorType) -> Shape:
     return (*x.shape[:axis], *x.shape[axis + 1 :])
 
 
-def _part(x: Operand, target: Array, q: QParams | None, scratch: Scratch) -> list[Kernel]:
+def _part(x: Operand, target: Array, q: QParams | None, stepwise: bool, scratch: Scratch) -> list[Kernel]:
     """Jobs that bring one input into its place."""
     is_wide = q is not None and target.dtype == np.float32
     if x.q == q and x.is_wide == is_wide:
         return [partial(np.copyto, target, x.array)]
     if x.is_wide or is_wide:
-        return _part_wide(x, target, required(q), scratch)
+        return _part_wide(x, target, required(q), stepwise, scratch)
     # Read as uint8, the values 0..127 come before -128..-1, so the table is rotated once instead.
-    table = np.roll(rescale_table(required(x.q), required(q)), 128)
+    table = np.roll(rescale_table(required(x.q), required(q), stepwise), 128)
     values = x.array.view(np.uint8)
     if x.is_constant:
         return [partial(np.copyto, target, table[values])]
@@ -85,17 +87,23 @@ def _part(x: Operand, target: Array, q: QParams | None, scratch: Scratch) -> lis
     return jobs if moved is target else [*jobs, partial(np.copyto, target, moved)]
 
 
-def _part_wide(x: Operand, target: Array, q: QParams, scratch: Scratch) -> list[Kernel]:
+def _part_wide(x: Operand, target: Array, q: QParams, stepwise: bool, scratch: Scratch) -> list[Kernel]:
     """The same by the arithmetic that makes the table, where int8 values are carried as float32."""
     scale, zero = scalar(q)
-    values, jobs = centred(x, x.array, float(multiplier([scalar(x.q)[0]], scale)[0]), scratch)
+    factor = scalar(x.q)[0] if stepwise else float(multiplier([scalar(x.q)[0]], scale)[0])
+    values, jobs = centred(x, x.array, factor, scratch)
     rounded = scratch(values.shape)
+    if stepwise:
+        jobs.append(partial(np.divide, values, np.float32(scale), rounded))
+        values = rounded
     low, high = np.float32(INT8_MIN - zero), np.float32(INT8_MAX - zero)
     return [*jobs, partial(np.rint, values, rounded), *narrow(rounded, low, high, np.float32(zero), target)]
 
 
-def rescale_table(source: QParams, target: QParams) -> Array:
+def rescale_table(source: QParams, target: QParams, stepwise: bool = False) -> Array:
     """The int8 value at `target` of every int8 value at `source`, from -128 on."""
+    if stepwise:
+        return quantize(dequantize(np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.int8), source), target)
     (scale, zero_point), (_, offset) = scalar(source), scalar(target)
     centred = np.arange(INT8_MIN, INT8_MAX + 1, dtype=np.float32) - np.float32(zero_point)
     values: Array = np.rint(centred * multiplier([scale], target.scale[0])) + np.float32(offset)

@@ -16,7 +16,17 @@ from numpy.lib.stride_tricks import as_strided
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, quantize
 from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.im2col import Block, Columns, lane_of
-from edgeconv.ops.integer import centred_weight, clamp_bounds, exact_dtype, multiplier, required, scalar, sum_bound
+from edgeconv.ops.integer import (
+    centred_weight,
+    clamp_bounds,
+    exact_dtype,
+    multiplier,
+    real_bias,
+    required,
+    scalar,
+    sum_bound,
+    whole_bias,
+)
 from edgeconv.ops.jobs import cast, chain, clip
 from edgeconv.ops.planes import Planes
 from edgeconv.ops.residual import Residual
@@ -95,8 +105,8 @@ class ConvLayer:
                 parts.append(self.bias.array.reshape(shape))
             return np.concatenate(parts, axis=2), "float32", self.bias is not None
         matrix = centred_weight(weight, self.weight.q).reshape(rows, -1)
-        bias = 0 if self.bias is None else self.bias.array.astype(np.int64)
-        bias = bias - source.folded * matrix.sum(axis=1)
+        whole = whole_bias(self.bias)
+        bias = (0 if whole is None else whole) - source.folded * matrix.sum(axis=1)
         dtype = exact_dtype(sum_bound(matrix, bias, source.lowest, source.highest))
         return np.concatenate([matrix.reshape(shape), bias.reshape(shape)], axis=2), dtype, True
 
@@ -197,18 +207,28 @@ class _Finish:
         layer, rows = self._layer, self._layer.weight.array.shape[0]
         scales = np.broadcast_to(np.array(required(layer.weight.q).scale, np.float64), (rows,))
         factor = multiplier(scales * scalar(layer.x.q)[0], required(self._q).scale[0]).reshape(-1, 1)
+        return self._laid_out(factor)
+
+    @cached_property
+    def _real_bias(self) -> Array | None:
+        """A bias in real units as what is added to the scaled sums, laid out as `_factor`."""
+        found = None if self._q is None else real_bias(self._layer.bias, self._q.scale[0])
+        return None if found is None else self._laid_out(found.reshape(-1, 1))
+
+    def _laid_out(self, column: Array) -> Array:
+        """(rows, 1) of the shape of the sums, where these are short."""
         if not self._expanded:
-            return factor
+            return column
         whole = self._whole and self._y.planes is not None
         mask = self._y.planes.mask if whole and self._y.planes is not None else np.ones(self._columns.run, np.float32)
-        return self._scratch.hold(factor * mask)
+        return self._scratch.hold(column * mask)
 
-    def _factor_of(self, rows: slice, columns: slice) -> Array:
-        """The part of the factor for some rows and columns of the sums."""
+    def _part_of(self, laid_out: Array, rows: slice, columns: slice) -> Array:
+        """The part of the factor or the bias for some rows and columns of the sums."""
         if not self._expanded:
-            return self._factor[rows]
+            return laid_out[rows]
         first = self._y.planes.origin if self._whole and self._y.planes is not None else 0
-        return self._factor[rows, first + columns.start : first + columns.stop]
+        return laid_out[rows, first + columns.start : first + columns.stop]
 
     def block(self, n: int, block: Block, matrix: Array, offset: Array | None, lane: int) -> Iterator[Kernel]:
         """Product and finish of one block of sample `n`."""
@@ -239,7 +259,9 @@ class _Finish:
             work = self._scratch.shared(f"rounded {lane}", acc.shape, "float32")
             yield cast(work, acc)
         if self._q is not None:
-            yield partial(np.multiply, work, self._factor_of(rows, columns), work)
+            yield partial(np.multiply, work, self._part_of(self._factor, rows, columns), work)
+            if self._real_bias is not None:
+                yield partial(np.add, work, self._part_of(self._real_bias, rows, columns), work)
         if self._residual is not None:
             yield from self._residual.add(n, work, rows, columns, self._columns, self._scratch, lane)
         if self._q is not None:

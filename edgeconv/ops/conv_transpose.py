@@ -7,6 +7,7 @@ The weight is stored with the outputs first, like that of Conv; ONNX's is (C, O 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from itertools import product
 from math import prod
 from typing import Any, ClassVar
@@ -20,10 +21,12 @@ from edgeconv.ops.integer import (
     exact_dtype,
     is_real,
     multiplier,
+    real_bias,
     requantize_into,
     required,
     scalar,
     weight_bound,
+    whole_bias,
 )
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.pool_taps import axis_taps
@@ -91,7 +94,7 @@ class ConvTranspose(Operator):
         if not (weight.is_constant and (bias is None or bias.is_constant)) or y.array.dtype not in ("float32", "int8"):
             return super().plan(inputs, outputs, scratch)
         prepare = _plan_float if x.q is None else _plan_int8
-        return prepare(self, x, weight, None if bias is None else bias.array, y, scratch)
+        return prepare(self, x, weight, bias, y, scratch)
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return inputs[0].size * inputs[1].size // inputs[0].ints[1]
@@ -138,12 +141,12 @@ def _plan_product(op: ConvTranspose, matrix: Array, window: Window, terms: Array
 
 
 def _plan_float(
-    op: ConvTranspose, x: Operand, weight: Operand, bias: Array | None, y: Operand, scratch: Scratch
+    op: ConvTranspose, x: Operand, weight: Operand, bias: Operand | None, y: Operand, scratch: Scratch
 ) -> Kernel:
     matrix = np.ascontiguousarray(_as_matrix(weight.array, op.groups))
     terms = scratch((*matrix.shape[:2], prod(x.array.shape[2:])))
     window = op.window(weight.type)
-    start = np.zeros((), np.float32) if bias is None else bias.reshape(-1, *(1,) * (x.array.ndim - 2))
+    start = np.zeros((), np.float32) if bias is None else bias.array.reshape(-1, *(1,) * (x.array.ndim - 2))
     steps = [
         (out, _plan_product(op, matrix, window, terms, sample, out))
         for sample, out in zip(x.array, y.array, strict=True)
@@ -158,8 +161,9 @@ def _plan_float(
 
 
 def _plan_int8(
-    op: ConvTranspose, x: Operand, weight: Operand, bias: Array | None, y: Operand, scratch: Scratch
+    op: ConvTranspose, x: Operand, weight: Operand, given: Operand | None, y: Operand, scratch: Scratch
 ) -> Kernel:
+    bias, real = whole_bias(given), real_bias(given, scalar(y.q)[0])
     scale_x, zero_x = scalar(x.q)
     rows = weight.array.shape[0]
     centred = centred_weight(weight.array, weight.q)
@@ -172,8 +176,11 @@ def _plan_int8(
     start = np.zeros((), dtype) if bias is None else bias.astype(dtype).reshape(channels)
     scales = np.broadcast_to(np.array(required(weight.q).scale, np.float64), (rows,)) * scale_x
     factor = multiplier(scales, scalar(y.q)[0]).reshape(channels)
+    work = acc if dtype == "float32" else scratch(acc.shape)
+    add = [] if real is None else [partial(np.add, work, real.reshape(channels), work)]
     steps = [
-        (sample, requantize_into(acc, factor, required(y.q), out)) for sample, out in zip(x.array, y.array, strict=True)
+        (sample, requantize_into(acc, factor, required(y.q), out, add=add, work=work))
+        for sample, out in zip(x.array, y.array, strict=True)
     ]
     zero_point = np.asarray(zero_x, dtype)
 

@@ -1,6 +1,7 @@
 """Dense: x (..., K) times weight (K, O), plus bias (O,): Gemm, and MatMul by a constant.
 
-int8: one exact product; zero points are folded into the bias.
+int8: one exact product; zero points are folded into the bias. A bias in float32, as models that came quantized may
+have, is added behind the scaling: single IEEE operations either way.
 """
 
 from __future__ import annotations
@@ -14,7 +15,17 @@ import numpy as np
 
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
-from edgeconv.ops.integer import centred_weight, exact_dtype, multiplier, requantize_into, required, scalar, sum_bound
+from edgeconv.ops.integer import (
+    centred_weight,
+    exact_dtype,
+    multiplier,
+    real_bias,
+    requantize_into,
+    required,
+    scalar,
+    sum_bound,
+    whole_bias,
+)
 from edgeconv.ops.jobs import cast, chain, clip
 from edgeconv.ops.residual import Residual, check_residual
 from edgeconv.records import dataclass
@@ -102,7 +113,8 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     centre = zero_x if x.is_wide else 0
     q_weight, q = required(weight.q), required(y.q)
     matrix = centred_weight(weight.array, weight.q)
-    fill = (centre - zero_x) * matrix.sum(axis=0) + (0 if bias is None else bias.array.astype(np.int64))
+    whole, real = whole_bias(bias), real_bias(bias, scalar(q)[0])
+    fill = (centre - zero_x) * matrix.sum(axis=0) + (0 if whole is None else whole)
     dtype = exact_dtype(sum_bound(matrix.T, fill, INT8_MIN - centre, INT8_MAX - centre))
     factor = multiplier(np.broadcast_to(np.array(q_weight.scale, np.float64), fill.shape) * scale_x, scalar(q)[0])
     product = scratch.hold(np.array(matrix, dtype, order="C"))
@@ -114,7 +126,8 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
         source, rows = rows, scratch(rows.shape, dtype)
         jobs.append(cast(rows, source))
     jobs += [partial(np.matmul, rows, product, acc), partial(np.add, acc, offset, acc)]
-    add = [] if residual is None else Residual(residual, y.type).add_to(work, _rows(residual.array), scratch)
+    add: list[Kernel] = [] if real is None else [partial(np.add, work, real, work)]
+    add += [] if residual is None else Residual(residual, y.type).add_to(work, _rows(residual.array), scratch)
     jobs.append(requantize_into(acc, factor, q, out, dense.low, dense.high, add=add, work=work))
     return chain(jobs)
 

@@ -50,6 +50,8 @@ def _plan_layer(op: Operator, inputs: Inputs[Operand], outputs: Sequence[Operand
     scales = np.broadcast_to(np.array(required(weight.q).scale, np.float64), (matrix.shape[0] * matrix.shape[1],))
     factor = multiplier(scales * scale_x, scale_y)[:, None]
     offset = np.zeros((factor.size, 1)) if bias is None else bias.array.astype(np.float64)[:, None]
+    if bias is not None and bias.type.is_float:
+        offset /= (scales * scale_x)[:, None]
     low, high = getattr(op, "low", -inf), getattr(op, "high", inf)
     settle = _settler(y, low, high)
     load, add = _reader(x, dtype), None if residual is None else _scaled_reader(residual, scale_y)

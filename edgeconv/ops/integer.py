@@ -14,7 +14,7 @@ from math import ceil, floor, inf, isinf
 import numpy as np
 
 from edgeconv.core import Array, Kernel, QParams, TensorType
-from edgeconv.ops.base import Operator, ShapeError
+from edgeconv.ops.base import Operand, Operator, ShapeError
 from edgeconv.ops.jobs import cast, chain, clip
 
 __all__ = [
@@ -27,11 +27,13 @@ __all__ = [
     "is_real",
     "multiplier",
     "narrow",
+    "real_bias",
     "required",
     "requantize_into",
     "scalar",
     "sum_bound",
     "weight_bound",
+    "whole_bias",
 ]
 
 EXACT_FLOAT32 = 2**24
@@ -62,6 +64,20 @@ def centred_weight(values: Array, q: QParams | None) -> Array:
     """int64 (q - zero_point) of an int8 weight; its zero points are 0 unless a quantized model came with others."""
     _, zero_point = required(q).arrays(values.ndim)
     return values.astype(np.int64) - zero_point.astype(np.int64)
+
+
+def whole_bias(bias: Operand | None) -> Array | None:
+    """int64: a bias in steps of scale_x * scale_w, which goes into the exact sum; None where there is none."""
+    return None if bias is None or bias.array.dtype.kind == "f" else bias.array.astype(np.int64)
+
+
+def real_bias(bias: Operand | None, scale: float) -> Array | None:
+    """float32: a bias that a quantized model brought in real units, in steps of the output; None for any other."""
+    if bias is None or bias.array.dtype.kind != "f":
+        return None
+    if not np.isfinite(bias.array).all():
+        raise ShapeError("its bias is not finite")
+    return (bias.array.astype(np.float64) / scale).astype(np.float32)
 
 
 def multiplier(scales_in: Sequence[float] | Array, scale_out: float) -> Array:

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
+
+from edgeconv.core import QParams
 from edgeconv.ops.activations import LeakyRelu
 from edgeconv.ops.add import Add
 from edgeconv.ops.average_pool import import_average_pool
 from edgeconv.ops.axes import normal_axes, normal_axis
-from edgeconv.ops.base import Call, Expr, Ref, ShapeError, Typed
+from edgeconv.ops.base import Call, Expr, OnGrid, Ref, ShapeError, Typed
 from edgeconv.ops.cast import Cast
 from edgeconv.ops.concat import Concat
 from edgeconv.ops.conv import import_conv
 from edgeconv.ops.gemm import scaled, swapped
+from edgeconv.ops.integer import multiplier
 from edgeconv.ops.matmul import product
 from edgeconv.ops.mul import Mul
 from edgeconv.ops.onnx_rules import onnx_rule
@@ -60,7 +64,7 @@ def import_qlinear_conv(
     """A convolution; weights have one scale, or one for each output; the int32 bias is at x_scale * w_scale."""
     y = import_conv(
         dequantized(x, x_scale, x_zero_point),
-        dequantized(w, w_scale, w_zero_point, axis=0),
+        _weight(w, w_scale, w_zero_point, 0, x_scale, y_scale),
         None if bias is None else _real_bias(bias, x_scale, w_scale),
         auto_pad=auto_pad,
         dilations=dilations,
@@ -81,11 +85,29 @@ def import_nhwc_qlinear_conv(*inputs: Ref, channels_last: int = 0, **attributes:
     rank = x.type.rank
     y = import_conv(
         Transpose((0, rank - 1, *range(1, rank - 1)))(dequantized(x, x_scale, x_zero_point)),
-        dequantized(w, w_scale, w_zero_point, axis=0),
+        _weight(w, w_scale, w_zero_point, 0, x_scale, y_scale),
         _real_bias(bias[0], x_scale, w_scale) if bias else None,
         **attributes,  # type: ignore[arg-type]  # attributes as ONNX has them
     )
     return _integers(Transpose((0, *range(2, rank), 1))(y), y_scale, y_zero_point, x)
+
+
+def _weight(w: Ref, scale: Ref, zero_point: Ref, axis: int, x_scale: Ref, y_scale: Ref) -> Typed:
+    """The real values of a weight, on a grid that leads to ONNX's multiplier, float32(float32(s_x * s_w) / s_y).
+
+    Conversion divides in float64 instead (`integer.multiplier`): of the scales next to s_w, one gives the same.
+    """
+    real, values = dequantized(w, scale, zero_point, axis), [each.value for each in (scale, x_scale, y_scale)]
+    if not isinstance(real, OnGrid) or any(value is None or value.dtype != np.float32 for value in values):
+        return real
+    s_w, s_x, s_y = (np.asarray(value).reshape(-1) for value in values)
+    if s_x.size != 1 or s_y.size != 1 or not (s_w > 0).all():
+        return real
+    wanted, found = s_x * s_w / s_y, s_w.copy()
+    for near in (np.nextafter(s_w, np.float32(0)), np.nextafter(s_w, np.float32(np.inf)), s_w):
+        fits = multiplier(near.astype(np.float64) * np.float64(s_x[0]), float(s_y[0])) == wanted
+        found[fits] = near[fits]
+    return OnGrid(real.value, QParams(tuple(found.tolist()), real.grid.zero_point, real.grid.axis))
 
 
 def _real_bias(bias: Ref, *scales: Ref) -> Expr:
@@ -109,7 +131,8 @@ def import_qlinear_matmul(
     y_zero_point: Ref,
 ) -> Expr:
     """A product of matrices; scales are scalars, or one for each row of a and each column of b."""
-    left, right = dequantized(a, a_scale, a_zero_point, axis=-2), dequantized(b, b_scale, b_zero_point, axis=-1)
+    left = dequantized(a, a_scale, a_zero_point, axis=-2)
+    right = _weight(b, b_scale, b_zero_point, -1, a_scale, y_scale)
     return _integers(product(left, right), y_scale, y_zero_point, a)
 
 

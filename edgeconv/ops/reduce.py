@@ -52,11 +52,15 @@ class _Total(Reduction):
     planes: ClassVar[bool] = True
     is_mean: ClassVar[bool]
 
+    def _stepwise(self, x: Operand, y: Operand, scratch: Scratch) -> Kernel | None:
+        """The int8 kernel of a model that came quantized, where it has one of its own."""
+        return None
+
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0], outputs[0]
         count = prod(x.array.shape[axis] for axis in self.axes)
         if x.q is not None:
-            return self._plan_int8(x, y, count, scratch)
+            return self._stepwise(x, y, scratch) or self._plan_int8(x, y, count, scratch)
         if x.array.dtype != np.float32 or count == 0:
             return super().plan(inputs, outputs, scratch)
         values, out = x.array, y.array if y.array.flags.c_contiguous else scratch(y.array.shape)
@@ -90,10 +94,20 @@ class _Total(Reduction):
         return chain([*jobs, requantize_into(acc, factor, required(y.q), y.array)])
 
 
+@dataclass(frozen=True)
 class ReduceMean(_Total):
-    """The mean; of integers rounded towards zero."""
+    """The mean; of integers rounded towards zero. `stepwise`: int8 as in `edgeconv.ops.stepwise`."""
 
-    is_mean = True
+    stepwise: bool = False
+
+    is_mean: ClassVar[bool] = True
+
+    def _stepwise(self, x: Operand, y: Operand, scratch: Scratch) -> Kernel | None:
+        if not self.stepwise:
+            return None
+        from edgeconv.ops.stepwise import plan_mean
+
+        return plan_mean(x, y, self.axes, scratch)
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if any(x.shape[axis] == 0 for axis in self.axes if axis in range(x.rank)):

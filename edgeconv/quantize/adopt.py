@@ -9,14 +9,13 @@ QuantizeLinear it otherwise stays in float, as in the source.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-
-import numpy as np
+from dataclasses import dataclass, fields, replace
 
 from edgeconv.core import QParams
 from edgeconv.graph import Graph, Node
-from edgeconv.ops.base import QuantRule
+from edgeconv.ops.base import Operator, QuantRule
 from edgeconv.ops.clamp import Clamp
+from edgeconv.ops.mul import Div
 from edgeconv.ops.qdq import DequantizeLinear, QuantizeLinear
 from edgeconv.ops.quantize import Quantize
 from edgeconv.quantize.grids import own_parameters
@@ -28,7 +27,6 @@ __all__ = ["adopt", "is_quantized"]
 
 _UNROUNDED = QParams.per_tensor(1.0, 0)
 """Stands at values inside a chain of functions, which becomes one table: nothing ever holds them."""
-_INT32_LIMIT = 2**31 - 1
 
 
 def adopt(graph: Graph, excluded: Mapping[str, str]) -> Graph:
@@ -40,6 +38,7 @@ def adopt(graph: Graph, excluded: Mapping[str, str]) -> Graph:
         if not more:
             break
         apart |= more
+    work.graph.nodes = [_stepwise(node) if work.selection.has(node) else node for node in work.graph.nodes]
     lowered = lower(work.graph, work.selection, work.qparams, work.own, work.inside)
     _skip_detours(lowered)
     return lowered
@@ -88,22 +87,9 @@ class _Adoption:
                 return f"its input {name!r} is not quantized in the source"
         if any(name not in self.qparams for name in node.outputs if name):
             return "its output is not quantized in the source"
-        if rule.weight is not None and graph.constant(node.inputs[rule.weight]) is not None:
-            return self._weight_reason(node, rule)
-        return None
-
-    def _weight_reason(self, node: Node, rule: QuantRule) -> str | None:
-        assert rule.weight is not None
-        q = self.own.get(node.inputs[rule.weight])
-        if q is None:
+        weight = "" if rule.weight is None else node.inputs[rule.weight]
+        if weight and graph.constant(weight) is not None and weight not in self.own:
             return "its weight is not quantized in the source"
-        bias = None
-        if rule.bias is not None and rule.bias < len(node.inputs) and node.inputs[rule.bias]:
-            bias = self.graph.constant(node.inputs[rule.bias])
-        if bias is not None:
-            steps = np.abs(bias.astype(np.float64)) / (np.array(q.scale) * self.qparams[node.inputs[0]].scale[0])
-            if steps.max(initial=0) > _INT32_LIMIT:
-                return "its bias does not fit int32 at the scales of the source"
         return None
 
     def unrounded(self) -> set[str]:
@@ -199,6 +185,14 @@ def _find(graph: Graph, name: str, axis: int | None, into: dict[str, QParams]) -
     q = None if value is None else own_parameters(value, axis, graph.grids)
     if q is not None:
         into[name] = q
+
+
+def _stepwise(node: Node) -> Node:
+    """The node with the roundings of the source, where its operator has a choice."""
+    if isinstance(node.op, Div) or "stepwise" not in {field.name for field in fields(node.op)}:
+        return node
+    op: Operator = replace(node.op, stepwise=True)  # type: ignore[call-arg]  # it has the field
+    return replace(node, op=op)
 
 
 def _skip_detours(lowered: Graph) -> None:

@@ -232,4 +232,4 @@ def _place_weights(state: _State, node: Node, rule: QuantRule, inputs: list[str]
     if rule.bias is not None:
         inputs.extend([""] * (rule.bias + 1 - len(inputs)))
         base = node.inputs[rule.bias] if has_bias else f"{node.inputs[rule.weight]}.bias"
-        inputs[rule.bias] = state.constant(f"{base}.int32", made.bias)
+        inputs[rule.bias] = state.constant(f"{base}.{made.bias.dtype.name}", made.bias)
