@@ -7,7 +7,7 @@ Layout is NCHW everywhere.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import numpy as np
 
@@ -113,14 +113,14 @@ class TensorType:
     @property
     def is_static(self) -> bool:
         """True when no dimension is symbolic."""
-        return all(isinstance(dim, int) for dim in self.shape)
+        return {int}.issuperset(map(type, self.shape))
 
     @property
     def ints(self) -> tuple[int, ...]:
         """The shape as integers; ValueError while a dimension is symbolic."""
         if not self.is_static:
             raise ValueError(f"shape {self} is not known yet")
-        return tuple(dim for dim in self.shape if isinstance(dim, int))
+        return cast("tuple[int, ...]", self.shape)
 
     @property
     def size(self) -> int:

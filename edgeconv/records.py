@@ -103,10 +103,14 @@ def _collect(cls: type) -> tuple[Field, ...]:
 def _initializer(cls: type, fields: tuple[Field, ...]) -> Callable[..., None]:
     names, owner = tuple(each.name for each in fields), cls.__name__
     has_more = hasattr(cls, "__post_init__")
+    defaults = tuple(each.default for each in fields)
+    least = max((n for n, default in enumerate(defaults, 1) if default is MISSING), default=0)
 
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
-        if kwargs or len(args) != len(names):
+        if kwargs or not least <= len(args) <= len(names):
             args = _bind(owner, fields, args, kwargs)
+        elif len(args) < len(names):
+            args += defaults[len(args) :]
         self.__dict__.update(zip(names, args))  # noqa: B905 - as many as there are names, by the line above
         if has_more:
             self.__post_init__()

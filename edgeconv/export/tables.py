@@ -8,7 +8,6 @@ from edgeconv.errors import EdgeconvError
 from edgeconv.export.builder import Sink
 from edgeconv.export.payloads import Payloads
 from edgeconv.export.program_tables import ProgramTables
-from edgeconv.runtime.container import Payload, structure_digest
 from edgeconv.runtime.layout import (
     ALIGNMENT,
     BUFFER_STRUCT,
@@ -21,6 +20,7 @@ from edgeconv.runtime.layout import (
     ModelSlot,
 )
 from edgeconv.runtime.program import Program, every_program
+from edgeconv.runtime.reader import Payload, structure_digest
 
 __all__ = ["build_file"]
 

@@ -16,17 +16,12 @@ from math import inf
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.core import Array, Kernel
 from edgeconv.ops.base import Inputs, Operand, Operator, Scratch, ShapeError
 from edgeconv.ops.integer import centred_weight, clamp_bounds, exact_dtype, multiplier, required, scalar, weight_bound
 from edgeconv.records import replace
 
-__all__ = ["is_int16", "plan_int16"]
-
-
-def is_int16(x: TensorType | None) -> bool:
-    """True for an activation that 16-bit integers stand for."""
-    return x is not None and x.dtype == "int16" and x.q is not None and x.value is None
+__all__ = ["plan_int16"]
 
 
 def plan_int16(op: Operator, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:

@@ -24,6 +24,7 @@ __all__ = [
     "exact_dtype",
     "held_dtype",
     "is_held",
+    "is_int16",
     "is_real",
     "multiplier",
     "narrow",
@@ -88,6 +89,11 @@ def multiplier(scales_in: Sequence[float] | Array, scale_out: float) -> Array:
 def is_real(x: TensorType) -> bool:
     """True for floats, and for integers that stand for real ones."""
     return x.is_float or is_held(x)
+
+
+def is_int16(x: TensorType | None) -> bool:
+    """True for an activation that 16-bit integers stand for."""
+    return x is not None and x.dtype == "int16" and x.q is not None and x.value is None
 
 
 def is_held(x: TensorType) -> bool:

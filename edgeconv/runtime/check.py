@@ -9,14 +9,12 @@ from typing import NoReturn
 from edgeconv.core import DTYPES, Dim, Shape, SymbolicDim, TensorType
 from edgeconv.errors import InvalidModelError
 from edgeconv.ops.base import ShapeError, infer_types
-from edgeconv.ops.int16 import is_int16
-from edgeconv.ops.integer import held_dtype
+from edgeconv.ops.integer import held_dtype, is_int16
 from edgeconv.records import replace
-from edgeconv.runtime.decode import element_count
 from edgeconv.runtime.layout import MAX_DIM, MAX_ELEMENTS, MAX_RANK, MAX_SYMBOL_TEXT
 from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
 
-__all__ = ["INFER_FAILURES", "settle"]
+__all__ = ["INFER_FAILURES", "element_count", "settle"]
 
 INFER_FAILURES = (ShapeError, AttributeError, AssertionError, OverflowError, MemoryError, RuntimeError)
 """What a shape rule may raise on nonsense; infer_types makes a ShapeError of everything else."""
@@ -92,6 +90,14 @@ def _may_follow(have: TensorType, want: TensorType) -> bool:
     same = (have.dtype, have.q is None) == (want.dtype, want.q is None)
     through_float = all(known.dtype == "float32" or known.q is not None for known in (have, want))
     return (same or through_float) and have.value is None and _matches(want.shape, have.shape)
+
+
+def element_count(shape: Sequence[Dim]) -> int:
+    """Elements of the known dimensions, empty ones counted as one."""
+    count = 1
+    for dim in shape:
+        count *= max(dim, 1) if isinstance(dim, int) else 1
+    return count
 
 
 def _check_order(step: Step, tensors: Sequence[Tensor], ready: list[bool], what: str) -> None:

@@ -44,7 +44,8 @@ class Flat:
     def unpack(self, layout: str, position: int, what: str) -> tuple[Any, ...]:
         """Little-endian values at `position`; `layout` is a struct format without byte order."""
         found = _layout(layout)
-        self.require(position, found.size, what)
+        if position < 0 or position + found.size > self.size:
+            self.require(position, found.size, what)
         return found.unpack_from(self.view, position)
 
     def require(self, position: int, size: int, what: str) -> None:
@@ -139,9 +140,9 @@ class Table:
 
     def number(self, slot: int, code: str, default: int = 0) -> int:
         """An integer of struct type `code`."""
-        size = _layout(code).size
-        position = self.place(slot, size, size)
-        return default if position is None else int(self.flat.unpack(code, position, self.what)[0])
+        layout = _layout(code)
+        position = self.place(slot, layout.size, layout.size)
+        return default if position is None else int(layout.unpack_from(self.flat.view, position)[0])
 
     def real(self, slot: int) -> float:
         """A float64."""

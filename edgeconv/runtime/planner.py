@@ -14,8 +14,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType, dequantize
 from edgeconv.errors import EdgeconvError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operand, Scratch, ShapeError, infer_types
-from edgeconv.ops.int16 import is_int16, plan_int16
-from edgeconv.ops.integer import held_dtype
+from edgeconv.ops.integer import held_dtype, is_int16
 from edgeconv.records import dataclass
 from edgeconv.runtime.arena import Lifetime, ScratchPool, place
 from edgeconv.runtime.forms import choose_forms
@@ -162,6 +161,8 @@ def plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Ope
     outputs = [tensors[index] for index in step.outputs if index != ABSENT]
     try:
         if any(is_int16(operand.type) for operand in (*inputs, *outputs) if operand is not None):
+            from edgeconv.ops.int16 import plan_int16
+
             return plan_int16(step.op, Inputs(inputs), outputs, scratch)
         return step.op.plan(Inputs(inputs), outputs, scratch)
     except (ShapeError, ValueError, TypeError, IndexError, ArithmeticError) as error:
@@ -210,14 +211,13 @@ def view_roots(program: Program, types: Sequence[TensorType], given: Collection[
 def lifetimes(program: Program, types: Sequence[TensorType], roots: Sequence[int]) -> dict[int, Lifetime]:
     """When each buffer is in use: from the step that writes it to the last one that reads it."""
     end = len(program.steps)
-    found: dict[int, Lifetime] = {}
+    first: dict[int, int] = {}
+    last: dict[int, int] = {}
 
     def touch(index: int, moment: int) -> None:
-        if index == ABSENT or types[index].value is not None:
-            return
-        root = roots[index]
-        known = found.get(root, Lifetime(types[root].nbytes, moment, moment))
-        found[root] = Lifetime(known.nbytes, min(known.first, moment), max(known.last, moment))
+        if index != ABSENT and types[index].value is None:
+            first.setdefault(roots[index], moment)
+            last[roots[index]] = moment
 
     for index in program.inputs:
         touch(index, -1)
@@ -226,4 +226,4 @@ def lifetimes(program: Program, types: Sequence[TensorType], roots: Sequence[int
             touch(index, moment)
     for index in program.outputs:
         touch(index, end)
-    return found
+    return {root: Lifetime(types[root].nbytes, moment, last[root]) for root, moment in first.items()}

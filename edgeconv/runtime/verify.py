@@ -5,11 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from edgeconv.records import dataclass, field
-from edgeconv.runtime.container import Container, open_container, payload_digest
-from edgeconv.runtime.decode import buffer_users
+from edgeconv.runtime.decode import buffer_users, decode_program
 from edgeconv.runtime.flat import damaged
-from edgeconv.runtime.programs import decode_program
-from edgeconv.runtime.reader import Source, naming, open_source
+from edgeconv.runtime.reader import Container, Source, naming, open_container, open_source, payload_digest
 
 __all__ = ["VerifyResult", "verify_file"]
 

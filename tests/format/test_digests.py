@@ -6,7 +6,7 @@ import pytest
 
 from edgeconv.errors import InvalidModelError
 from edgeconv.export.edge import to_bytes
-from edgeconv.runtime import container
+from edgeconv.runtime import reader
 from edgeconv.runtime.program import Program
 from edgeconv.runtime.reader import read_program
 from edgeconv.runtime.verify import verify_file
@@ -65,7 +65,7 @@ def test_a_digest_may_not_lie_inside_a_buffer() -> None:
     """It would cover nothing, and be covered by a digest that it does not cover."""
     for place in (0, 20, 60):
         with pytest.raises(InvalidModelError, match="digest lies inside a buffer"):
-            container.structure_digest(memoryview(bytes(128)), [container.Payload(0, 64, b"")], place)
+            reader.structure_digest(memoryview(bytes(128)), [reader.Payload(0, 64, b"")], place)
 
 
 def test_a_damaged_buffer_is_named() -> None:

@@ -73,12 +73,12 @@ interpreter(np.zeros([dim if isinstance(dim, int) else 1 for dim in known.shape]
 
 _CNN_OPERATORS = {"add", "average_pool", "clamp", "conv", "dense", "lookup", "mul", "reduce", "reshape"}
 _CNN_PARTS = {
-    "axes", "base", "binary", "broadcast", "conv_kernels", "im2col", "int16", "integer", "jobs", "modules",
+    "axes", "base", "binary", "broadcast", "conv_kernels", "im2col", "integer", "jobs", "modules",
     "onnx_rules", "planes", "pool_taps", "quantize", "residual", "sums", "windows",
 }  # fmt: skip
 _RUNTIME = {
-    "arena", "attributes", "check", "container", "decode", "flat", "forms", "interpreter", "layout", "litert",
-    "planner", "program", "programs", "reader", "settings", "state", "store",
+    "arena", "attributes", "check", "decode", "flat", "forms", "interpreter", "layout", "litert",
+    "planner", "program", "reader", "settings", "state", "store",
 }  # fmt: skip
 
 
@@ -95,4 +95,4 @@ def test_a_convolutional_network_starts_with_few_modules() -> None:
     assert operators <= _CNN_OPERATORS | _CNN_PARTS
     assert runtime <= _RUNTIME
     foreign = {name.partition(".")[0] for name in loaded}
-    assert foreign <= {"edgeconv", "mmap", "_sha2", "_sha256", *_TYPING}
+    assert foreign <= {"edgeconv", "_sha2", "_sha256", *_TYPING}
