@@ -6,6 +6,7 @@ those of the commands that click prints. The repository, the sdist and an editab
 
 from __future__ import annotations
 
+import shutil
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
@@ -58,10 +59,11 @@ def _load_strip() -> ModuleType:
 class LeanBuild(build_py):
     """Copies modules as `lean` has them."""
 
-    def finalize_options(self) -> None:
-        """Every module anew: what stands in build/ may come from an earlier version of this file."""
-        super().finalize_options()
-        self.force = True
+    def run(self) -> None:
+        """Every module anew: what stands in build/ may come from an earlier build, of modules that are gone."""
+        if not self.editable_mode:
+            shutil.rmtree(self.build_lib, ignore_errors=True)
+        super().run()
 
     def build_module(self, module: str, module_file: str, package: str) -> tuple[str, bool]:
         """Where the module was put, and that it was."""
