@@ -115,7 +115,7 @@ def _convert(asset: Asset, precision: str) -> Program:
 def _floor(interpreter: Interpreter, x: Array) -> float:
     """Seconds: calls left times the price of one, plus multiply-accumulates over the machine's rate."""
     machine = measure_machine()
-    calls = sum(step_calls(interpreter, [x.shape]))
+    calls = sum(step_calls(interpreter, [x]))
     macs = sum(step.macs for step in interpreter.profile(x, runs=1).steps)
     return calls * machine.call_seconds + macs / machine.macs_per_second
 

@@ -33,6 +33,7 @@ from edgeconv.data.limit import first_samples
 from edgeconv.errors import AccuracyError, UnsupportedModelError, UsageError
 from edgeconv.feeds import Feeds, Seen, open_calibration
 from edgeconv.graph import Graph, bind_states
+from edgeconv.graph.late import settled
 from edgeconv.model import Model, Runnable, open_model, record_float_reasons, with_states
 from edgeconv.passes import simplify
 from edgeconv.quantize import (
@@ -46,6 +47,7 @@ from edgeconv.quantize import (
 )
 from edgeconv.quantize.calibrated import Calibrated
 from edgeconv.quantize.ladder import climb
+from edgeconv.quantize.late import config_for, with_late
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report import AccuracyReport
 from edgeconv.report.compare import choose_metric, compare
@@ -163,10 +165,10 @@ def convert(
             "int8 needs calibration samples: pass --calib DATA, some 100 typical inputs (.npz, .npy, or a folder); "
             "--calib random:8 serves for a dry run, --precision w8 and fp32 need none"
         )
-    feeds = open_calibration(graph, input_types(graph), calibration, images, samples, progress)
+    feeds = open_calibration(settled(graph), input_types(graph), calibration, images, samples, progress)
     images = resolve(preprocessing, {PREPROCESSING: feeds.preprocessing})
     judged = None if evaluation is None else open_data(evaluation, input_types(graph), images)
-    target = Target.of(graph, judged, metric, max_drop, min_sqnr)
+    target = Target.of(settled(graph), judged, metric, max_drop, min_sqnr)
     return _quantized(graph, feeds, config, target, executor)
 
 
@@ -229,15 +231,20 @@ def evaluate(
 
 
 def _quantized(
-    graph: Graph, feeds: Feeds | Seen, config: QuantConfig, target: Target | None, executor: Executor | None
+    graph: Graph,
+    feeds: Feeds | Seen,
+    config: QuantConfig,
+    target: Target | None,
+    executor: Executor | None,
 ) -> Model:
-    clock = TimeBudget(config.time_budget)
-    made = quantize_recorded(graph, feeds.batches, config, feeds.tell)
+    """The int8 form of `graph`, as far as its shapes follow from those of its inputs; the rest stays in float."""
+    clock, known = TimeBudget(config.time_budget), settled(graph)
+    made = quantize_recorded(known, feeds.batches, config_for(known, config), feeds.tell)
     if target is not None:
         made, is_enough = climb(made, target.measure, executor, feeds.tell, clock, target.metric != "sqnr")
         if not is_enough:
             raise AccuracyError(target.failure(made.record))
-    result = made.graph
+    result = with_late(made.graph, graph)
     options = {"method": config.method, "effort": config.effort, "exclude": config.exclude}
     result.metadata.update(_provenance("int8", **options, exclude_op=config.exclude_op, state=_bound(graph)))
     result.metadata["calibration.sha256"] = feeds.digest
@@ -262,7 +269,8 @@ def _in_float(graph: Graph, precision: str, config: QuantConfig, calibration: Da
 
 def _kept(graph: Graph, config: QuantConfig, calibration: Data | None) -> Model:
     """A model that came quantized, with its own parameters."""
-    result = keep_parameters(graph, config)
+    known = settled(graph)
+    result = with_late(keep_parameters(known, config_for(known, config)), graph)
     result.metadata.update(
         _provenance(
             "int8",

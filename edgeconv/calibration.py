@@ -27,11 +27,13 @@ from edgeconv.export.program import to_program
 from edgeconv.feeds import Fitter
 from edgeconv.files import replacing
 from edgeconv.graph import Graph, bind_states
+from edgeconv.graph.late import settled
 from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, protect_excluded
 from edgeconv.quantize.assign import observed_values
 from edgeconv.quantize.calibrate import collect
 from edgeconv.quantize.calibrated import Calibrated, Variant, signature_of
+from edgeconv.quantize.late import config_for
 from edgeconv.quantize.pipeline import equalized_forms
 from edgeconv.quantize.refine.stepper import few_batches
 from edgeconv.quantize.select import select
@@ -137,6 +139,8 @@ class _Setup:
         loaded = bind_states(load(task.source, task.shapes, task.constants), task.states)
         graph = simplify(protect_excluded(loaded, config))
         self.data = first_samples(open_data(task.data, input_types(graph), task.preprocessing), task.samples)
+        graph = settled(graph)
+        config = config_for(graph, config)
         if self.data.count is None:
             raise UsageError(f"{self.data.name}: the number of samples is not known; give files, arrays, or a list")
         interpreter = Interpreter(to_program(graph))

@@ -12,7 +12,7 @@ from typing import Union
 
 from edgeconv.records import dataclass
 
-__all__ = ["Dim", "SymbolicDim", "compare", "evaluate", "quotient", "symbol", "unknown"]
+__all__ = ["Dim", "SymbolicDim", "compare", "counted", "evaluate", "is_counted", "quotient", "symbol", "unknown"]
 
 Dim = Union[int, "SymbolicDim"]
 
@@ -26,7 +26,7 @@ class _FloorDiv:
     denominator: Dim
 
     def __str__(self) -> str:
-        return f"(({self.numerator})//{self.denominator})"
+        return str(self.numerator) if self.denominator == 1 else f"(({self.numerator})//{self.denominator})"
 
 
 _Atom = Union[str, _FloorDiv]
@@ -108,6 +108,20 @@ def quotient(dim: SymbolicDim) -> tuple[int, SymbolicDim, int, int] | None:
 def unknown(name: str) -> SymbolicDim:
     """A dimension of which nothing is known but its name: it may even be 0."""
     return SymbolicDim((((_FloorDiv(symbol(name), 1),), 1),))
+
+
+_COUNTED = "#"
+"""Begins the name of a dimension that data decides."""
+
+
+def counted(label: str) -> SymbolicDim:
+    """A dimension that only data tells, such as how many elements are not zero. One label, one size."""
+    return unknown(f"{_COUNTED}{label}")
+
+
+def is_counted(dim: Dim) -> bool:
+    """True where the dimension follows from `counted` ones, so that input shapes do not tell it."""
+    return not isinstance(dim, int) and _COUNTED in str(dim)
 
 
 def compare(a: Dim, b: Dim) -> int | None:

@@ -13,7 +13,7 @@ from edgeconv.bench.peers import Call
 from edgeconv.bench.turns import Timing, take_turns
 from edgeconv.core import Array
 from edgeconv.runtime import Interpreter
-from edgeconv.runtime.profile import StepProfile
+from edgeconv.runtime.profile import StepProfile, flattened
 from edgeconv.runtime.store import Memory
 
 __all__ = ["Benchmark", "OperatorTime", "bench", "step_calls"]
@@ -105,13 +105,15 @@ def bench(
     afford = int(_PROFILE_SHARE * seconds / max(timing.p50, 1e-9))
     profile = interpreter.profile(*inputs, runs=runs or min(max(afford, 5), _MOST_PROFILED))
     shapes = [array.shape for array in inputs]
-    calls = step_calls(interpreter, shapes)
+    calls = step_calls(interpreter, inputs)
     memory = interpreter.plan_for(shapes).memory
     return Benchmark(model, timing, profile.steps, calls, memory, measure_machine(), timings, file_bytes)
 
 
-def step_calls(interpreter: Interpreter, shapes: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+def step_calls(interpreter: Interpreter, inputs: Sequence[Array]) -> tuple[int, ...]:
     """Calls into NumPy of every step, in a plan for one thread."""
     alone = Interpreter(interpreter.program) if interpreter.threads > 1 else interpreter
+    alone(*inputs)
+    plan = flattened(alone.plan_for([array.shape for array in inputs]))
     with np.errstate(all="ignore"):
-        return tuple(count_calls(kernel) for _, kernel in alone.plan_for(shapes).kernels)
+        return tuple(count_calls(kernel) for _, kernel in plan.kernels)

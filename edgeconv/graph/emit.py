@@ -144,4 +144,5 @@ def _settle(value: Array, known: TensorType) -> Array | None:
     """The value in its declared dtype; an array of dimensions stays one while a symbol is left in it."""
     if value.dtype == object and any(isinstance(item, SymbolicDim) for item in value.reshape(-1)):
         return value if value.shape == known.shape else None
-    return np.ascontiguousarray(value, known.dtype).reshape(known.ints) if known.is_static else None
+    shape = known.ints if known.is_static else value.shape  # which the type did not tell, but the values do
+    return np.ascontiguousarray(value, known.dtype).reshape(shape)

@@ -3,8 +3,8 @@
     from edgeconv.importer import backend
     y, = backend.prepare(model).run([x])
 
-Types that the device does not have are computed in wider ones, and come back as the model declares them. A program for
-the device has static plans: an input that shapes depend on (`shape`, `axes`, `repeats`) must be bound, see `prepare`.
+Types that the device does not have are computed in wider ones, and come back as the model declares them. An input that
+the rank of a result depends on, or what is computed (`axes`), must be bound, see `prepare`.
 """
 
 from __future__ import annotations

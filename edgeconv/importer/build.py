@@ -64,7 +64,8 @@ class GraphBuilder:
     def __init__(
         self, scope: Scope, folder: Path | None, functions: Functions | None = None, around: Around | None = None
     ) -> None:
-        self.scope, self.folder, self.functions, self.count = scope, folder, functions or {}, 0
+        self.scope, self.folder, self.functions = scope, folder, functions or {}
+        self.count: int = 0 if around is None else around.builder.count
         self._emitter = Emitter({})
         self._inputs: list[str] = []
         self._around = around
@@ -98,7 +99,7 @@ class GraphBuilder:
 
     def absorb(self, inner: GraphBuilder) -> None:
         """Count the nodes of a program inside an operator, and keep the notes on them."""
-        self.count += inner.count
+        self.count = inner.count
         self._notes.extend(inner._notes)
 
     def value(self, name: str, where: str, scope: Scope) -> Value:
@@ -178,8 +179,11 @@ class GraphBuilder:
             rule = self._rule(node, scope, where)
             self.count += 1
             attributes = self._attributes(node, scope, where)
-            if "elements" in inspect.signature(rule).parameters:
+            wanted = inspect.signature(rule).parameters
+            if "elements" in wanted:
                 attributes["elements"] = [scope.element(*pair) for pair in zip(node.input, inputs, strict=True)]
+            if "label" in wanted:
+                attributes["label"] = f"{node.op_type}.{self.count}"
             return self._apply(rule, inputs, attributes, len(node.output), where)
         except UnsupportedModelError:
             body = own or self._schema_body(node, inputs, scope)

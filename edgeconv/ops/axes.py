@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from edgeconv.core import Array
+from edgeconv.core import Array, Dim, SymbolicDim, TensorType
+from edgeconv.dims import counted
 from edgeconv.ops.base import Ref, ShapeError
 from edgeconv.ops.onnx_rules import AtRunTime
 
-__all__ = ["check_axis", "constant_ints", "constant_value", "known_value", "normal_axes", "normal_axis"]
+__all__ = [
+    "check_axis",
+    "check_places",
+    "constant_ints",
+    "constant_value",
+    "is_plain",
+    "known_value",
+    "normal_axes",
+    "normal_axis",
+    "sizes_of",
+]
 
 
 def normal_axis(axis: int, rank: int) -> int:
@@ -27,6 +38,32 @@ def check_axis(axis: int, rank: int) -> None:
     """Raise ShapeError unless `axis` is a position from the front in a tensor of `rank` dimensions."""
     if not 0 <= axis < rank:
         raise ShapeError(f"axis {axis} is outside a tensor of {rank} dimensions")
+
+
+def is_plain(ref: Ref) -> bool:
+    """Is the value known while converting, without dimensions that are open?"""
+    return ref.value is not None and ref.value.dtype != object
+
+
+def sizes_of(sizes: TensorType, label: str) -> list[Dim]:
+    """The integers in a tensor; where they are computed from data, dimensions named after `label`.
+
+    ShapeError where there is no label, or where it is no vector (or scalar) of integers of known length.
+    """
+    if sizes.dtype not in ("int32", "int64") or sizes.rank > 1 or not sizes.is_static:
+        raise ShapeError(f"sizes are a vector of integers, found {sizes}")
+    if sizes.value is not None:
+        items = sizes.value.reshape(-1).tolist()
+        return [item if isinstance(item, SymbolicDim) else int(item) for item in items]
+    if not label:
+        raise ShapeError(f"{sizes} is computed from data at run time, and the operator has no label for such sizes")
+    return [counted(f"{label}.{place}") for place in range(sizes.size)]
+
+
+def check_places(sizes: TensorType, count: int) -> None:
+    """ShapeError unless there is one of `sizes` for each of `count` places."""
+    if sizes.shape != (count,):
+        raise ShapeError(f"needs {count} of them, found {sizes}")
 
 
 def known_value(ref: Ref, name: str) -> Array:

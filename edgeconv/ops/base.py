@@ -6,7 +6,7 @@ Fields are the attributes. `infer` and `run` define the operator; `plan` prepare
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property
 from math import inf, prod
 from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, Union
@@ -191,6 +191,8 @@ class Operator:
     """Where the input's channels are, for an operator with a weight."""
     folds: ClassVar[bool] = True
     """False: never evaluated while converting, even on constants."""
+    measures: ClassVar[bool] = True
+    """True: `infer` tells the shapes of the outputs, without much work, from the values of the inputs."""
 
     def infer(self, *args: Any, **kwargs: Any) -> tuple[TensorType, ...]:
         """Output types from input types. Raises ShapeError with what was found and what is needed.
@@ -218,6 +220,13 @@ class Operator:
                 np.copyto(target, result, casting="unsafe")
 
         return kernel
+
+    def prepare(self, limit: int) -> Callable[..., Array | tuple[Array, ...]]:
+        """Instead of `plan`, where only data tells the shapes of the outputs: what computes them from the inputs.
+
+        limit: bytes that it may take. The default is `run`.
+        """
+        return self.run
 
     def margins(self, inputs: Inputs[TensorType]) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
         """(begins, ends) of the zeros that `plan` would like around input 0, where that is given as planes."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import ClassVar
 
 import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, TensorType
-from edgeconv.dims import symbol
+from edgeconv.dims import counted
 from edgeconv.ops.base import Inputs, Operand, Operator, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import AtRunTime, Result, Subgraph, Unsupported, onnx_rule
 from edgeconv.ops.subprogram import Subprogram, evaluate
@@ -19,12 +19,17 @@ __all__ = ["If"]
 
 @dataclass(frozen=True)
 class If(Operator):
-    """The outputs of one of two programs. Inputs: the condition, what the first reads, what the second reads."""
+    """The outputs of one of two programs. Inputs: the condition, what the first reads, what the second reads.
+
+    `label` names dimensions that the branches do not agree on.
+    """
 
     then_branch: Subprogram
     else_branch: Subprogram
+    label: str = ""
 
     folds: ClassVar[bool] = False
+    measures: ClassVar[bool] = False
 
     def infer(self, condition: TensorType, *read: TensorType) -> tuple[TensorType, ...]:
         if condition.dtype != "bool" or (condition.value is None and condition.is_static and condition.size != 1):
@@ -35,7 +40,29 @@ class If(Operator):
             found = self.then_branch.infer(read[:count]) if is_true else self.else_branch.infer(read[count:])
             return tuple(known.with_shape(known.shape) for known in found)
         both = self.then_branch.infer(read[:count]), self.else_branch.infer(read[count:])
-        return tuple(_common(a, b) for a, b in zip(*both, strict=True))
+        return tuple(self._common(place, a, b) for place, (a, b) in enumerate(zip(*both, strict=True)))
+
+    def _common(self, place: int, a: TensorType, b: TensorType) -> TensorType:
+        """What is known of an output that is `a` or `b`."""
+        if a.dtype != b.dtype or a.rank != b.rank:
+            raise ShapeError(f"its branches give {a} and {b}, and data decides which; make them the same type")
+        if a.shape != b.shape and not self.label:
+            raise ShapeError(f"its branches give {a} and {b}, and it has no label for such dimensions")
+        pairs = enumerate(zip(a.shape, b.shape, strict=True))
+        return TensorType(a.dtype, tuple(x if x == y else self._open(place, axis) for axis, (x, y) in pairs))
+
+    def _open(self, place: int, axis: int) -> Dim:
+        return counted(f"{self.label}.{place}.{axis}")
+
+    def prepare(self, limit: int) -> Callable[..., tuple[Array, ...]]:
+        """Run the branch that the condition names, for the shapes at hand."""
+        first, second = self.then_branch.runner(limit), self.else_branch.runner(limit)
+        count = len(self.then_branch.inputs)
+
+        def compute(condition: Array, *read: Array) -> tuple[Array, ...]:
+            return first(*read[:count]) if condition.reshape(-1)[0] else second(*read[count:])
+
+        return compute
 
     def run(self, condition: Array, *read: Array) -> tuple[Array, ...]:
         return evaluate(self, [condition, *read])
@@ -78,23 +105,8 @@ def _plan_branch(
     return kernel
 
 
-def _common(a: TensorType, b: TensorType) -> TensorType:
-    """What is known of a value that is `a` or `b`."""
-    if a.dtype != b.dtype or a.rank != b.rank:
-        raise ShapeError(f"its branches give {a} and {b}, and which one it is depends on data; make them the same type")
-    return TensorType(a.dtype, tuple(_common_dim(x, y, a, b) for x, y in zip(a.shape, b.shape, strict=True)))
-
-
-def _common_dim(x: Dim, y: Dim, a: TensorType, b: TensorType) -> Dim:
-    if x == y:
-        return x
-    if isinstance(x, int) and isinstance(y, int):
-        raise ShapeError(f"its branches give {a} and {b}, and which one it is depends on data; make them one shape")
-    return symbol(f"{x}|{y}")
-
-
 @onnx_rule("If")
-def import_if(condition: Ref, *, then_branch: Subgraph, else_branch: Subgraph) -> tuple[Result, ...]:
+def import_if(condition: Ref, *, then_branch: Subgraph, else_branch: Subgraph, label: str) -> tuple[Result, ...]:
     """A condition that is known while importing leaves one branch, in the place of the node."""
     known = condition.value
     if known is not None and known.dtype != object:
@@ -102,7 +114,7 @@ def import_if(condition: Ref, *, then_branch: Subgraph, else_branch: Subgraph) -
             raise Unsupported(f"its condition {condition.type} is not one truth value")
         return (then_branch if bool(known.reshape(())) else else_branch).inline()
     first, second = then_branch.trace(), else_branch.trace()
-    call = If(first.program, second.program)(condition, *first.read, *second.read)
+    call = If(first.program, second.program, label)(condition, *first.read, *second.read)
     try:
         return tuple(call[index] for index in range(len(call.types)))
     except ShapeError as error:

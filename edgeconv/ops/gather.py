@@ -9,10 +9,9 @@ import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.errors import DataError
-from edgeconv.ops.axes import check_axis, constant_value, normal_axis
+from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
-from edgeconv.ops.reshape import Reshape
+from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
 __all__ = ["Gather", "GatherElements", "GatherND", "check_indices"]
@@ -113,9 +112,9 @@ def check_indices(indices: TensorType, size: Dim | None) -> None:
 
 
 def check_inside(indices: TensorType, x: TensorType, axis: int) -> None:
-    """ShapeError unless `indices` have the rank of x and, `axis` apart, no larger dimension."""
+    """ShapeError unless `indices` have the rank of x and, `axis` apart, no larger dimension as far as that is known."""
     fits = indices.rank == x.rank and all(
-        place == axis or have == most or (isinstance(have, int) and isinstance(most, int) and have <= most)
+        place == axis or not isinstance(have, int) or not isinstance(most, int) or have <= most
         for place, (have, most) in enumerate(zip(indices.shape, x.shape, strict=False))
     )
     if not fits:
@@ -144,20 +143,3 @@ def import_gather_elements(x: Ref, indices: Ref, *, axis: int = 0) -> Expr:
 def import_gather_nd(x: Ref, indices: Ref, *, batch_dims: int = 0) -> Expr:
     """Slices by tuples of indices."""
     return GatherND(batch_dims)(x, indices)
-
-
-@onnx_rule("Compress", since=9)
-def import_compress(x: Ref, condition: Ref, *, axis: int | None = None) -> Expr:
-    """The slices that a constant condition names; without an axis, the elements of x as one row."""
-    places = np.flatnonzero(constant_value(condition, "condition"))
-    if axis is not None:
-        return Gather(normal_axis(axis, x.type.rank))(x, places)
-    return Gather()(Reshape((-1,))(x), places)
-
-
-@onnx_rule("NonZero", since=9)
-def import_non_zero(x: Ref) -> Expr:
-    """The places of what is not zero, of a constant: the shape of the result depends on the values."""
-    if x.value is None or x.value.dtype == object:
-        raise Unsupported("the shape of its output depends on the data; edgeconv plans memory before it sees them")
-    return np.array(np.nonzero(x.value), np.int64)

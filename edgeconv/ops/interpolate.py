@@ -44,6 +44,8 @@ class Interpolate(ResizeBase):
         return [(i, w.reshape(shape)) for i, w in zip(indices, weights.astype(np.float32), strict=True)]
 
     def run(self, x: Array, sizes: Array | None = None) -> Array:
+        if sizes is not None and sizes.dtype == np.float32:
+            return self.scaled(sizes).run(x)
         y = x
         for axis, table in self.resized(x.shape, self.output_shape(x, sizes)).items():
             terms = [np.take(y, indices, axis) * weight for indices, weight in self._taps(table, axis, x.ndim)]
@@ -51,6 +53,8 @@ class Interpolate(ResizeBase):
         return np.asarray(y, x.dtype)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        if len(inputs) > 1 and inputs[1].type.is_float:
+            return self.scaled(inputs[1].array).plan(Inputs([inputs[0]]), outputs, scratch)
         x, y = inputs[0], outputs[0]
         if x.q is None:
             return (

@@ -1,19 +1,21 @@
 """Loop: a program run again and again; ONNX's Loop and Scan.
 
-Values that the body hands on to its next run have one shape throughout. Scan outputs collect a value of every run, so
-that their length must be known when memory is planned.
+Where values that the body hands on to its next run have one shape throughout, and it is known how many scan outputs,
+of which every run gives one, there will be, all is planned beforehand; else every trip is planned for the shapes that
+data leads to.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from threading import local
 from typing import ClassVar
 
 import numpy as np
 
-from edgeconv.core import Array, Dim, Kernel, SymbolicDim, TensorType
+from edgeconv.core import Array, Dim, Kernel, SymbolicDim, TensorType, type_of
+from edgeconv.dims import counted
 from edgeconv.errors import EdgeconvError
 from edgeconv.ops.base import Inputs, Operand, Operator, Scratch, ShapeError
 from edgeconv.ops.subprogram import Subprogram, evaluate
@@ -34,14 +36,17 @@ class Loop(Operator):
 
     Inputs: the number of trips (int64), the condition (bool), `carried` values, what the body reads besides.
     The body: (trip, carried..., read...) -> (carried..., scans...); where the loop is `conditional`, its first output
-    says whether to go on. Outputs: the carried values at the end, and all scans along a new axis 0.
+    says whether to go on. Outputs: the carried values at the end, and all scans along a new axis 0. `label` names
+    dimensions that data decides: the number of trips, and those in which a carried value changes.
     """
 
     body: Subprogram
     carried: int
     conditional: bool = False
+    label: str = ""
 
     folds: ClassVar[bool] = False
+    measures: ClassVar[bool] = False
 
     def infer(self, trips: TensorType, condition: TensorType, *values: TensorType) -> tuple[TensorType, ...]:
         if (trips.dtype, trips.shape) != ("int64", ()) or (condition.dtype, condition.shape) != ("bool", ()):
@@ -49,32 +54,77 @@ class Loop(Operator):
         if not 0 <= self.carried <= len(values):
             raise ShapeError(f"carries {self.carried} values, found {len(values)}")
         state = tuple(known.with_shape(known.shape) for known in values[: self.carried])
-        found = self.body.infer((_TRIP, *state, *values[self.carried :]))
-        if self.conditional and (not found or found[0].dtype != "bool" or found[0].size != 1):
-            raise ShapeError("its body must say as its first output whether to go on")
-        after = found[self.conditional :]
-        for place, known in enumerate(state):
-            if len(after) <= place or (after[place].dtype, after[place].shape) != (known.dtype, known.shape):
-                given = after[place] if len(after) > place else "nothing"
-                raise ShapeError(f"carried value {place} is {known}, and {given} after a trip; both must be the same")
+        while True:
+            after = self._after_a_trip(state, values[self.carried :])
+            wider = tuple(self._common(place, *pair) for place, pair in enumerate(zip(state, after, strict=False)))
+            if wider == state:
+                break
+            state = wider
         scans = after[self.carried :]
         if not scans:
             return state
         count = self._count(trips, condition)
         return (*state, *(TensorType(known.dtype, (count, *known.shape)) for known in scans))
 
+    def _after_a_trip(self, state: Sequence[TensorType], read: Sequence[TensorType]) -> Sequence[TensorType]:
+        """What the body gives, without its condition."""
+        found = self.body.infer((_TRIP, *state, *read))
+        if self.conditional and (not found or found[0].dtype != "bool" or found[0].size != 1):
+            raise ShapeError("its body must say as its first output whether to go on")
+        after = found[self.conditional :]
+        if len(after) < len(state):
+            raise ShapeError(f"carries {len(state)} values, its body gives {len(after)}")
+        return after
+
+    def _common(self, place: int, before: TensorType, after: TensorType) -> TensorType:
+        """What is known of a carried value that is `before` at first and `after` later."""
+        is_same = (before.dtype, before.shape) == (after.dtype, after.shape)
+        if not is_same and (before.dtype != after.dtype or before.rank != after.rank or not self.label):
+            raise ShapeError(f"carried value {place} is {before}, and {after} after a trip; both must be the same")
+        dims = enumerate(zip(before.shape, after.shape, strict=True))
+        shape = tuple(x if x == y else counted(f"{self.label}.{place}.{axis}") for axis, (x, y) in dims)
+        return TensorType(before.dtype, shape)
+
     def _count(self, trips: TensorType, condition: TensorType) -> Dim:
-        """How many trips there will be; ShapeError where that depends on data."""
+        """How many trips there will be."""
         go = condition.value
         if self.conditional or trips.value is None or go is None or go.dtype == object:
-            raise ShapeError(
-                "the number of its trips depends on data, and with it the length of what it collects; make the number "
-                "of trips a constant and the condition true, or collect into a carried value of fixed size"
-            )
+            if not self.label:
+                raise ShapeError("the number of its trips depends on data, and it has no label for such a dimension")
+            return counted(self.label)
         if not bool(go[()]):
             return 0
         count: Dim = trips.value.item()
         return count if isinstance(count, SymbolicDim) else max(count, 0)
+
+    def prepare(self, limit: int) -> Callable[..., tuple[Array, ...]]:
+        """Run the body for the shapes at hand, trip after trip."""
+        body = self.body.runner(limit)
+
+        def compute(trips: Array, condition: Array, *values: Array) -> tuple[Array, ...]:
+            state, read = list(values[: self.carried]), values[self.carried :]
+            go, rows, count = bool(condition), list[Sequence[Array]](), 0
+            with _counted() as spend:
+                while go and count < int(trips):
+                    spend()
+                    after = body(np.array(count), *state, *read)
+                    go = bool(after[0]) if self.conditional else go
+                    state = [each.copy() for each in after[self.conditional :][: self.carried]]
+                    rows.append([each.copy() for each in after[self.conditional + self.carried :]])
+                    _check_bytes(rows[-1], count + 1, limit)
+                    count += 1
+            return (*state, *(self._stacked(rows, values)))
+
+        return compute
+
+    def _stacked(self, rows: Sequence[Sequence[Array]], values: Sequence[Array]) -> list[Array]:
+        """The scans along a new axis 0; where there was no trip, the shape of a row is what is known of it."""
+        if rows:
+            return [np.stack(column) for column in zip(*rows, strict=True)]
+        types = [type_of(value).with_shape(value.shape) for value in values]
+        found = self._after_a_trip(types[: self.carried], types[self.carried :])[self.carried :]
+        shapes = [tuple(dim if isinstance(dim, int) else 0 for dim in known.shape) for known in found]
+        return [np.empty((0, *shape), known.dtype) for shape, known in zip(shapes, found, strict=True)]
 
     def run(self, trips: Array, condition: Array, *values: Array) -> tuple[Array, ...]:
         return evaluate(self, [trips, condition, *values])
@@ -120,6 +170,14 @@ class Loop(Operator):
         if not isinstance(count, int):
             raise ShapeError("the number of its trips is not known")
         return count * self.body.macs([_TRIP, *state, *values[self.carried :]])
+
+
+def _check_bytes(row: Sequence[Array], count: int, limit: int) -> None:
+    """EdgeconvError where `count` such rows take more than `limit` bytes."""
+    nbytes = count * sum(each.nbytes for each in row)
+    if nbytes > limit:
+        raise EdgeconvError(f"a Loop has collected {nbytes:,} bytes, more than the limit of {limit:,}; raise it with "
+                            "Interpreter(..., memory_limit=bytes)")  # fmt: skip
 
 
 def _plan_move(sources: Sequence[Array], targets: Sequence[Array], scratch: Scratch) -> Kernel:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgeconv.core import Dim, TensorType
+from edgeconv.dims import symbol
 from edgeconv.errors import EdgeconvError
 from edgeconv.ops.add import Sub
 from edgeconv.ops.axes import normal_axis
@@ -30,9 +31,13 @@ _TRIP = TensorType("int64", ())
 
 @onnx_rule("Loop")
 def import_loop(
-    trips: Ref | None = None, condition: Ref | None = None, *carried: Ref | Items | Nothing, body: Subgraph
+    trips: Ref | None = None,
+    condition: Ref | None = None,
+    *carried: Ref | Items | Nothing,
+    body: Subgraph,
+    label: str,
 ) -> tuple[Result, ...]:
-    """Loop: with tensors that keep their shapes as an operator, else written out if the number of trips is known."""
+    """Loop: with tensors as an operator, but written out where they change their shapes in trips of a known number."""
     tensors = [value for value in carried if isinstance(value, Ref)]
     if len(tensors) < len(carried):
         return _written_out(trips, condition, carried, body, Unsupported("it carries a sequence"))
@@ -45,16 +50,55 @@ def import_loop(
         traced = body.trace((_TRIP, *types), values)
         _check_carried(traced, types)
     except (Unsupported, ShapeError, EdgeconvError) as error:
-        return _written_out(trips, condition, carried, body, error)
+        try:
+            return _written_out(trips, condition, carried, body, error)
+        except Unsupported as refusal:
+            return _changing(trips, condition, tensors, body, label, refusal)
     count = _count(trips, _known(condition, True), traced, tensors)
     if count is None:
         limit = np.array(ENDLESS, np.int64) if trips is None else _scalar(trips)
         start = np.array(True) if condition is None else _scalar(condition)
-        call = Loop(traced.program, len(tensors), conditional=True)(limit, start, *tensors, *traced.read)
+        call = Loop(traced.program, len(tensors), True, label)(limit, start, *tensors, *traced.read)
     else:
         traced = body.trace((_TRIP, *types), values, skip=1)
-        call = Loop(traced.program, len(tensors))(count, np.array(True), *tensors, *traced.read)
+        call = Loop(traced.program, len(tensors), False, label)(count, np.array(True), *tensors, *traced.read)
     return tuple(call[index] for index in range(len(call.types)))
+
+
+def _changing(
+    trips: Ref | None,
+    condition: Ref | None,
+    carried: Sequence[Ref],
+    body: Subgraph,
+    label: str,
+    refusal: Unsupported,
+) -> tuple[Result, ...]:
+    """A loop with tensors whose shapes change from trip to trip, as far as data leads to."""
+    limit = np.array(ENDLESS, np.int64) if trips is None else _scalar(trips)
+    start = np.array(True) if condition is None else _scalar(condition)
+    types = [ref.type.with_shape(ref.type.shape) for ref in carried]
+    while True:
+        try:
+            traced = body.trace((_TRIP, *types), lambda refs: [refs[0], np.array(True), *refs[1:]])
+            wider = _wider(traced, types, label)
+            if wider == types:
+                call = Loop(traced.program, len(carried), True, label)(limit, start, *carried, *traced.read)
+                return tuple(call[index] for index in range(len(call.types)))
+        except (ShapeError, EdgeconvError) as error:
+            raise refusal from error
+        types = wider
+
+
+def _wider(traced: Traced, types: Sequence[TensorType], label: str) -> list[TensorType]:
+    """Types that carried values have before a trip as well as after it; ShapeError where there are none."""
+    program, found = traced.program, list[TensorType]()
+    after = [program.tensors[index].type for index in program.outputs[1 : 1 + len(types)]]
+    for place, (x, y) in enumerate(zip(types, after, strict=True)):
+        if x.dtype != y.dtype or x.rank != y.rank:
+            raise ShapeError(f"its carried value {place} is {x}, and {y} after a trip")
+        dims = enumerate(zip(x.shape, y.shape, strict=True))
+        found.append(x.with_shape(tuple(a if a == b else symbol(f"#{label}.{place}.{axis}") for axis, (a, b) in dims)))
+    return found
 
 
 def _known(ref: Ref | None, absent: int | bool) -> int | bool | None:

@@ -4,7 +4,8 @@ A rule is a free function whose signature is the contract: inputs positional (`R
 attributes keyword-only with ONNX's defaults. It returns an expression, or a tuple of them for several outputs.
 `since` is the first opset version that the rule speaks for; the newest rule not beyond the model's opset is taken.
 A rule that changes what the model gives (class names become numbers) wraps its results in `Noted`: the user is told.
-A keyword `outputs` gets the number of outputs wanted, `elements` the ONNX element types of the inputs.
+A keyword `outputs` gets the number of outputs wanted, `elements` the ONNX element types of the inputs, `label` a name
+that no other node has: for dimensions that only data tells.
 
 A parameter annotated with `Items` takes a sequence of tensors, too, one with `Names` a constant list of strings; one
 annotated with `Subgraph` is a graph attribute.

@@ -9,12 +9,13 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, TensorType, quantize
-from edgeconv.ops.axes import constant_ints, constant_value, normal_axis
+from edgeconv.dims import counted
+from edgeconv.ops.axes import check_axis, constant_ints, constant_value, is_plain, normal_axis, sizes_of
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
-__all__ = ["Pad", "check_value"]
+__all__ = ["Pad", "PadBy", "check_value"]
 
 _MODES = ("constant", "reflect", "edge", "wrap")
 
@@ -85,6 +86,48 @@ class Pad(Operator):
         return quantize(np.array(self.value, np.float32), x.q)
 
 
+@dataclass(frozen=True)
+class PadBy(Operator):
+    """Pad whose pads (begins of `axes`, then ends, int64) are known at run time only; data may decide (with a `label`).
+
+    A third input may hold the value of a constant border.
+    """
+
+    axes: tuple[int, ...]
+    mode: str = "constant"
+    label: str = ""
+
+    def infer(self, x: TensorType, pads: TensorType, value: TensorType | None = None) -> tuple[TensorType, ...]:
+        for axis in self.axes:
+            check_axis(axis, x.rank)
+        if pads.shape != (2 * len(self.axes),) or (value is not None and (value.dtype, value.size) != (x.dtype, 1)):
+            raise ShapeError(f"needs two pads for each of the axes {self.axes} and a value like {x}, found {pads}")
+        sizes = sizes_of(pads, self.label)
+        known = [size for size in sizes if isinstance(size, int)]
+        if len(known) == len(sizes):
+            return Pad(self._full(known, x.rank), self.mode).infer(x)
+        dims = list(x.shape)
+        for begin, end, axis in zip(sizes, sizes[len(self.axes) :], self.axes, strict=False):
+            dims[axis] = counted(f"{self.label}.{axis}") if pads.value is None else dims[axis] + begin + end
+        return (x.with_shape(tuple(dims)),)
+
+    def run(self, x: Array, pads: Array, value: Array | None = None) -> Array:
+        if pads.dtype == object:
+            raise ValueError("the pads are not known yet")
+        full = self._full(pads.tolist(), x.ndim)
+        if value is None or self.mode != "constant":
+            return Pad(full, self.mode).run(x)
+        # the border's value may be anything that x can hold, so it is put there as it is
+        inside = Pad(full).run(np.ones(x.shape, bool))
+        return np.where(inside, Pad(full).run(x), value.reshape(()))
+
+    def _full(self, pads: Sequence[int], rank: int) -> tuple[int, ...]:
+        full = [0] * (2 * rank)
+        for begin, end, axis in zip(pads, pads[len(self.axes) :], self.axes, strict=False):
+            full[axis], full[axis + rank] = begin, end
+        return tuple(full)
+
+
 def check_value(value: float, x: TensorType) -> None:
     """ShapeError unless a tensor of type `x` can hold the real `value`."""
     kind = np.dtype(x.dtype).kind
@@ -136,10 +179,13 @@ def import_pad_attributes(x: Ref, *, pads: Sequence[int], mode: str = "constant"
 
 @onnx_rule("Pad", since=11)
 def import_pad(
-    x: Ref, pads: Ref, border: Ref | None = None, axes: Ref | None = None, *, mode: str = "constant"
+    x: Ref, pads: Ref, border: Ref | None = None, axes: Ref | None = None, *, mode: str = "constant", label: str = ""
 ) -> Expr:
-    """Pad from opset 11: pads, the border's value and (from opset 18) the axes are constant inputs."""
-    value = 0.0
-    if border is not None and mode == "constant":
-        value = float(constant_value(border, "constant_value").reshape(()))
-    return _pad(x, constant_ints(pads, "pads"), None if axes is None else constant_ints(axes, "axes"), mode, value)
+    """Pad from opset 11: pads, the border's value and (from opset 18) the axes are inputs, the axes constant."""
+    along = None if axes is None else constant_ints(axes, "axes")
+    border = border if mode == "constant" else None
+    if not is_plain(pads) or not (border is None or is_plain(border)):
+        places = range(x.type.rank) if along is None else [normal_axis(axis, x.type.rank) for axis in along]
+        return PadBy(tuple(places), mode, label)(x, pads, *(() if border is None else (border,)))
+    value = 0.0 if border is None else float(constant_value(border, "constant_value").reshape(()))
+    return _pad(x, constant_ints(pads, "pads"), along, mode, value)

@@ -2,23 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import ceil
 
 import numpy as np
 
 from edgeconv.core import Array, Dim, SymbolicDim, TensorType
-from edgeconv.ops.axes import check_axis, constant_ints, known_value, normal_axis
+from edgeconv.dims import counted
+from edgeconv.ops.axes import check_axis, constant_ints, is_plain, normal_axis, sizes_of
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.binary import check_kind
-from edgeconv.ops.cast import onnx_dtype
+from edgeconv.ops.cast import Cast, onnx_dtype
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.records import dataclass
 
-__all__ = ["OneHot", "Range", "Trilu"]
+__all__ = ["OneHot", "OneHotOf", "Range", "Trilu"]
 
 
+@dataclass(frozen=True)
 class Range(Operator):
-    """start, start + delta, ... up to but not including limit."""
+    """start, start + delta, ... up to but not including limit; data may decide on them (with a `label`)."""
+
+    label: str = ""
 
     def infer(self, start: TensorType, limit: TensorType, delta: TensorType) -> tuple[TensorType, ...]:
         check_kind(start, "fiu")
@@ -26,22 +31,26 @@ class Range(Operator):
             raise ShapeError(f"needs three scalars of one dtype, found {start}, {limit} and {delta}")
         values = [known.value for known in (start, limit, delta)]
         numbers = [value.item() for value in values if value is not None]
-        if len(numbers) < 3:
-            raise ShapeError("its length is computed from data at run time; edgeconv plans memory beforehand")
+        if len(numbers) < 3 or any(isinstance(number, SymbolicDim) for number in numbers):
+            return (TensorType(start.dtype, (self._open_length(numbers),)),)
         return (TensorType(start.dtype, (_length(*numbers),)),)
 
+    def _open_length(self, numbers: Sequence[Dim | float]) -> Dim:
+        """The length where not all numbers are known yet."""
+        if len(numbers) == 3 and numbers[0] == 0 and numbers[2] == 1 and isinstance(numbers[1], SymbolicDim):
+            return numbers[1]
+        if not self.label:
+            raise ShapeError("its length is known at run time only, and it has no label for such a dimension")
+        return counted(self.label)
+
     def run(self, start: Array, limit: Array, delta: Array) -> Array:
+        if object in (start.dtype, limit.dtype, delta.dtype):
+            raise ValueError("the limits are not known yet")
         count = _length(start.item(), limit.item(), delta.item())
-        if not isinstance(count, int):
-            raise ValueError("the limit is not known yet")
         return np.asarray(start + np.arange(count) * delta, start.dtype)
 
 
-def _length(start: Dim | float, limit: Dim | float, delta: Dim | float) -> Dim:
-    if isinstance(start, SymbolicDim) or isinstance(limit, SymbolicDim) or isinstance(delta, SymbolicDim):
-        if delta == 1 and start == 0 and isinstance(limit, SymbolicDim):
-            return limit
-        raise ShapeError(f"range({start}, {limit}, {delta}) is only known at run time; pass --input-shape")
+def _length(start: float, limit: float, delta: float) -> int:
     if delta == 0:
         raise ShapeError("its delta is 0")
     if isinstance(start, int) and isinstance(limit, int) and isinstance(delta, int):
@@ -87,14 +96,42 @@ class OneHot(Operator):
         return np.moveaxis(y, -1, self.axis)
 
 
+@dataclass(frozen=True)
+class OneHotOf(Operator):
+    """OneHot whose depth, one int64, is known at run time only; data may decide (with a `label`)."""
+
+    axis: int
+    label: str = ""
+
+    def infer(self, indices: TensorType, depth: TensorType, values: TensorType) -> tuple[TensorType, ...]:
+        if depth.is_static and depth.size != 1:
+            raise ShapeError(f"needs one depth, found {depth}")
+        (count,) = sizes_of(depth, self.label)
+        if isinstance(count, int):
+            return OneHot(count, self.axis).infer(indices, values)
+        found = OneHot(1, self.axis).infer(indices, values)[0].shape
+        return (values.with_shape((*found[: self.axis], count, *found[self.axis + 1 :])),)
+
+    def run(self, indices: Array, depth: Array, values: Array) -> Array:
+        if depth.dtype == object:
+            raise ValueError("the depth is not known yet")
+        return OneHot(int(depth.reshape(())), self.axis).run(indices, values)
+
+
 @onnx_rule("Range", since=11)
-def import_range(start: Ref, limit: Ref, delta: Ref, *, stash_type: int = 1) -> Expr:
+def import_range(start: Ref, limit: Ref, delta: Ref, *, stash_type: int = 1, label: str = "") -> Expr:
     """Numbers at equal distances."""
+    from edgeconv.ops.reshape import Reshape  # while converting only
+
     scalars: list[Expr] = []
-    for ref, name in ((start, "start"), (limit, "limit"), (delta, "delta")):
-        value = known_value(ref, name)
-        scalars.append(value.reshape(()) if ref.type.shape == (1,) and value.dtype != object else ref)
-    return Range()(*scalars)
+    for ref in (start, limit, delta):
+        if ref.type.shape == (1,):
+            scalars.append(ref.value.reshape(()) if is_plain(ref) and ref.value is not None else Reshape(())(ref))
+        else:
+            scalars.append(ref)
+    known = [ref.value for ref in (start, limit, delta)]
+    is_open = any(value is None or value.dtype == object for value in known)
+    return Range(label if is_open else "")(*scalars)
 
 
 @onnx_rule("EyeLike", since=9)
@@ -114,6 +151,9 @@ def import_trilu(x: Ref, k: Ref | None = None, *, upper: int = 1) -> Expr:
 
 
 @onnx_rule("OneHot", since=9)
-def import_one_hot(indices: Ref, depth: Ref, values: Ref, *, axis: int = -1) -> Expr:
-    """One-hot vectors of a constant length."""
+def import_one_hot(indices: Ref, depth: Ref, values: Ref, *, axis: int = -1, label: str = "") -> Expr:
+    """One-hot vectors."""
+    if not is_plain(depth):
+        whole = depth if depth.type.dtype in ("int32", "int64") else Cast("int64")(depth)
+        return OneHotOf(normal_axis(axis, indices.type.rank + 1), label)(indices, whole, values)
     return OneHot(constant_ints(depth, "depth")[0], normal_axis(axis, indices.type.rank + 1))(indices, values)

@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
-from edgeconv.ops.axes import constant_ints, known_value, normal_axes, normal_axis
+from edgeconv.ops.axes import constant_ints, normal_axes, normal_axis, sizes_of
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.jobs import nothing
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
@@ -60,8 +60,14 @@ class Reshape(Operator):
         return kernel
 
 
+@dataclass(frozen=True)
 class ReshapeTo(Operator):
-    """Reshape to a shape given as int64 that follows from the shapes of the model's inputs."""
+    """Reshape to a shape given as int64, which follows from the shapes of the model's inputs; or, with a `label`, from
+    data, and 0 and -1 in it then mean what they mean to Reshape.
+    """
+
+    label: str = ""
+    allow_zero: bool = False
 
     quant: ClassVar[QuantRule | None] = MOVE
     wide: ClassVar[bool] = True
@@ -69,9 +75,12 @@ class ReshapeTo(Operator):
     view: ClassVar[bool] = True
 
     def infer(self, x: TensorType, shape: TensorType) -> tuple[TensorType, ...]:
-        if shape.value is None or shape.rank != 1 or shape.dtype not in ("int32", "int64"):
-            raise ShapeError(f"the shape {shape} is computed from data; edgeconv plans memory beforehand")
-        dims = tuple(dim if isinstance(dim, SymbolicDim) else int(dim) for dim in shape.value.tolist())
+        if shape.rank != 1:
+            raise ShapeError(f"a shape is a vector of integers, found {shape}")
+        dims = tuple(sizes_of(shape, self.label))
+        known = tuple(dim for dim in dims if isinstance(dim, int))
+        if self.label and len(known) == len(dims):
+            return Reshape(known, self.allow_zero).infer(x)
         after = x.with_shape(dims)
         if x.is_static and after.is_static and prod(dims) != x.size:
             raise ShapeError(f"{x} does not have the elements of shape {dims}")
@@ -80,7 +89,7 @@ class ReshapeTo(Operator):
     def run(self, x: Array, shape: Array) -> Array:
         if shape.dtype == object:
             raise ValueError("the shape is not known yet")
-        return x.reshape(shape.tolist())
+        return Reshape(tuple(shape.tolist()), self.allow_zero or not self.label).run(x)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0].array, outputs[0].array
@@ -117,9 +126,11 @@ def reshape_to(x: Expr, source: Shape, target: Shape) -> Expr:
 
 
 @onnx_rule("Reshape")
-def import_reshape(x: Ref, shape: Ref, *, allowzero: int = 0) -> Expr:
-    """Reshape to a constant shape, or to one computed from input shapes."""
-    dims = list(known_value(shape, "shape").tolist())
+def import_reshape(x: Ref, shape: Ref, *, allowzero: int = 0, label: str = "") -> Expr:
+    """Reshape to a constant shape, to one computed from shapes, or from data."""
+    if shape.value is None:
+        return ReshapeTo(label, bool(allowzero))(x, shape)
+    dims = list(shape.value.tolist())
     if any(isinstance(dim, SymbolicDim) for dim in dims):
         resolved = [x.type.shape[axis] if dim == 0 and not allowzero else dim for axis, dim in enumerate(dims)]
         if -1 in resolved:

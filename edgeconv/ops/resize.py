@@ -8,11 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.axes import constant_ints, constant_value, known_value, normal_axis
+from edgeconv.ops.axes import constant_ints, constant_value, is_plain, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.crop_resize import crop_and_resize
 from edgeconv.ops.interpolate import Interpolate
-from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.onnx_rules import AtRunTime, Unsupported, onnx_rule
 from edgeconv.ops.resize_base import ResizeBase
 from edgeconv.ops.resize_tables import NEAREST, nearest_indices
 from edgeconv.records import dataclass
@@ -34,11 +34,15 @@ class ResizeNearest(ResizeBase):
             raise ShapeError(f"nearest mode {self.nearest!r} is none of {NEAREST}")
 
     def run(self, x: Array, sizes: Array | None = None) -> Array:
+        if sizes is not None and sizes.dtype == np.float32:
+            return self.scaled(sizes).run(x)
         for axis, table in self.resized(x.shape, self.output_shape(x, sizes)).items():
             x = np.take(x, nearest_indices(table, self.coordinates, self.nearest), axis)
         return x
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        if len(inputs) > 1 and inputs[1].type.is_float:
+            return self.scaled(inputs[1].array).plan(Inputs([inputs[0]]), outputs, scratch)
         source, y = inputs[0].array, outputs[0].array
         steps: list[tuple[Array, Array, int, Array]] = []
         tables = self.resized(source.shape, y.shape)
@@ -65,15 +69,19 @@ def import_upsample_attribute(x: Ref, *, scales: Sequence[float], mode: str = "n
 
 @onnx_rule("Upsample", since=9)
 @onnx_rule("Resize", since=10)
-def import_resize_simple(x: Ref, scales: Ref, *, mode: str = "nearest") -> Expr:
+def import_resize_simple(x: Ref, scales: Ref, *, mode: str = "nearest", label: str = "") -> Expr:
     """Upsample, and Resize of opset 10: element i lies at i / scale."""
+    if not is_plain(scales):
+        return _operator(range(x.type.rank), (), (), {**_simple_options(mode), "label": label})(x, scales)
     return _import_simple(x, _constant_floats(scales, "scales"), mode)
 
 
 def _import_simple(x: Ref, scales: Sequence[float], mode: str) -> Expr:
-    axes = tuple(range(x.type.rank))
-    mode = "linear" if mode == "bilinear" else mode
-    return _build(x, axes, tuple(scales), (), {"mode": mode, "coordinates": "asymmetric", "nearest": "floor"})
+    return _build(x, tuple(range(x.type.rank)), tuple(scales), (), _simple_options(mode))
+
+
+def _simple_options(mode: str) -> dict[str, Any]:
+    return {"mode": "linear" if mode == "bilinear" else mode, "coordinates": "asymmetric", "nearest": "floor"}
 
 
 @onnx_rule("Resize", since=11)
@@ -92,6 +100,7 @@ def import_resize(
     keep_aspect_ratio_policy: str = "stretch",
     mode: str = "nearest",
     nearest_mode: str = "round_prefer_floor",
+    label: str = "",
 ) -> Expr:
     """Resize by scales or to sizes; `roi` and the extrapolation value only matter to tf_crop_and_resize."""
     chosen = tuple(normal_axis(axis, x.type.rank) for axis in axes) or tuple(range(x.type.rank))
@@ -108,16 +117,28 @@ def import_resize(
         "exclude_outside": bool(exclude_outside),
         "antialias": bool(antialias),
     }
+    if sizes is None and scales is not None and not is_plain(scales):
+        return _at_run_time(x, chosen, scales, {**options, "label": label})
     if sizes is None:
         return _build(x, chosen, _constant_floats(scales, "scales"), (), options)
-    if known_value(sizes, "sizes").dtype == object:
-        _require_stretch(keep_aspect_ratio_policy)
-        return _operator(chosen, (), (), options)(x, sizes)
+    if not is_plain(sizes):
+        if keep_aspect_ratio_policy != "stretch":
+            raise AtRunTime(sizes, "sizes").because(f"its policy is {keep_aspect_ratio_policy}")
+        return _at_run_time(x, chosen, sizes, {**options, "label": label})
     wanted = constant_ints(sizes, "sizes")
     if keep_aspect_ratio_policy == "stretch":
         return _build(x, chosen, (), wanted, options)
     scale, wanted = _keep_aspect(x, chosen, wanted, keep_aspect_ratio_policy)
     return _build(x, chosen, (scale,) * len(chosen), wanted, options)
+
+
+def _at_run_time(x: Ref, axes: Sequence[int], given: Ref, options: dict[str, Any]) -> Expr:
+    """Resizing by scales or to sizes that are known at run time only."""
+    from edgeconv.ops.gather import Gather  # while converting only: a device that resizes need not load it
+
+    order = np.argsort(axes)
+    sorted_so = given if list(axes) == sorted(axes) else Gather()(given, order.astype(np.int64))
+    return _operator(sorted(axes), (), (), options)(x, sorted_so)
 
 
 def _require_stretch(policy: str) -> None:
@@ -166,7 +187,7 @@ def _is_unchanged(x: Ref, axis: int, scale: float | None, size: int | None) -> b
 def _operator(
     axes: Sequence[int], scales: Sequence[float], sizes: Sequence[int], options: dict[str, Any]
 ) -> ResizeBase:
-    common = (tuple(axes), tuple(scales), tuple(sizes), options["coordinates"])
+    common = (tuple(axes), tuple(scales), tuple(sizes), options["coordinates"], options.get("label", ""))
     mode = options["mode"]
     if mode == "nearest":
         return ResizeNearest(*common, options["nearest"])

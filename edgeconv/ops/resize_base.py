@@ -4,37 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import isfinite
+from typing import Self
 
 import numpy as np
 
-from edgeconv.core import Array, Dim, SymbolicDim, TensorType
-from edgeconv.ops.axes import check_axis
+from edgeconv.core import Array, Dim, TensorType
+from edgeconv.dims import counted
+from edgeconv.ops.axes import check_axis, check_places, sizes_of
 from edgeconv.ops.base import Operator, ShapeError
 from edgeconv.ops.resize_tables import COORDINATES, Axis
-from edgeconv.records import dataclass
+from edgeconv.records import dataclass, replace
 
 __all__ = ["ResizeBase"]
 
 
 @dataclass(frozen=True)
 class ResizeBase(Operator):
-    """`axes` (sorted, non-negative) get the `sizes`, or floor(dimension * scale); a second input may hold the sizes.
+    """`axes` (sorted, non-negative) get the `sizes`, or floor(dimension * scale); a second input may hold the sizes, or
+    the scales in float32.
 
-    Where scales and sizes are given, the scales only say where elements lie.
+    Where scales and sizes are given, the scales only say where elements lie. Data may decide on the second input (with
+    a `label`).
     """
 
     axes: tuple[int, ...]
     scales: tuple[float, ...] = ()
     sizes: tuple[int, ...] = ()
     coordinates: str = "half_pixel"
+    label: str = ""
 
     def infer(self, x: TensorType, sizes: TensorType | None = None) -> tuple[TensorType, ...]:
         self._check(x)
+        if sizes is not None and sizes.is_float:
+            return self._infer_scaled(x, sizes)
         wanted: Sequence[Dim] = self.sizes
         if sizes is not None:
-            if sizes.value is None:
-                raise ShapeError("its sizes are computed from data at run time")
-            wanted = [item if isinstance(item, SymbolicDim) else int(item) for item in sizes.value.reshape(-1)]
+            wanted = sizes_of(sizes, self.label)
         if not wanted:
             wanted = [_scaled(x.shape[axis], scale) for axis, scale in zip(self.axes, self.scales, strict=True)]
         dims = list(x.shape)
@@ -44,6 +49,21 @@ class ResizeBase(Operator):
             dims[axis] = size
         self._check_scales(x, dims)
         return (x.with_shape(tuple(dims)),)
+
+    def _infer_scaled(self, x: TensorType, scales: TensorType) -> tuple[TensorType, ...]:
+        if scales.dtype != "float32":
+            raise ShapeError(f"its scales are float32, found {scales}")
+        check_places(scales, len(self.axes))
+        if scales.value is not None and scales.value.dtype != object:
+            return self.scaled(scales.value).infer(x)
+        dims = list(x.shape)
+        for axis in self.axes:
+            dims[axis] = counted(f"{self.label}.{axis}")
+        return (x.with_shape(tuple(dims)),)
+
+    def scaled(self, scales: Array) -> Self:
+        """The operator with these scales."""
+        return replace(self, scales=tuple(scales.tolist()), sizes=())
 
     def _check(self, x: TensorType) -> None:
         if list(self.axes) != sorted(set(self.axes)) or self.coordinates not in COORDINATES:

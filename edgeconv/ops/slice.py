@@ -9,9 +9,9 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeconv.core import Array, Dim, Kernel, SymbolicDim, TensorType
-from edgeconv.dims import compare, unknown
-from edgeconv.ops.axes import check_axis, constant_ints, known_value, normal_axis
+from edgeconv.core import Array, Dim, Kernel, TensorType
+from edgeconv.dims import compare, counted, unknown
+from edgeconv.ops.axes import check_axis, constant_ints, normal_axis, sizes_of
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
@@ -47,26 +47,28 @@ class Slice(Operator):
 
 @dataclass(frozen=True)
 class SliceAt(Operator):
-    """Slice whose starts and ends, two vectors of int64, follow from the shapes of the model's inputs."""
+    """Slice whose starts and ends, two vectors of int64, follow from shapes, or from data (with a `label`)."""
 
     axes: tuple[int, ...]
     steps: tuple[int, ...]
+    label: str = ""
 
     quant: ClassVar[QuantRule | None] = MOVE
     wide: ClassVar[bool] = True
     int16: ClassVar[str] = "move"
 
     def infer(self, x: TensorType, starts: TensorType, ends: TensorType) -> tuple[TensorType, ...]:
-        for bounds in (starts, ends):
-            if bounds.value is None or bounds.dtype not in ("int32", "int64"):
-                raise ShapeError(f"its bounds {bounds} are computed from data; edgeconv plans memory beforehand")
-        assert starts.value is not None and ends.value is not None
-        return (_sliced(x, _items(starts.value), _items(ends.value), self.axes, self.steps),)
+        bounds = sizes_of(starts, self.label), sizes_of(ends, self.label)
+        cut = _sliced(x, *bounds, self.axes, self.steps)
+        if starts.value is not None and ends.value is not None:
+            return (cut,)
+        places = {axis: counted(f"{self.label}.{axis}") for axis in self.axes}
+        return (x.with_shape(tuple(places.get(axis, dim) for axis, dim in enumerate(x.shape))),)
 
     def run(self, x: Array, starts: Array, ends: Array) -> Array:
         if object in (starts.dtype, ends.dtype):
             raise ValueError("the bounds are not known yet")
-        return _cut(x, starts.tolist(), ends.tolist(), self.axes, self.steps)
+        return _cut(x, starts.reshape(-1).tolist(), ends.reshape(-1).tolist(), self.axes, self.steps)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         return partial(np.copyto, outputs[0].array, self.run(*(inputs[place].array for place in range(3))))
@@ -91,10 +93,6 @@ def _cut(x: Array, starts: Sequence[int], ends: Sequence[int], axes: Sequence[in
     for start, end, axis, step in zip(starts, ends, axes, steps, strict=True):
         index[axis] = slice(start, end, step)
     return x[tuple(index)]
-
-
-def _items(bounds: Array) -> list[Dim]:
-    return [item if isinstance(item, SymbolicDim) else int(item) for item in bounds.reshape(-1).tolist()]
 
 
 def _length(dim: Dim, start: Dim, end: Dim, step: int) -> Dim:
@@ -129,18 +127,18 @@ def import_slice_attributes(x: Ref, *, starts: Sequence[int], ends: Sequence[int
 
 
 @onnx_rule("Slice", since=10)
-def import_slice(x: Ref, starts: Ref, ends: Ref, axes: Ref | None = None, steps: Ref | None = None) -> Expr:
-    """Slice from opset 10; starts and ends may follow from input shapes, the rest is constant."""
-    begin, end = _bounds(starts, "starts"), _bounds(ends, "ends")
+def import_slice(
+    x: Ref, starts: Ref, ends: Ref, axes: Ref | None = None, steps: Ref | None = None, *, label: str = ""
+) -> Expr:
+    """Slice from opset 10; starts and ends may be known at run time only, the rest is constant."""
+    begin, end = sizes_of(starts.type, label), sizes_of(ends.type, label)
     along = range(len(begin)) if axes is None else constant_ints(axes, "axes")
     stride = (1,) * len(begin) if steps is None else constant_ints(steps, "steps")
-    cut = _slice(x, begin, end, along, stride)
     places = tuple(normal_axis(axis, x.type.rank) for axis in along)
+    if starts.value is None or ends.value is None:
+        return SliceAt(places, tuple(stride), label)(x, starts, ends)
+    cut = _slice(x, begin, end, along, stride)
     return SliceAt(places, tuple(stride))(x, starts, ends) if cut is None else cut
-
-
-def _bounds(ref: Ref, name: str) -> list[Dim]:
-    return _items(known_value(ref, name))
 
 
 def _slice(

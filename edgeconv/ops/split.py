@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from itertools import pairwise
 from typing import ClassVar
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.axes import check_axis, constant_ints, normal_axis
+from edgeconv.ops.axes import check_axis, constant_ints, is_plain, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.jobs import chain
-from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
 __all__ = ["Split"]
@@ -52,18 +53,43 @@ def import_split_attribute(
 
 @onnx_rule("Split", since=13)
 def import_split(
-    x: Ref, split: Ref | None = None, *, axis: int = 0, num_outputs: int = 0, outputs: int
+    x: Ref, split: Ref | None = None, *, axis: int = 0, num_outputs: int = 0, outputs: int, label: str = ""
 ) -> tuple[Expr | None, ...]:
-    """Split into parts of constant sizes, or into as many equal ones as there are outputs (the last may be smaller)."""
-    sizes = () if split is None else constant_ints(split, "split")
-    return _parts(x, normal_axis(axis, x.type.rank), sizes, num_outputs or outputs)
+    """Split into parts of given sizes, or into as many equal ones as there are outputs (the last may be smaller)."""
+    along = normal_axis(axis, x.type.rank)
+    if split is not None and not is_plain(split):
+        return _cut_by(x, along, split, outputs, label)
+    return _parts(x, along, () if split is None else constant_ints(split, "split"), num_outputs or outputs)
+
+
+def _cut_by(x: Ref, axis: int, sizes: Ref, count: int, label: str) -> tuple[Expr, ...]:
+    """Parts whose sizes are known at run time only."""
+    from edgeconv.ops.add import Sub  # while converting only: a device that splits need not load them
+    from edgeconv.ops.cum_sum import CumSum
+    from edgeconv.ops.slice import Slice, SliceAt
+
+    if sizes.type.shape != (count,):
+        raise ShapeError(f"needs {count} sizes, found {sizes.type}")
+    ends = CumSum(0)(sizes)
+    starts = Sub()(ends, sizes)
+    each = [Slice((place,), (place + 1,), (0,), (1,)) for place in range(count)]
+    return tuple(SliceAt((axis,), (1,), f"{label}.{n}")(x, cut(starts), cut(ends)) for n, cut in enumerate(each))
+
+
+def _equal_parts(x: Ref, axis: int, count: int) -> tuple[Expr, ...]:
+    """Equal parts of a dimension that is known at run time only."""
+    from edgeconv.ops.shape import Dims  # while converting only
+    from edgeconv.ops.slice import SliceAt
+
+    bounds = [Dims((place,), (axis,), (0,), (1,), (count - 1,), (count,))(x) for place in range(count + 1)]
+    return tuple(SliceAt((axis,), (1,))(x, *pair) for pair in pairwise(bounds))
 
 
 def _parts(x: Ref, axis: int, sizes: tuple[int, ...], count: int) -> tuple[Expr | None, ...]:
     if not sizes:
         dim = x.type.shape[axis]
         if not isinstance(dim, int):
-            raise Unsupported(f"it splits {x.type} along a dimension that is not known; fix it with --input-shape")
+            return _equal_parts(x, axis, count)
         part = -(-dim // count)
         sizes = tuple(min(part, max(dim - index * part, 0)) for index in range(count))
     call = Split(axis, sizes)(x)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -13,6 +13,9 @@ from edgeconv.ops.jobs import chain
 from edgeconv.records import dataclass
 
 __all__ = ["Body", "SubStep", "SubTensor", "Subprogram", "evaluate"]
+
+_LIMIT = 1 << 31
+"""Bytes for a program that is evaluated while converting."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +75,9 @@ class Subprogram(Protocol):
     def macs(self, inputs: Sequence[TensorType]) -> int:
         """Multiply-accumulate operations of one run; ValueError where they depend on what is not known."""
 
+    def runner(self, limit: int) -> Callable[..., tuple[Array, ...]]:
+        """What computes the outputs from arrays of any shapes, planned for these; `limit`: bytes that it may take."""
+
     def plan(self, inputs: Sequence[Operand], scratch: Scratch) -> Body:
         """Prepare it. It reads the arrays of `inputs` where they are, and keeps its own values in `scratch`."""
 
@@ -79,7 +85,11 @@ class Subprogram(Protocol):
 def evaluate(op: Operator, arrays: Sequence[Array]) -> tuple[Array, ...]:
     """The outputs of an operator that is planned in any case, because it holds programs."""
     types = [type_of(array) for array in arrays]
-    outputs = [Operand(known, np.empty(known.ints, known.dtype)) for known in infer_types(op, types)]
+    found = infer_types(op, types)
+    if not all(known.is_static for known in found):
+        results = op.prepare(_LIMIT)(*arrays)
+        return results if isinstance(results, tuple) else (results,)
+    outputs = [Operand(known, np.empty(known.ints, known.dtype)) for known in found]
     inputs = Inputs([Operand(known, array) for known, array in zip(types, arrays, strict=True)])
     op.plan(inputs, outputs, _FreshMemory())()
     return tuple(operand.array for operand in outputs)

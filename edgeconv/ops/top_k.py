@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from edgeconv.core import Array, TensorType
-from edgeconv.ops.axes import check_axis, constant_ints, normal_axis
+from edgeconv.ops.axes import check_axis, constant_ints, is_plain, normal_axis, sizes_of
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
-__all__ = ["TopK"]
+__all__ = ["TopK", "TopKOf"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,30 @@ class TopK(Operator):
         return np.take_along_axis(x, chosen, self.axis), chosen
 
 
+@dataclass(frozen=True)
+class TopKOf(Operator):
+    """TopK whose k, a second input of one int64, is known at run time only; data may decide (with a `label`)."""
+
+    axis: int
+    largest: bool = True
+    label: str = ""
+
+    def infer(self, x: TensorType, k: TensorType) -> tuple[TensorType, ...]:
+        check_axis(self.axis, x.rank)
+        if k.is_static and k.size != 1:
+            raise ShapeError(f"needs one number of elements, found {k}")
+        (count,) = sizes_of(k, self.label)
+        if isinstance(count, int):
+            return TopK(self.axis, count, self.largest).infer(x)
+        shape = (*x.shape[: self.axis], count, *x.shape[self.axis + 1 :])
+        return x.with_shape(shape), TensorType("int64", shape)
+
+    def run(self, x: Array, k: Array) -> tuple[Array, ...]:
+        if k.dtype == object:
+            raise ValueError("the number of elements is not known yet")
+        return TopK(self.axis, int(k.reshape(())), self.largest).run(x)
+
+
 @onnx_rule("TopK")
 def import_top_k_attribute(x: Ref, *, k: int, axis: int = -1, outputs: int = 2) -> tuple[Expr | None, ...]:
     """TopK before opset 10: k is an attribute."""
@@ -48,8 +72,12 @@ def import_top_k_attribute(x: Ref, *, k: int, axis: int = -1, outputs: int = 2) 
 
 @onnx_rule("TopK", since=10)
 def import_top_k(
-    x: Ref, k: Ref, *, axis: int = -1, largest: int = 1, sorted: int = 1, outputs: int = 2
+    x: Ref, k: Ref, *, axis: int = -1, largest: int = 1, sorted: int = 1, outputs: int = 2, label: str = ""
 ) -> tuple[Expr | None, ...]:
-    """TopK with a constant k; unsorted results may come in any order, so they come sorted."""
-    call = TopK(normal_axis(axis, x.type.rank), constant_ints(k, "K")[0], bool(largest))(x)
+    """TopK with k as an input; unsorted results may come in any order, so they come sorted."""
+    along = normal_axis(axis, x.type.rank)
+    if is_plain(k):
+        call = TopK(along, constant_ints(k, "K")[0], bool(largest))(x)
+    else:
+        call = TopKOf(along, bool(largest), label)(x, k)
     return (call, call[1])[:outputs]

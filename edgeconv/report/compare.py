@@ -13,6 +13,7 @@ from edgeconv.report.accuracy import CLASSIFICATION, METRICS, Flips, OutputFidel
 from edgeconv.report.feeding import run_batch, samples_at_once
 from edgeconv.report.metrics import Agreement, Fidelity, FlipCounts, TopK, has_classes
 from edgeconv.report.preparation import layer_facts
+from edgeconv.report.settled import settled_pair
 from edgeconv.runtime import Interpreter
 
 __all__ = ["Measured", "Progress", "choose_metric", "compare"]
@@ -64,10 +65,12 @@ def compare(
     batch_size: int | None = None,
     progress: Progress | None = None,
 ) -> Measured:
-    """Measure `candidate` (beside `reference`) on all samples of `source`.
+    """Measure `candidate` (beside `reference`) on all samples of `source`; see `settled_pair` for what is compared.
 
     Raises DataError for samples or labels that do not fit the models.
     """
+    if reference is not None:
+        candidate, reference = settled_pair(candidate, reference)
     models = [candidate] if reference is None else [candidate, reference]
     size = batch_size or samples_at_once(models, source)
     for model in models:

@@ -13,6 +13,7 @@ from edgeconv.report.feeding import fixed_batch, pad_rows, samples_at_once
 from edgeconv.report.layers import LayerFacts
 from edgeconv.report.layerwise import Layerwise
 from edgeconv.report.mixture import Remedy
+from edgeconv.report.settled import settled_pair
 from edgeconv.report.sites import unmatched_steps
 from edgeconv.runtime import Interpreter
 
@@ -44,6 +45,7 @@ def compare_layers(
 
     Raises UsageError where the models have no layer in common, DataError for samples that do not fit.
     """
+    candidate, reference = settled_pair(candidate, reference)
     running = Layerwise(reference.program, candidate.program)
     if not running.layers:
         raise UsageError("the two models have no value of the same name in common; are they the same network? "

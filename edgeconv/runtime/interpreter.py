@@ -18,8 +18,8 @@ import numpy as np
 from edgeconv.core import Array, TensorType
 from edgeconv.errors import DataError, UsageError
 from edgeconv.runtime.litert import LiteRTCalls
-from edgeconv.runtime.planner import Plan, build_plan
-from edgeconv.runtime.program import ABSENT, Program
+from edgeconv.runtime.planner import Plan, build_plan, run_plan
+from edgeconv.runtime.program import Program
 from edgeconv.runtime.settings import Turn
 from edgeconv.runtime.state import State, asked_inputs
 from edgeconv.runtime.store import Memory, export, read
@@ -73,7 +73,10 @@ class Interpreter(LiteRTCalls):
 
     @property
     def memory(self) -> Memory:
-        """What a run takes beside the file, in bytes, for the shapes of LiteRT's calls (symbolic dimensions are 1)."""
+        """What a run takes beside the file, in bytes, for the shapes of LiteRT's calls (symbolic dimensions are 1).
+
+        Without what comes after a shape that only data tells.
+        """
         return self._current().memory
 
     @property
@@ -147,13 +150,15 @@ class Interpreter(LiteRTCalls):
 
     def profile(self, *arrays: Array, runs: int = 30) -> Profile:
         """Where the time goes on these inputs: for every step its median of `runs` runs, its work and its bytes."""
-        from edgeconv.runtime.profile import profile_plan
+        from edgeconv.runtime.profile import flattened, profile_plan
 
         with self._turn:
             plan, inputs = self._plan_inputs(dict(zip(self._names, arrays, strict=False)))
             for index, array in zip(self.program.inputs, inputs, strict=True):
                 plan.loaders[index](array)
-            return profile_plan(plan, self._execute, max(runs, 1))
+            if plan.next is not None:
+                self._execute(plan)
+            return profile_plan(flattened(plan), self._execute, max(runs, 1))
 
     def plan_for(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
         """The plan for input shapes, made once and kept for the last few shapes."""
@@ -181,21 +186,12 @@ class Interpreter(LiteRTCalls):
 
     def _run_kernels(self, plan: Plan, tap: Tap | None) -> None:
         if tap is None:
-            for _, kernel in plan.kernels:
-                kernel()
+            run_plan(plan)
             return
         tensors = self.program.tensors
         for index in self.program.inputs:
             tap(tensors[index].name, read(plan.tensors[index]))
-        kernels = iter(plan.kernels)
-        pending = next(kernels, None)
-        for step in self.program.steps:
-            if pending is not None and pending[0] is step:
-                pending[1]()
-                pending = next(kernels, None)
-            for index in step.outputs:
-                if index != ABSENT:
-                    tap(tensors[index].name, read(plan.tensors[index]))
+        run_plan(plan, lambda index, held: tap(tensors[index].name, read(held)))
 
     def _outputs(self, names: Sequence[str] | None) -> Sequence[int]:
         if names is None:

@@ -64,7 +64,7 @@ class LiteRTCalls:
         return [self._details(index) for index in self._shapes]
 
     def get_output_details(self) -> list[dict[str, Any]]:
-        """One dictionary per output, as `get_input_details`."""
+        """One dictionary per output, as `get_input_details`; a dimension that only data tells is 0 until `invoke`."""
         return [self._details(index) for index in self.program.outputs]
 
     def set_tensor(self, tensor_index: int, value: Array) -> None:
@@ -109,11 +109,12 @@ class LiteRTCalls:
         return index
 
     def _details(self, index: int) -> dict[str, Any]:
-        tensor, resolved = self.program.tensors[index], self._current().types[index]
+        tensor, plan = self.program.tensors[index], self._current()
+        resolved = plan.tensors[index].type if index in plan.tensors else plan.types[index]
         return {
             "name": tensor.name,
             "index": index,
-            "shape": np.array(resolved.ints, np.int32),
+            "shape": np.array([dim if isinstance(dim, int) else 0 for dim in resolved.shape], np.int32),
             "shape_signature": np.array([d if isinstance(d, int) else -1 for d in tensor.type.shape], np.int32),
             "dtype": np.dtype(resolved.dtype).type,
             **_quantization(tensor.type),

@@ -6,7 +6,8 @@ a place in the arena for as long as it lives, and every operator is planned once
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,13 +16,14 @@ from edgeconv.core import Array, Kernel, TensorType, dequantize
 from edgeconv.errors import EdgeconvError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operand, Scratch, ShapeError, infer_types
 from edgeconv.ops.integer import held_dtype, is_int16
-from edgeconv.records import dataclass
+from edgeconv.records import dataclass, replace
 from edgeconv.runtime.arena import Lifetime, ScratchPool, place
 from edgeconv.runtime.forms import choose_forms
 from edgeconv.runtime.program import ABSENT, Program, Step
 from edgeconv.runtime.store import Loader, Memory, Store
 
 if TYPE_CHECKING:
+    from edgeconv.runtime.stages import Next
     from edgeconv.runtime.threads import Workers
 
 __all__ = [
@@ -33,6 +35,7 @@ __all__ = [
     "plan_step",
     "resolve",
     "resolve_types",
+    "run_plan",
     "view_roots",
 ]
 
@@ -45,14 +48,18 @@ _KNOWN_BYTES = 1 << 24
 class Plan:
     """What runs: kernels in order, and how each tensor is held, constants included.
 
-    `loaders` take the caller's arrays into the inputs, without further memory.
+    `loaders` take the caller's arrays into the inputs, without further memory. `steps`: all that are planned here,
+    those that need no kernel included. `next`: what is planned when these have run, see `stages`; `tensors` then gets
+    its results. `memory` is that of this stage.
     """
 
     types: Sequence[TensorType]
-    tensors: Mapping[int, Operand]
+    tensors: dict[int, Operand]
     kernels: Sequence[tuple[Step, Kernel]]
     loaders: Mapping[int, Loader]
     memory: Memory
+    steps: Sequence[Step]
+    next: Next | None = None
 
 
 def resolve_types(program: Program, shapes: Mapping[int, tuple[int, ...]]) -> list[TensorType]:
@@ -85,7 +92,7 @@ def _values(step: Step, inputs: Sequence[TensorType | None], found: Sequence[Ten
     """Values of outputs that follow from shapes and constants alone."""
     if all(known.value is not None for known in found):
         return [known.value for known in found]
-    is_known = all(known is None or (known.value is not None and known.q is None) for known in inputs)
+    is_known = all(known is None or (_is_plain(known.value) and known.q is None) for known in inputs)
     if not is_known or not inputs or not step.op.folds or any(known.dtype == "int8" for known in found):
         return [None] * len(found)
     if not all(known.is_static for known in found) or sum(known.nbytes for known in found) > _KNOWN_BYTES:
@@ -96,6 +103,11 @@ def _values(step: Step, inputs: Sequence[TensorType | None], found: Sequence[Ten
     return [
         np.ascontiguousarray(value, known.dtype).reshape(known.ints) for value, known in zip(values, found, strict=True)
     ]
+
+
+def _is_plain(value: Array | None) -> bool:
+    """True for a value, False for none, or for one with dimensions that are not known yet."""
+    return value is not None and value.dtype != object
 
 
 def build_plan(
@@ -111,6 +123,15 @@ def build_plan(
     `small`: activations as the file declares them, and weights made ready layer by layer in every call.
     """
     types = resolve_types(program, shapes)
+    if not all(known.is_static for known in types):
+        return _plan_stages(program, types, limit, small, workers)
+    return _plan_settled(program, types, limit, small, workers)
+
+
+def _plan_settled(
+    program: Program, types: Sequence[TensorType], limit: int, small: bool, workers: Workers | None
+) -> Plan:
+    """The plan of a program all of whose shapes are known."""
     roots = view_roots(program, types)
     forms = {} if small else choose_forms(program, types, roots)
     store = Store(types, lifetimes(program, types, roots), forms, limit)
@@ -122,7 +143,47 @@ def build_plan(
     kernels = [(step, _plan_small(step, types, tensors, pool) if small else _plan_step(step, types, tensors, pool))
                for step in steps]  # fmt: skip
     memory = Memory(store.arena_bytes, pool.prepared_bytes + pool.passing_bytes, store.working_bytes + pool.nbytes)
-    return Plan(types, tensors, kernels, loaders, memory)
+    return Plan(types, tensors, kernels, loaders, memory, program.steps)
+
+
+def _plan_stages(
+    program: Program, types: Sequence[TensorType], limit: int, small: bool, workers: Workers | None
+) -> Plan:
+    """The plan of a program with shapes that only data tells: of what comes before, and how it goes on."""
+    from edgeconv.runtime.stages import Next, plan_counted, split  # a program whose shapes are known needs none
+
+    stage = split(program, types)
+    first = _plan_settled(stage.first, types, limit, small, workers)
+    kernels = [(step, plan_counted(step, program, first.tensors, limit)) for step in stage.deciding]
+    build = partial(build_plan, limit=limit, small=small, workers=workers)
+    follow = None if stage.rest is None else Next(stage.rest, build)
+    steps = (*stage.first.steps, *stage.deciding)
+    return replace(first, kernels=[*first.kernels, *kernels], steps=steps, next=follow)
+
+
+def run_plan(plan: Plan, tap: Callable[[int, Operand], None] | None = None) -> None:
+    """Run the kernels in order, then the stages that follow; `tap` sees every tensor as soon as its step has run."""
+    if tap is None:
+        for _, kernel in plan.kernels:
+            kernel()
+    else:
+        _run_watched(plan, tap)
+    if plan.next is not None:
+        follow = plan.next.load(plan.tensors)
+        run_plan(follow, tap)
+        plan.tensors.update((index, follow.tensors[index]) for index in plan.next.program.outputs)
+
+
+def _run_watched(plan: Plan, tap: Callable[[int, Operand], None]) -> None:
+    kernels = iter(plan.kernels)
+    pending = next(kernels, None)
+    for step in plan.steps:
+        if pending is not None and pending[0] is step:
+            pending[1]()
+            pending = next(kernels, None)
+        for index in step.outputs:
+            if index != ABSENT:
+                tap(index, plan.tensors[index])
 
 
 def _is_needed(step: Step, types: Sequence[TensorType]) -> bool:
@@ -170,8 +231,12 @@ def plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Ope
 
 
 def activation_bytes(program: Program, shapes: Mapping[int, tuple[int, ...]]) -> int:
-    """Bytes of the arena for the given input shapes."""
+    """Bytes of the arena for the given input shapes, without what depends on shapes that only data tells."""
     types = resolve_types(program, shapes)
+    if not all(known.is_static for known in types):
+        from edgeconv.runtime.stages import split
+
+        program = split(program, types).first
     return place(lifetimes(program, types, view_roots(program, types)))[1]
 
 

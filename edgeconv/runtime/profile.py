@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from time import perf_counter
 
 import numpy as np
 
 from edgeconv.core import Kernel
 from edgeconv.ops.base import Inputs
+from edgeconv.ops.jobs import chain
 from edgeconv.records import dataclass, replace
 from edgeconv.runtime.planner import Plan
 from edgeconv.runtime.program import ABSENT, Step
 
-__all__ = ["Profile", "StepProfile", "profile_plan"]
+__all__ = ["Profile", "StepProfile", "flattened", "profile_plan"]
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,20 @@ class Profile:
     seconds: float
     runs: int
     steps: tuple[StepProfile, ...]
+
+
+def flattened(plan: Plan) -> Plan:
+    """All stages of a plan as one, for inputs that lead to the shapes of its last run."""
+    if plan.next is None or plan.next.plan is None:
+        return plan
+    load, follow = partial(plan.next.load, plan.tensors), flattened(plan.next.plan)
+    kernels = [*plan.kernels, *follow.kernels]
+    if follow.kernels:
+        step, kernel = follow.kernels[0]
+        kernels[len(plan.kernels)] = step, chain([load, kernel])
+    tensors = {**follow.tensors, **plan.tensors}
+    types = [tensors[index].type if index in tensors else known for index, known in enumerate(plan.types)]
+    return replace(plan, types=types, kernels=kernels, next=None)
 
 
 def profile_plan(plan: Plan, execute: Callable[[Plan], None], runs: int) -> Profile:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from edgeconv.core import Array, TensorType
@@ -67,6 +67,12 @@ class Program:
         from edgeconv.runtime.body import plan_body
 
         return plan_body(self, inputs, scratch)
+
+    def runner(self, limit: int) -> Callable[..., tuple[Array, ...]]:
+        """What computes the outputs from arrays of any shapes; `limit`: bytes that it may take."""
+        from edgeconv.runtime.body import body_runner
+
+        return body_runner(self, limit)
 
     def macs(self, inputs: Sequence[TensorType]) -> int:
         """Multiply-accumulate operations of a program inside an operator; ValueError where they are not known."""

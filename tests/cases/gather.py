@@ -1,4 +1,4 @@
-"""Gather, GatherElements, GatherND, NonZero: constant and variable indices, negative ones, every axis."""
+"""Gather, GatherElements, GatherND: constant and variable indices, negative ones, every axis."""
 
 from __future__ import annotations
 
@@ -29,7 +29,4 @@ CASES = [
     Case("slices", "GatherND", (X, PAIRS[:1] % 2), constants=(1,), dynamic=None, int8_sqnr=30),
     Case("at_run_time", "GatherND", (X, PAIRS[1] % 2), dynamic=None),
     Case("batch", "GatherND", (X, PAIRS), {"batch_dims": 1}, batched=(0, 1), judge="onnxruntime"),
-    Case("constant", "NonZero", (np.float32([[0, 1], [2, 0]]),), constants=(0,), dynamic=None),
-    Case("axis", "Compress", (data(3, 4, 2), np.array([True, False, True])), {"axis": 1}, (1,)),
-    Case("flat", "Compress", (data(3, 4), np.array([False, True, True, False, True])), {}, (1,), dynamic=None),
 ]

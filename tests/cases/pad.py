@@ -27,5 +27,9 @@ CASES = [
     Case("nothing", "Pad", (X, 0 * PADS), constants=(1,)),
     Case("integers", "Pad", (INTS, np.int64([0, 1, 0, 1]), np.int64(7)), constants=(1, 2)),
     Case("bool", "Pad", (INTS > 0, np.int64([0, 1, 0, 1])), constants=(1,)),
+    Case("at run time", "Pad", (X, PADS), {"mode": "reflect"}),
+    Case("value at run time", "Pad", (X, PADS, np.float32(np.nan)), constants=(1,)),
+    Case("all at run time", "Pad", (INTS, np.int64([0, 1, 0, 1]), np.int64(7))),
+    Case("axes at run time", "Pad", (X, np.int64([1, 2, 3, 0]), None, np.int64([-1, 2])), {}, (3,), opset=18),
     Case("double", "Pad", (X.astype(np.float64), PADS, np.float64(-1)), constants=(1, 2)),
 ]

@@ -21,6 +21,7 @@ CASES = [
             ("none", np.float32, (3, 0.5, 0.7)),
         )
     ),
+    Case("at run time", "Range", (np.int64(2), np.int64(11), np.int64(3)), dynamic=None),
     Case("plain", "EyeLike", (X[0],), dynamic=None),
     Case("diagonal", "EyeLike", (X[0],), {"k": -1, "dtype": TensorProto.INT64}, dynamic=None),
     Case("upper", "Trilu", (X,)),
@@ -30,5 +31,6 @@ CASES = [
     Case("last_axis", "OneHot", (CLASSES, np.int64(4), VALUES), constants=(1, 2)),
     Case("axis", "OneHot", (CLASSES, np.int64([4]), VALUES), {"axis": 1}, constants=(1, 2), judge="onnxruntime"),
     Case("first_axis", "OneHot", (CLASSES, np.int64(4), VALUES), {"axis": 0}, constants=(1,)),
+    Case("depth at run time", "OneHot", (CLASSES, np.int64([4]), VALUES), {"axis": 1}, judge="onnxruntime"),
     Case("float_classes", "OneHot", (np.float32([1, 3]), np.int64(4), np.int64([0, 1])), constants=(1, 2), opset=9),
 ]

@@ -32,6 +32,8 @@ CASES = [
     Case("ties", "TopK", (TIES, K), {}, (1,), outputs=2),
     Case("ties_smallest", "TopK", (TIES, K), {"largest": 0}, (1,), outputs=2),
     Case("values_only", "TopK", (X, K), {}, (1,)),
+    Case("at run time", "TopK", (X, K), {"axis": 1}, outputs=2),
+    Case("smallest at run time", "TopK", (TIES, K), {"largest": 0}, outputs=2, dynamic=None),
     Case("int64", "TopK", (INTS, K), {}, (1,), outputs=2),
     Case("opset_10", "TopK", (X, K), {}, (1,), outputs=2, opset=10),
     Case("attribute", "TopK", (X,), {"k": 3, "axis": 1}, outputs=2, opset=9),

@@ -81,7 +81,7 @@ def test_the_rule_accepts_it(schema: Any, opset: int) -> None:
     assert sum(parameter.default is parameter.empty for parameter in positional) <= schema.min_input
     for parameter in parameters:
         is_needed = parameter.kind is parameter.KEYWORD_ONLY and parameter.default is parameter.empty
-        if is_needed and parameter.name not in ("elements", "outputs") and schema.name not in NEEDED:
+        if is_needed and parameter.name not in ("elements", "label", "outputs") and schema.name not in NEEDED:
             assert schema.attributes[parameter.name].required, f"{parameter.name} may be absent"
 
 

@@ -13,9 +13,6 @@ REASONS = {
     "training: the device infers, it does not learn": r"preview\.training",
     "random: a program gives the same bytes every time": r"random|Bernoulli|is random|training mode",
     "images: decoding files is the data loader's task": r"ImageDecoder",
-    "data-dependent shapes: memory is planned before the data is there": (
-        r"depends on (the )?data|NonZero|Unique|Compress|NonMaxSuppression"
-    ),
     "Scan of opset 8: it has a batch axis that later ones do not": r"Scan is supported from opset 9",
     "operator: edgeconv does not have it": r"the operator \S+ is not supported",
     "form: edgeconv has the operator, not this form of it": r"",

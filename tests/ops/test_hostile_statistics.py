@@ -137,7 +137,7 @@ REFUSED: list[tuple[str, Operator, list[TensorType], str]] = [
     ("resize scales missing", ResizeNearest((2, 3), (2.0,)), [X], "do not fit"),
     ("resize to nothing", ResizeNearest((2,), (0.1,)), [X], "resized to 0"),
     ("resize of nothing", ResizeNearest((1,), (), (2,)), [real(2, 0)], "resized to 2"),
-    ("resize nearest mode", ResizeNearest((2,), (2.0,), (), "asymmetric", "up"), [X], "nearest mode"),
+    ("resize nearest mode", ResizeNearest((2,), (2.0,), (), "asymmetric", nearest="up"), [X], "nearest mode"),
     ("resize sizes unknown", ResizeNearest((2,)), [X, ints(1)], "at run time"),
     ("resize contradiction", Interpolate((2,), (2.0,), (9,)), [X], "after resizing by 2.0"),
     ("resize tiny scale", Interpolate((2,), (1e-9,), (1,), antialias=True), [X], "after resizing"),

@@ -62,7 +62,7 @@ def _requantized(sums: Array, scales: Array) -> Array:
 
 def test_nearest_moves_raw_bytes() -> None:
     x = integers(2, 3, 4, 5)
-    found = run_step(ResizeNearest((2, 3), (2.0, 3.0), (), "asymmetric", "floor"), x, X_Q, X_Q)
+    found = run_step(ResizeNearest((2, 3), (2.0, 3.0), (), "asymmetric", nearest="floor"), x, X_Q, X_Q)
     np.testing.assert_array_equal(found, x.repeat(2, axis=2).repeat(3, axis=3))
 
 
@@ -75,7 +75,7 @@ def test_resizing_to_the_same_size_is_a_copy() -> None:
 @pytest.mark.parametrize("cubic", [False, True])
 def test_interpolation_is_within_one_step(cubic: bool) -> None:
     x = integers(2, 3, 6, 5)
-    op = Interpolate((2, 3), (), (9, 7), "half_pixel", cubic)
+    op = Interpolate((2, 3), (), (9, 7), "half_pixel", cubic=cubic)
     values = (x.astype(np.float64) - X_Q.zero_point[0]) * np.float64(X_Q.scale[0])
     exact = np.clip(op.run(values) / Y_Q.scale[0] + Y_Q.zero_point[0], -128, 127)
     found = run_step(op, x, X_Q, Y_Q)
