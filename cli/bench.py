@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from edgeconv.errors import UsageError
 from edgeconv_cli import options
 from edgeconv_cli.output import Output
 
 if TYPE_CHECKING:
     from edgeconv.bench.peers import Call
+    from edgeconv.core import Shape, TensorType
+    from edgeconv.runtime import Interpreter
 
 __all__ = ["bench"]
 
@@ -28,6 +31,7 @@ __all__ = ["bench"]
 @click.option(
     "--memory", type=click.Choice(["fast", "small"]), default="fast", show_default=True, help="See Interpreter."
 )
+@options.input_shape
 @options.preprocessing
 @options.common
 def bench(
@@ -39,6 +43,7 @@ def bench(
     runs: int | None,
     threads: int,
     memory: str,
+    input_shapes: tuple[str, ...],
     images: dict[str, Any],
 ) -> None:
     """Measure MODEL (.edge, or .onnx in fp32) here: percentiles, a table of operators, memory, and the floor.
@@ -46,6 +51,7 @@ def bench(
     \b
     edgeconv bench model.edge --threads 2
     edgeconv bench model.edge --against model.onnx --against model.tflite
+    edgeconv bench detector.edge --input-shape image:1,3,320,320
 
     Other runtimes (ONNX Runtime, LiteRT) take turns with it, in bursts; ratios are of medians. The floor is what no
     NumPy program can go below here: the calls that are left, and the multiply-accumulates at the peak of a large
@@ -58,7 +64,7 @@ def bench(
     from edgeconv_cli.run import open_interpreter
 
     interpreter = open_interpreter(model, threads, memory)
-    types = {name: interpreter.input_type(name) for name in interpreter.input_names}
+    types = _fixed(interpreter, options.parse_input_shapes(input_shapes))
     feeds = next(iter(open_data(data, types, resolve(images, interpreter.program.metadata)).batches(1))).inputs
     inputs = [feeds[name] for name in interpreter.input_names]
     peers: dict[str, Call] = {}
@@ -70,3 +76,26 @@ def bench(
     found = measure(interpreter, inputs, model=name, peers=peers, seconds=seconds, runs=runs, file_bytes=size)
     output.show(bench_document(found))
     output.result(bench_json(found))
+
+
+def _fixed(interpreter: Interpreter, shapes: dict[str, list[int | str]]) -> dict[str, TensorType]:
+    """The types of the inputs, of these shapes where any are given."""
+    from edgeconv.dims import symbol
+
+    strangers = sorted(shapes.keys() - set(interpreter.input_names))
+    if strangers:
+        known = ", ".join(map(repr, interpreter.input_names))
+        raise UsageError(f"--input-shape names {strangers[0]!r}, which is no input; the model's inputs are {known}")
+    types = {name: interpreter.input_type(name) for name in interpreter.input_names}
+    for name, dims in shapes.items():
+        shape = tuple(dim if isinstance(dim, int) else symbol(dim) for dim in dims)
+        if not _fits(shape, types[name].shape):
+            raise UsageError(f"--input-shape {name}:{','.join(map(str, dims))} does not fit the input, {types[name]}")
+        types[name] = types[name].with_shape(shape)
+    return types
+
+
+def _fits(shape: Shape, known: Shape) -> bool:
+    """True where `shape` differs from `known` in what that leaves open only."""
+    both = zip(shape, known, strict=False)
+    return len(shape) == len(known) and all(not isinstance(old, int) or new == old for new, old in both)

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 else:
     Array = np.ndarray
 Shape: TypeAlias = tuple[Dim, ...]
+
+_LONGEST_DIM = 24
+"""Characters of a formula that still tells people something."""
 Kernel: TypeAlias = Callable[[], object]
 """A planned operator: reads and writes the buffers that it was planned with. What it returns is nothing to anybody."""
 
@@ -144,8 +147,14 @@ class TensorType:
         """The same dtype and quantization with another shape, value unknown."""
         return TensorType(self.dtype, shape, self.q)
 
+    @property
+    def dims(self) -> str:
+        """The shape for people: a dimension that follows from others by a long formula is a question mark."""
+        texts = (str(dim) for dim in self.shape)
+        return f"[{','.join(text if len(text) <= _LONGEST_DIM else '?' for text in texts)}]"
+
     def __str__(self) -> str:
-        return f"{self.dtype}[{','.join(str(dim) for dim in self.shape)}]"
+        return self.dtype + self.dims
 
 
 def type_of(array: Array, q: QParams | None = None) -> TensorType:

@@ -84,5 +84,8 @@ def _sample_shape(name: str, known: TensorType) -> tuple[int, ...]:
     shape = tuple(1 if axis == 0 and not isinstance(dim, int) else dim for axis, dim in enumerate(known.shape))
     fixed = tuple(dim for dim in shape if isinstance(dim, int))
     if len(fixed) != len(shape):
-        raise DataError(f"random data needs a known shape, but input {name!r} is {known}; fix it with --input-shape")
+        raise DataError(
+            f"random data needs a known shape, but input {name!r} is {known}; give samples of your own, or fix it "
+            "with --input-shape, which convert, calibrate, inspect and bench know"
+        )
     return fixed

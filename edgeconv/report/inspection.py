@@ -220,10 +220,9 @@ def activations_at_batch_one(program: Program) -> int | None:
 
 
 def _tensor(name: str, known: TensorType) -> TensorFacts:
-    shape = f"[{','.join(str(dim) for dim in known.shape)}]"
     if known.q is None:
-        return TensorFacts(name, known.dtype, shape)
-    return TensorFacts(name, known.dtype, shape, known.q.scale, known.q.zero_point, known.q.axis)
+        return TensorFacts(name, known.dtype, known.dims)
+    return TensorFacts(name, known.dtype, known.dims, known.q.scale, known.q.zero_point, known.q.axis)
 
 
 def _operator(program: Program, step: Step, types: Sequence[TensorType] | None, seen: set[int]) -> OperatorFacts:
