@@ -127,5 +127,7 @@ def test_random_misspelt(text: str) -> None:
 def test_random_needs_samples_and_a_shape() -> None:
     with pytest.raises(DataError, match="no samples"):
         open_data("random:0", vector_input())
-    with pytest.raises(DataError, match=r"input 'input' is float32\[N,3,h,5\]; fix it with --input-shape"):
+    with pytest.raises(
+        DataError, match=r"input 'input' is float32\[N,3,h,5\]; give samples of your own, or fix it with --input-shape"
+    ):
         open_data("random:5", image_input(3, H, 5))
