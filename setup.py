@@ -30,7 +30,7 @@ PUBLIC = frozenset(
         *("edgeconv.model", "edgeconv.quantize", "edgeconv.quantize.calibrated", "edgeconv.quantize.config"),
         *("edgeconv.records", "edgeconv.report", "edgeconv.report.accuracy", "edgeconv.report.conversion"),
         *("edgeconv.report.layers", "edgeconv.runtime", "edgeconv.runtime.interpreter", "edgeconv.runtime.litert"),
-        *("edgeconv.runtime.profile", "edgeconv.runtime.program", "edgeconv.runtime.settings"),
+        *("edgeconv.runtime.profile", "edgeconv.runtime.program"),
     }
 )
 """Modules that keep the docstrings and annotations of their public names."""

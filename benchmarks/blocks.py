@@ -19,7 +19,7 @@ from benchmarks.table import table
 from edgeconv.core import QParams, TensorType, type_of
 from edgeconv.ops import im2col
 from edgeconv.ops.conv import Conv
-from edgeconv.runtime import Interpreter, settings
+from edgeconv.runtime import Interpreter, state
 from edgeconv.runtime.program import Program, Step, Tensor
 
 LAYERS = {
@@ -38,7 +38,7 @@ _ROUNDS = 40
 
 def main() -> None:
     """Measure and print."""
-    in_use = im2col.BLOCK_BYTES, settings.BUFFER
+    in_use = im2col.BLOCK_BYTES, state.BUFFER
     for title, sizes, set_to in (("block", BLOCKS, _set_block), ("buffer", BUFFERS, _set_buffer)):
         rows = []
         for name, layer in LAYERS.items():
@@ -46,7 +46,7 @@ def main() -> None:
             base = times[in_use[0] if title == "block" else in_use[1]]
             rows.append([name, f"{1e6 * base:.0f} us", *(f"{times[size] / base:.2f}" for size in sizes)])
         print("\n".join(table((title, "in use", *map(str, sizes)), rows).splitlines()), flush=True)
-        im2col.BLOCK_BYTES, settings.BUFFER = in_use
+        im2col.BLOCK_BYTES, state.BUFFER = in_use
 
 
 def _set_block(size: int) -> None:
@@ -54,7 +54,7 @@ def _set_block(size: int) -> None:
 
 
 def _set_buffer(size: int) -> None:
-    settings.BUFFER = size
+    state.BUFFER = size
 
 
 def _times(

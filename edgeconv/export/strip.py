@@ -1,9 +1,10 @@
 """Python source made smaller without being written anew: what is left stands as it stood.
 
-`strip_source` cuts docstrings, comments, annotations that nothing reads when the code runs, and empty lines. What
-annotates a class stays, since dataclasses are made of it. `lean_source` makes a module of the wheel (`setup.py`), of
-which more may stay (`Kept`), and cuts the imports that nothing needs any more. The text is cut, not printed from a
-tree, so that every version of Python gives the same bytes, and they run on the oldest.
+`strip_source` cuts docstrings, comments, annotations that nothing reads when the code runs, empty lines, and all of an
+indentation but one space for each level. What annotates a class stays, since dataclasses are made of it. `lean_source`
+makes a module of the wheel (`setup.py`), of which more may stay (`Kept`), and cuts the imports that nothing needs any
+more. The text is cut, not printed from a tree, so that every version of Python gives the same bytes, and they run on
+the oldest.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ def strip_source(text: str, kept: Kept | None = None) -> str:
     data = text.encode()
     tree, place = ast.parse(text), _Places(data)
     edits = [*_tree_edits(tree, place, kept or Kept()), *_comment_edits(text, place)]
-    return _without_empty_lines(place.cut(edits))
+    return _compact(place.cut(edits))
 
 
 def lean_source(text: str, kept: Kept | None = None) -> str:
@@ -157,7 +158,7 @@ def _without_unread(text: str, kept: Kept) -> str:
             edits += _import_edits(node, place, read, tree)
         elif not kept.public and _is_list_of_names(node) and not _imported(tree) & set(ast.literal_eval(node.value)):
             edits.append((place.start(node), place.end(node), b""))
-    return _without_empty_lines(place.cut(edits))
+    return _compact(place.cut(edits))
 
 
 def _words(tree: ast.Module) -> Iterator[str]:
@@ -199,12 +200,29 @@ def _bound(alias: ast.alias) -> str:
     return alias.asname or alias.name.split(".")[0]
 
 
-def _without_empty_lines(text: str) -> str:
-    """`text` without lines of nothing but spaces, and without spaces at ends of lines; strings stay as they are."""
+def _compact(text: str) -> str:
+    """`text` without lines of nothing but spaces, and with the least indentation; strings stay as they are.
+
+    A line that goes on with a statement stands one step further in than its first.
+    """
+    levels: dict[int, int] = {}
     inside: set[int] = set()
+    open_ends: set[int] = set()
+    level, starts = 0, True
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.start[0] != token.end[0]:
-            inside.update(range(token.start[0], token.end[0]))
-    lines = text.split("\n")
-    kept = [line if n in inside else line.rstrip() for n, line in enumerate(lines, 1) if n in inside or line.strip()]
+        if token.type in (tokenize.INDENT, tokenize.DEDENT):
+            level += 1 if token.type == tokenize.INDENT else -1
+        elif token.type == tokenize.NEWLINE:
+            starts = True
+        elif token.type not in (tokenize.NL, tokenize.COMMENT):
+            inside.update(range(token.start[0] + 1, token.end[0] + 1))
+            open_ends.update({token.start[0]} if token.end[0] > token.start[0] else ())
+            levels.setdefault(token.start[0], level if starts else level + 1)
+            starts = False
+    kept = []
+    for number, line in enumerate(text.split("\n"), 1):
+        if number in inside:
+            kept.append(line)
+        elif line.strip():
+            kept.append(" " * levels.get(number, 0) + (line.lstrip() if number in open_ends else line.strip()))
     return "".join(f"{line}\n" for line in kept)

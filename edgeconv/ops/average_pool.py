@@ -19,7 +19,6 @@ from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.planes import Planes
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable, window_counts
-from edgeconv.ops.reduce import ReduceMean
 from edgeconv.ops.windows import Window, resolve_auto_pad
 from edgeconv.records import dataclass
 
@@ -154,6 +153,8 @@ def import_average_pool(
     window = import_window(kernel_shape, strides, dilations, pads)
     padding = resolve_auto_pad(auto_pad, window, x.type.shape[2:])
     if window.kernel == x.type.shape[2:] and not any(padding) and set(window.dilations) == {1}:
+        from edgeconv.ops.reduce import ReduceMean
+
         return ReduceMean(tuple(range(2, x.type.rank)))(x)
     is_ceil = bool(ceil_mode) and auto_pad == "NOTSET"
     op = AveragePool(window.kernel, window.strides, padding, window.dilations, is_ceil, bool(count_include_pad))

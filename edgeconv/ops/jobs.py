@@ -1,16 +1,20 @@
-"""Jobs: the NumPy calls that a kernel makes, prepared to be made again and again with the fewest steps between them."""
+"""Jobs: the NumPy calls that a kernel makes, prepared to be made again and again with the fewest steps between them.
+
+Sums along axes are products with ones: BLAS is faster than a reduction loop, and exact on small integers.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from functools import partial
+from math import prod
 from typing import Any
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel
 
-__all__ = ["cast", "chain", "clip", "nothing"]
+__all__ = ["cast", "chain", "clip", "nothing", "plan_sum"]
 
 
 def _find_clip() -> Callable[..., Any]:
@@ -46,3 +50,19 @@ def chain(jobs: Iterable[Kernel]) -> Kernel:
             step()
 
     return kernel
+
+
+def plan_sum(x: Array, axes: tuple[int, ...], out: Array) -> Kernel:
+    """A kernel: out = sum of x over `axes` (sorted); `out` has them as 1 or not at all. One float dtype, contiguous."""
+    if not axes:
+        return partial(np.copyto, out, x)
+    lead, count = prod(x.shape[: axes[0]]), prod(x.shape[axis] for axis in axes)
+    is_run = axes == tuple(range(axes[0], axes[0] + len(axes)))
+    if not is_run or x.size == 0:
+        kept = out.reshape([1 if axis in axes else dim for axis, dim in enumerate(x.shape)])
+        return partial(np.add.reduce, x, axis=axes, keepdims=True, out=kept)
+    rest = prod(x.shape[axes[-1] + 1 :])
+    if rest == 1:
+        return partial(np.matmul, x.reshape(lead, count), np.ones(count, x.dtype), out.reshape(lead))
+    ones, rows = np.ones((1, count), x.dtype), x.reshape(lead, count, rest)
+    return partial(np.matmul, ones, rows, out.reshape(lead, 1, rest))

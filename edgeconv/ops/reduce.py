@@ -16,9 +16,8 @@ from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.ops.axes import constant_ints, normal_axes
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
-from edgeconv.ops.jobs import cast, chain
+from edgeconv.ops.jobs import cast, chain, plan_sum
 from edgeconv.ops.onnx_rules import onnx_rule
-from edgeconv.ops.sums import plan_sum
 from edgeconv.records import dataclass
 
 __all__ = ["ReduceMax", "ReduceMean", "ReduceMin", "ReduceSum", "Reduction", "register_reduction"]

@@ -17,10 +17,9 @@ from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError, Typed
 from edgeconv.ops.integer import narrow, scalar
-from edgeconv.ops.jobs import cast, chain
+from edgeconv.ops.jobs import cast, chain, plan_sum
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.reshape import reshape_to
-from edgeconv.ops.sums import plan_sum
 from edgeconv.records import dataclass
 
 __all__ = ["LogSoftmax", "Softmax", "import_flattened"]

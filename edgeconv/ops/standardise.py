@@ -15,8 +15,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, QParams
 from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.integer import clamp_bounds, exact_dtype, narrow, required, scalar
-from edgeconv.ops.jobs import cast, chain
-from edgeconv.ops.sums import plan_sum
+from edgeconv.ops.jobs import cast, chain, plan_sum
 from edgeconv.records import dataclass
 
 __all__ = ["LONGEST_INT16_ROW", "LONGEST_ROW", "Affine", "Rows", "plan_standardise", "standardise"]

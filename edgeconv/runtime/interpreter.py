@@ -20,8 +20,7 @@ from edgeconv.errors import DataError, UsageError
 from edgeconv.runtime.litert import LiteRTCalls
 from edgeconv.runtime.planner import Plan, build_plan, run_plan
 from edgeconv.runtime.program import Program
-from edgeconv.runtime.settings import Turn
-from edgeconv.runtime.state import State, asked_inputs
+from edgeconv.runtime.state import State, Turn, asked_inputs
 from edgeconv.runtime.store import Memory, export, read
 
 if TYPE_CHECKING:

@@ -14,8 +14,7 @@ from edgeconv.runtime.store import export
 if TYPE_CHECKING:
     from edgeconv.runtime.planner import Plan
     from edgeconv.runtime.program import Program
-    from edgeconv.runtime.settings import Turn
-    from edgeconv.runtime.state import State
+    from edgeconv.runtime.state import State, Turn
 
 __all__ = ["LiteRTCalls"]
 

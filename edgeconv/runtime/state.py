@@ -2,23 +2,24 @@
 
 Before the first call, and after `reset`, the state is at rest: zeros. A value goes from an output to its input as it
 is where both have the same type and scale; else through float32, by single elementwise operations, so that the bytes
-are the same everywhere.
+are the same everywhere. Beside it stands what holds during a call: how NumPy is set, and that nobody else runs.
 """
 
 from __future__ import annotations
 
+from _thread import allocate_lock
 from collections.abc import Mapping
 
 import numpy as np
 
 from edgeconv.core import Array, TensorType
 from edgeconv.dims import evaluate
-from edgeconv.errors import DataError
+from edgeconv.errors import DataError, UsageError
 from edgeconv.ops.base import Operand
 from edgeconv.runtime.program import Program
 from edgeconv.runtime.store import export
 
-__all__ = ["State", "asked_inputs"]
+__all__ = ["Settings", "State", "Turn", "asked_inputs"]
 
 
 def asked_inputs(program: Program) -> list[str]:
@@ -94,3 +95,39 @@ def _shape(known: TensorType, sizes: Mapping[str, int]) -> tuple[int, ...]:
     """The shape with symbols replaced; 1 for those that no input tells."""
     dims = (evaluate(dim, sizes) for dim in known.shape)
     return tuple(dim if isinstance(dim, int) else 1 for dim in dims)
+
+
+BUFFER = 256 if int(np.__version__.partition(".")[0]) > 1 else 128
+"""Elements of the buffers of ufuncs (NumPy 1 takes two where NumPy 2 takes one). Rows that are not contiguous are
+copied through buffers, as many as fit, unless a single row fills one: long rows are faster without, and kernels avoid
+short ones. Small buffers cost little memory.
+"""
+
+
+class Settings:
+    """A context with small buffers and without warnings; what was set before comes back at the end."""
+
+    def __enter__(self) -> None:
+        self._before = np.setbufsize(BUFFER)
+        self._errors = np.errstate(all="ignore")
+        self._errors.__enter__()
+
+    def __exit__(self, *failure: object) -> None:
+        self._errors.__exit__(None, None, None)
+        np.setbufsize(self._before)
+
+
+class Turn:
+    """These settings, for one thread at a time; UsageError for a second one."""
+
+    def __init__(self) -> None:
+        self._lock, self._settings = allocate_lock(), Settings()
+
+    def __enter__(self) -> None:
+        if not self._lock.acquire(blocking=False):
+            raise UsageError("this Interpreter is running in another thread; make one Interpreter for each thread")
+        self._settings.__enter__()
+
+    def __exit__(self, *failure: object) -> None:
+        self._settings.__exit__()
+        self._lock.release()

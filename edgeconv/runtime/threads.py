@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from edgeconv.core import Kernel
-from edgeconv.runtime.settings import Settings
+from edgeconv.runtime.state import Settings
 
 __all__ = ["Workers", "single_blas_thread"]
 

@@ -74,11 +74,11 @@ interpreter(np.zeros([dim if isinstance(dim, int) else 1 for dim in known.shape]
 _CNN_OPERATORS = {"add", "average_pool", "clamp", "conv", "dense", "lookup", "mul", "reduce", "reshape"}
 _CNN_PARTS = {
     "axes", "base", "binary", "broadcast", "conv_kernels", "im2col", "integer", "jobs", "modules",
-    "onnx_rules", "planes", "pool_taps", "quantize", "residual", "sums", "windows",
+    "onnx_rules", "planes", "pool_taps", "quantize", "residual", "windows",
 }  # fmt: skip
 _RUNTIME = {
     "arena", "attributes", "check", "decode", "flat", "forms", "interpreter", "layout", "litert",
-    "planner", "program", "reader", "settings", "state", "store",
+    "planner", "program", "reader", "state", "store",
 }  # fmt: skip
 
 

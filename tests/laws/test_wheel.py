@@ -44,8 +44,9 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     for name in ("edgeconv", "cli"):
         shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    for name in ("setup.py", "pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(REPOSITORY / name, folder)
+    (folder / "docs").mkdir()
+    for name in ("setup.py", "pyproject.toml", "docs/package.md", "LICENSE"):
+        shutil.copy(REPOSITORY / name, folder / name)
     command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", "dist", "."]
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if "satisfies the requirement setuptools" in done.stderr:
