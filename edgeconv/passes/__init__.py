@@ -24,6 +24,7 @@ from edgeconv.passes.fuse_clamp import fuse_clamp
 from edgeconv.passes.fuse_layer_norm import fuse_layer_norm
 from edgeconv.passes.fuse_residual import fuse_residual
 from edgeconv.passes.fuse_softmax import fuse_softmax
+from edgeconv.passes.hoist_clamp import hoist_clamp
 from edgeconv.passes.hoist_dequantize import hoist_dequantize
 from edgeconv.passes.merge_movement import merge_movement
 from edgeconv.passes.merge_views import merge_views
@@ -41,6 +42,7 @@ SIMPLIFY: tuple[Pass, ...] = (
     remove_identity,
     fold_constants,
     share_duplicates,
+    hoist_clamp,
     hoist_dequantize,
     propagate_fill,
     drop_expand,

@@ -3,6 +3,7 @@
 1. op(x) -> Clamp                    -> op(x, low, high)     nothing else reads the value between
 2. op(low, high) -> Clamp            -> op, with the narrower bounds of the two
 3. Clamp -> Clamp                    -> one Clamp
+4. op(x) -> Transpose -> Clamp       -> op(x, low, high) -> Transpose; and so for Reshape
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ from dataclasses import fields, replace
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import Expr, Operator
 from edgeconv.ops.clamp import Clamp
+from edgeconv.ops.reshape import Reshape
+from edgeconv.ops.transpose import Transpose
 from edgeconv.passes.match import bounds
 from edgeconv.passes.rewrite import View, rewrite
 
@@ -27,9 +30,18 @@ def _rule(node: Node, view: View) -> Expr | None:
     if not isinstance(node.op, Clamp):
         return None
     source = view.producer(node.inputs[0])
-    if source is None or not _can_clamp(source.op) or not view.type_of(node.inputs[0]).is_float:
+    if source is not None and isinstance(source.op, (Transpose, Reshape)) and view.only_use(node.inputs[0]):
+        inner = _fused(node, source.inputs[0], view)
+        return None if inner is None else source.op(inner, *view.refs(source)[1:])
+    return _fused(node, node.inputs[0], view)
+
+
+def _fused(node: Node, name: str, view: View) -> Expr | None:
+    """What computes the value `name`, with the bounds of `node`, where it can have them."""
+    source = view.producer(name)
+    if source is None or not isinstance(node.op, Clamp) or not _can_clamp(source.op) or not view.type_of(name).is_float:
         return None
-    if not view.only_use(node.inputs[0]):
+    if not view.only_use(name):
         view.decline(node, "its input is used elsewhere, too")
         return None
     known = bounds(source.op)

@@ -1,6 +1,7 @@
 """A model that came quantized -> its int8 graph, with its own scales, zero points and integers; no calibration.
 
-join the pairs -> spread parameters over movements and chains of functions -> select -> lower
+scale the grids of weights -> join the pairs -> spread parameters over movements, bounds and chains of functions ->
+select -> lower
 
 A node becomes int8 where everything that it reads and writes is quantized; between a DequantizeLinear and a
 QuantizeLinear it otherwise stays in float, as in the source.
@@ -10,6 +11,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
+from math import isinf
+
+import numpy as np
 
 from edgeconv.core import QParams
 from edgeconv.graph import Graph, Node
@@ -21,6 +25,7 @@ from edgeconv.ops.quantize import Quantize
 from edgeconv.quantize.grids import own_parameters
 from edgeconv.quantize.lower import lower
 from edgeconv.quantize.pairs import Joined, is_quantized, join_pairs, parameters_of
+from edgeconv.quantize.scale_grids import scale_grids
 from edgeconv.quantize.select import Selection, activation_inputs, is_table, obstacle
 
 __all__ = ["adopt", "is_quantized"]
@@ -31,7 +36,7 @@ _UNROUNDED = QParams.per_tensor(1.0, 0)
 
 def adopt(graph: Graph, excluded: Mapping[str, str]) -> Graph:
     """The int8 form of a simplified graph that came quantized. `excluded`: first output -> why it stays in float."""
-    apart: set[str] = set()
+    graph, apart = scale_grids(graph), set[str]()
     while True:
         work = _Adoption.of(join_pairs(graph, apart), excluded)
         more = work.unrounded()
@@ -65,6 +70,8 @@ class _Adoption:
         _spread_back(graph, qparams)
         _spread_on(graph, qparams)
         inside = _chains(graph, qparams)
+        if _spread_over_bounds(graph, qparams):
+            _spread_on(graph, qparams)
         own = _constants(graph, qparams)
         work = _Adoption(graph, qparams, joined.sources, own, inside, Selection())
         for node in graph.nodes:
@@ -140,6 +147,20 @@ def _spread_back(graph: Graph, qparams: dict[str, QParams]) -> None:
             continue
         if consumers[name] == [node] and graph.types[name].is_float:
             qparams[name] = q
+
+
+def _spread_over_bounds(graph: Graph, qparams: dict[str, QParams]) -> bool:
+    """Bounds that are on the grid of a value (Relu's 0 always is) leave it there, rounded or not in the source."""
+    found = False
+    for node in graph.nodes:
+        q = qparams.get(node.inputs[0]) if isinstance(node.op, Clamp) else None
+        if q is None or not isinstance(node.op, Clamp) or node.outputs[0] in qparams:
+            continue
+        bounds = np.array([bound for bound in (node.op.low, node.op.high) if not isinf(bound)], np.float32)
+        scale = np.float32(q.scale[0])
+        if (np.rint(bounds / scale) * scale == bounds).all():
+            qparams[node.outputs[0]], found = q, True
+    return found
 
 
 def _moves(node: Node) -> bool:
