@@ -197,11 +197,7 @@ refuse(
     reason="its layout is made for one processor; save the model at ONNX Runtime's extended level or below",
 )
 refuse(
-    "Attention",
     "ConvTransposeWithDynamicPads",
-    "EmbedLayerNormalization",
-    "GroupQueryAttention",
-    "MultiHeadAttention",
     domain=_MICROSOFT,
     reason=f"edgeconv does not take it apart; {_PLAIN}",
 )

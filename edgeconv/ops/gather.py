@@ -140,6 +140,7 @@ def import_gather_elements(x: Ref, indices: Ref, *, axis: int = 0) -> Expr:
 
 
 @onnx_rule("GatherND", since=11)
+@onnx_rule("GatherND", domain="com.microsoft")
 def import_gather_nd(x: Ref, indices: Ref, *, batch_dims: int = 0) -> Expr:
     """Slices by tuples of indices."""
     return GatherND(batch_dims)(x, indices)

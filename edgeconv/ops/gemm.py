@@ -42,7 +42,7 @@ def import_gemm(
     return Dense()(left, weight, np.ascontiguousarray(np.broadcast_to(bias, weight.shape[1:])))
 
 
-@onnx_rule("FusedMatMul", domain="com.microsoft")
+@onnx_rule("FusedMatMul", "TransposeMatMul", domain="com.microsoft")
 def import_fused_matmul(
     a: Ref,
     b: Ref,

@@ -169,11 +169,13 @@ MODULES = {
 }
 
 RULE_MODULES = (
+    "attention_rules",
     "features",
     "fused",
     "gemm",
     "integer_products",
     "loop_import",
+    "nhwc_rules",
     "qdq_blocks",
     "qlinear",
     "sequence",

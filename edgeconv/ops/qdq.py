@@ -133,6 +133,7 @@ def along(parameter: Ref, rank: int, axis: int) -> Expr:
 
 
 @onnx_rule("QuantizeLinear", since=10)
+@onnx_rule("QuantizeLinear", domain="com.microsoft")
 def import_quantize_linear(
     x: Ref,
     scale: Ref,
@@ -153,6 +154,7 @@ def import_quantize_linear(
 
 
 @onnx_rule("DequantizeLinear", since=10)
+@onnx_rule("DequantizeLinear", domain="com.microsoft")
 def import_dequantize_linear(
     x: Ref,
     scale: Ref,

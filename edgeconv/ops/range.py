@@ -145,6 +145,7 @@ def import_eye_like(x: Ref, *, dtype: int | None = None, k: int = 0) -> Expr:
 
 
 @onnx_rule("Trilu", since=14)
+@onnx_rule("Trilu", domain="com.microsoft")
 def import_trilu(x: Ref, k: Ref | None = None, *, upper: int = 1) -> Expr:
     """A triangle of a constant place."""
     return Trilu(bool(upper), 0 if k is None else constant_ints(k, "k")[0])(x)

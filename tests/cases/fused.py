@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from tests.harness import Case, data
 
 X = data(2, 4, 7, 7)
 W, B = data(6, 4, 3, 3), data(6)
 ROWS, GAMMA, BETA = data(2, 5, 8), data(8, low=0.5), data(8)
 A, M, C = data(3, 8), data(8, 6), data(6)
+WORDS = data(2, 5, 8, low=-30000, high=30000, dtype="int16")
 PACKED = data(6, 4, 8, low=0, high=255, dtype="uint8")
 SCALES = data(24, low=0.01, high=0.05)
 ZEROS = data(12, low=0, high=255, dtype="uint8")
@@ -23,6 +26,11 @@ def fused(name: str, op_type: str, *inputs: Any, constants: tuple[int, ...] = ()
 
 
 CASES = [
+    fused("sixteen bits", "QuantizeLinear", ROWS, np.float32(1e-3), np.uint16(9000), constants=(1, 2)),
+    fused("along an axis", "QuantizeLinear", ROWS, GAMMA / 64, np.zeros(8, np.int8), constants=(1, 2), axis=2),
+    fused("sixteen bits", "DequantizeLinear", WORDS, np.float32(1e-3), np.int16(-7), constants=(1, 2)),
+    fused("places", "GatherND", ROWS, np.int64([[0, 1], [1, 4]]), constants=(1,)),
+    fused("turned", "TransposeMatMul", A, data(6, 8), constants=(1,), transB=1, alpha=0.5),
     fused("rows", "BiasGelu", ROWS, BETA, constants=(1,)),
     fused("relu", "FusedConv", X, W, B, constants=(1, 2), activation="Relu", pads=[1, 1, 1, 1]),
     fused("residual", "FusedConv", X, W, B, data(2, 6, 5, 5), constants=(1, 2), activation="Relu"),
