@@ -12,7 +12,18 @@ from typing import Union
 
 from edgeconv.records import dataclass
 
-__all__ = ["Dim", "SymbolicDim", "compare", "counted", "evaluate", "is_counted", "quotient", "symbol", "unknown"]
+__all__ = [
+    "Dim",
+    "FloorDiv",
+    "SymbolicDim",
+    "compare",
+    "counted",
+    "evaluate",
+    "is_counted",
+    "quotient",
+    "symbol",
+    "unknown",
+]
 
 Dim = Union[int, "SymbolicDim"]
 
@@ -21,7 +32,9 @@ _MAX_ATOMS = 64
 
 
 @dataclass(frozen=True)
-class _FloorDiv:
+class FloorDiv:
+    """A floor division that leaves a remainder, as far as is known."""
+
     numerator: SymbolicDim
     denominator: Dim
 
@@ -29,7 +42,7 @@ class _FloorDiv:
         return str(self.numerator) if self.denominator == 1 else f"(({self.numerator})//{self.denominator})"
 
 
-_Atom = Union[str, _FloorDiv]
+_Atom = Union[str, FloorDiv]
 _Monomial = tuple[_Atom, ...]
 
 
@@ -71,10 +84,18 @@ class SymbolicDim:
         exact = _exact_quotient(self, other)
         if exact is not None:
             return exact
-        return SymbolicDim((((_FloorDiv(self, other),), 1),))
+        if isinstance(other, int) and other > 0:
+            whole = _normal({m: c // other for m, c in self.terms if m == () or c % other == 0})
+            if whole != 0:
+                return whole + (self - whole * other) // other
+            inner = quotient(self)
+            if inner is not None and inner[0] == 1:
+                _, numerator, divisor, offset = inner
+                return (numerator + offset * divisor) // (divisor * other)
+        return SymbolicDim((((FloorDiv(self, other),), 1),))
 
     def __rfloordiv__(self, other: int) -> Dim:
-        return SymbolicDim((((_FloorDiv(SymbolicDim((((), other),)), self),), 1),)) if other else 0
+        return SymbolicDim((((FloorDiv(SymbolicDim((((), other),)), self),), 1),)) if other else 0
 
     def __mod__(self, other: Dim) -> Dim:
         return self - (self // other) * other
@@ -97,17 +118,17 @@ def quotient(dim: SymbolicDim) -> tuple[int, SymbolicDim, int, int] | None:
     if len(terms) != 1:
         return None
     ((monomial, factor),) = terms.items()
-    if len(monomial) != 1 or not isinstance(monomial[0], _FloorDiv):
+    if len(monomial) != 1 or not isinstance(monomial[0], FloorDiv):
         return None
     atom = monomial[0]
-    if not isinstance(atom.denominator, int) or atom.denominator < 1:
+    if not isinstance(atom.denominator, int) or atom.denominator < 2:
         return None
     return factor, atom.numerator, atom.denominator, offset
 
 
 def unknown(name: str) -> SymbolicDim:
     """A dimension of which nothing is known but its name: it may even be 0."""
-    return SymbolicDim((((_FloorDiv(symbol(name), 1),), 1),))
+    return SymbolicDim((((FloorDiv(symbol(name), 1),), 1),))
 
 
 _COUNTED = "#"
@@ -129,14 +150,37 @@ def compare(a: Dim, b: Dim) -> int | None:
     difference = a - b
     if not isinstance(difference, SymbolicDim):
         return (difference > 0) - (difference < 0)
-    terms = dict(difference.terms)
-    nearest = sum(terms.values())  # with every symbol at its least value, 1
-    terms.pop((), None)
-    if any(isinstance(atom, _FloorDiv) for monomial in terms for atom in monomial):
-        return None
-    if nearest > 0 and min(terms.values()) > 0:
+    low, high = _bound(difference), _bound(-difference)
+    if low is not None and low > 0:
         return 1
-    return -1 if nearest < 0 and max(terms.values()) < 0 else None
+    return -1 if high is not None and high > 0 else None
+
+
+def _bound(dim: Dim) -> int | None:
+    """A number that `dim` is never below, where one is found: with every atom counted from its own bound."""
+    if isinstance(dim, int):
+        return dim
+    total: Dim = 0
+    for monomial, coefficient in dim.terms:
+        product: Dim = coefficient
+        for atom in monomial:
+            least = 1 if isinstance(atom, str) else _quotient_bound(atom)
+            if least is None:
+                return None
+            product = product * (SymbolicDim((((atom,), 1),)) + least)
+        total = total + product
+    parts = dict(_terms(total))
+    least = parts.pop((), 0)
+    return least if min(parts.values(), default=0) >= 0 else None
+
+
+def _quotient_bound(atom: FloorDiv) -> int | None:
+    if not isinstance(atom.denominator, int) or atom.denominator < 1:
+        return None
+    if atom.denominator == 1:  # see `unknown`
+        return 0
+    least = _bound(atom.numerator)
+    return None if least is None else least // atom.denominator
 
 
 def evaluate(dim: Dim, values: Mapping[str, int]) -> Dim:
@@ -153,7 +197,7 @@ def evaluate(dim: Dim, values: Mapping[str, int]) -> Dim:
 
 
 def _evaluate_atom(atom: _Atom, values: Mapping[str, int]) -> Dim:
-    if isinstance(atom, _FloorDiv):
+    if isinstance(atom, FloorDiv):
         return evaluate(atom.numerator, values) // evaluate(atom.denominator, values)
     return values[atom] if atom in values else symbol(atom)
 
@@ -174,22 +218,27 @@ def _normal(total: Mapping[_Monomial, int]) -> Dim:
 
 
 def _exact_quotient(dim: SymbolicDim, divisor: Dim) -> Dim | None:
-    """`dim / divisor` if the divisor is one monomial that divides every term."""
-    parts = _terms(divisor)
-    if len(parts) != 1 or not parts[0][1]:
-        return None
-    atoms, factor = parts[0]
+    """`dim / divisor` if the polynomial `divisor` divides it: leading terms are divided until nothing is left."""
+    lead, factor = _leading(divisor)
     total: dict[_Monomial, int] = {}
-    for monomial, coefficient in dim.terms:
-        rest = list(monomial)
-        for atom in atoms:
-            if atom not in rest:
+    rest: Dim = dim
+    while rest != 0:
+        monomial, coefficient = _leading(rest)
+        left = list(monomial)
+        for atom in lead:
+            if atom not in left:
                 return None
-            rest.remove(atom)
-        if coefficient % factor:
+            left.remove(atom)
+        if coefficient % factor or len(total) > _MAX_ATOMS:
             return None
-        total[tuple(rest)] = coefficient // factor
+        total[tuple(left)] = coefficient // factor
+        rest = rest - _normal({tuple(left): coefficient // factor}) * divisor
     return _normal(total)
+
+
+def _leading(dim: Dim) -> tuple[_Monomial, int]:
+    """The term of the highest degree, of several the first in the alphabet: an order that products keep."""
+    return min(_terms(dim), key=lambda term: (-len(term[0]), [str(atom) for atom in term[0]]))
 
 
 def _monomial_text(monomial: _Monomial, coefficient: int) -> str:

@@ -47,7 +47,7 @@ def test_run_agrees_with_plan_and_infer(case: Case) -> None:
 
 def test_every_operator_has_a_case() -> None:
     covered = {type(node.op) for case in CASES for node in _unfolded(case).nodes}
-    made_by_edgeconv = {"Quantize", "Dequantize", "Lookup", "Dims"}
+    made_by_edgeconv = {"Quantize", "Dequantize", "Lookup", "Dims", "ShapeFormula"}
     of_shapes = {"ReshapeTo", "SliceAt"}  # their shapes follow from inputs: tests/ops/test_dynamic_planes.py has them
     always_folded = {"Fill", "Range", "Shape", "Size"}  # alone in a model; tests/ops/test_dynamic_shapes.py has them
     elsewhere = made_by_edgeconv | of_shapes | always_folded | {"Narrow"}  # its own tests are tests/ops/test_narrow.py

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeconv.dims import Dim, compare, symbol
+from edgeconv.dims import Dim, SymbolicDim, compare, symbol, unknown
 
 N, H = symbol("N"), symbol("H")
 
@@ -27,9 +27,39 @@ N, H = symbol("N"), symbol("H")
         (N, H, None),
         (N * 2, N, 1),
         (-N, 0, -1),
-        (N // 2, -1, None),
+        (N // 2, -1, 1),
+        (N // 2, 0, None),
+        (((N - 1) // 4 + 1) * ((H - 3) // 8 + 1), -1, 1),
+        (((N - 1) // 4 + 2) * ((H - 3) // 8 + 3) + 1, 0, 1),
+        (-(N // 2) - 1, 0, -1),
+        (N // H, -1, None),
+        (unknown("n"), 0, None),
+        (unknown("n"), -1, 1),
     ],
     ids=str,
 )
 def test_compare(a: Dim, b: Dim, order: int | None) -> None:
     assert compare(a, b) == order
+
+
+@pytest.mark.parametrize(
+    ("dividend", "divisor", "quotient"),
+    [
+        ((N // 2 + 1) * H * 16, (N // 2 + 1) * H, 16),
+        ((N // 2 + 1) * (H + 2) * 6, (H + 2) * 2, (N // 2 + 1) * 3),
+        ((N + H) * (N - H), N - H, N + H),
+        ((N + 1) * (N + 1), -N - 1, -N - 1),
+        (N * H + N, H + 1, N),
+        (N - 8, 4, N // 4 - 2),
+        (N * 4 + 7, 4, N + 1),
+        ((N + 1) // 2 + 1, 2, (N + 3) // 4),
+        ((N - 1) // 2 + 1, 2, (N + 1) // 4),
+    ],
+    ids=str,
+)
+def test_quotients_without_a_remainder(dividend: SymbolicDim, divisor: Dim, quotient: Dim) -> None:
+    assert dividend // divisor == quotient
+
+
+def test_a_quotient_with_a_remainder_stays_one() -> None:
+    assert str((N * H + 1) // (H + 1)) == "((1+H*N)//1+H)"

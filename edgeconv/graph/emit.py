@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgeconv.core import Array, QParams, SymbolicDim, TensorType, type_of
+from edgeconv.core import Array, QParams, TensorType, type_of
 from edgeconv.graph.graph import Node
 from edgeconv.ops.base import Call, Expr, OnGrid, Output, Ref
 
@@ -142,7 +142,7 @@ def _run(call: Call, values: Sequence[Array | None]) -> list[Array | None] | Non
 
 def _settle(value: Array, known: TensorType) -> Array | None:
     """The value in its declared dtype; an array of dimensions stays one while a symbol is left in it."""
-    if value.dtype == object and any(isinstance(item, SymbolicDim) for item in value.reshape(-1)):
+    if value.dtype == object and any(not isinstance(item, (int, float)) for item in value.reshape(-1)):
         return value if value.shape == known.shape else None
     shape = known.ints if known.is_static else value.shape  # which the type did not tell, but the values do
     return np.ascontiguousarray(value, known.dtype).reshape(shape)

@@ -108,9 +108,11 @@ class Graph:
         return found
 
     def constant(self, name: str) -> Array | None:
-        """The value of `name` if it is known while converting."""
+        """The value of `name` if it is known while converting, or dimensions that are still open; never open floats."""
         known = self.types.get(name)
-        return None if known is None else known.value
+        if known is None or (known.is_float and known.value is not None and known.value.dtype == object):
+            return None
+        return known.value
 
     def input_types(self, node: Node) -> Inputs[TensorType]:
         """The types of a node's inputs, None for absent ones."""

@@ -1,16 +1,27 @@
-"""Shapes with symbols in them, as one operator that reads the shape of a graph input."""
+"""Shapes with symbols in them, as one operator that reads the shapes of graph inputs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
 from edgeconv.core import Array, SymbolicDim
-from edgeconv.dims import quotient
+from edgeconv.dims import FloorDiv, quotient
 from edgeconv.ops.base import Call, Ref
 from edgeconv.ops.cast import Cast
+from edgeconv.ops.ratio import dimension
 from edgeconv.ops.shape import Dims
+from edgeconv.ops.shape_formula import ADD, CONSTANT, DIMENSION, DIVIDE, MULTIPLY, ShapeFormula
 
-__all__ = ["shape_expression"]
+__all__ = ["any_shape_expression", "shape_expression", "shape_formula"]
+
+
+def any_shape_expression(value: Array, dtype: str, inputs: Sequence[Ref], computed: Sequence[Ref] = ()) -> Call | None:
+    """Of the inputs if that is possible, of one value if possible: the shortest of the expressions below, or None."""
+    for sources in (inputs, computed):
+        found = shape_expression(value, dtype, sources)
+        if found is not None:
+            return found
+    return shape_formula(value, dtype, [*inputs, *computed])
 
 
 def shape_expression(value: Array, dtype: str, sources: Sequence[Ref]) -> Call | None:
@@ -19,7 +30,7 @@ def shape_expression(value: Array, dtype: str, sources: Sequence[Ref]) -> Call |
     A Cast follows where `dtype` is not that of dimensions, int64.
     """
     for source in sources:
-        terms = [_term(entry, source) for entry in value.reshape(-1).tolist()]
+        terms = [_term(entry, source) for entry in map(dimension, value.reshape(-1).tolist())]
         known = [term for term in terms if term is not None]
         if len(known) == len(terms):
             factors, axes, offsets, shifts, divisors = zip(*known, strict=True)
@@ -64,3 +75,57 @@ def _line(entry: SymbolicDim, dim: SymbolicDim) -> tuple[int, int, int, int] | N
         return None
     _, inner_offset, shift, inner_divisor = inner
     return factor, offset, shift + inner_offset * inner_divisor, divisor * inner_divisor
+
+
+def shape_formula(value: Array, dtype: str, sources: Sequence[Ref]) -> Call | None:
+    """`ShapeFormula` of all sources that it takes to explain every symbolic entry, or None. A Cast may follow."""
+    formula = _Formula(sources)
+    if not all(formula.add(entry) for entry in map(dimension, value.reshape(-1).tolist())):
+        return None
+    dims = ShapeFormula(tuple(formula.code), tuple(value.shape))(*formula.read)
+    return dims if dtype == "int64" else Cast(dtype)(dims)
+
+
+class _Formula:
+    """Instructions that compute dimensions from the shapes of `read`, which are some of the sources."""
+
+    def __init__(self, sources: Sequence[Ref]) -> None:
+        self.code: list[int] = []
+        self.read: list[Ref] = []
+        self._places = {
+            dim.terms[0][0][0]: (source, axis)
+            for source in reversed(sources)
+            for axis, dim in enumerate(source.type.shape)
+            if isinstance(dim, SymbolicDim) and dim == SymbolicDim(((dim.terms[0][0][:1], 1),))
+        }
+
+    def add(self, entry: object) -> bool:
+        """Instructions for one more entry; False where the sources do not tell it."""
+        if isinstance(entry, int):
+            self.code += (CONSTANT, entry, 0)
+            return True
+        return isinstance(entry, SymbolicDim) and all(
+            self._add_term(monomial, factor, position > 0) for position, (monomial, factor) in enumerate(entry.terms)
+        )
+
+    def _add_term(self, monomial: Sequence[str | FloorDiv], factor: int, is_more: bool) -> bool:
+        self.code += (CONSTANT, factor, 0)
+        for atom in monomial:
+            if not self._add_atom(atom):
+                return False
+            self.code += (MULTIPLY, 0, 0)
+        self.code += (ADD, 0, 0) if is_more else ()
+        return True
+
+    def _add_atom(self, atom: str | FloorDiv) -> bool:
+        if atom in self._places:
+            source, axis = self._places[atom]
+            if source not in self.read:
+                self.read.append(source)
+            self.code += (DIMENSION, self.read.index(source), axis)
+            return True
+        if isinstance(atom, str):
+            return False
+        is_known = self.add(atom.numerator) and self.add(atom.denominator)
+        self.code += (DIVIDE, 0, 0)
+        return is_known

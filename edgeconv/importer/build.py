@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ import onnx
 from edgeconv.core import Array, Shape, TensorType, type_of
 from edgeconv.errors import EdgeconvError, InvalidModelError, RunTimeInputError, UnsupportedModelError
 from edgeconv.graph import Emitter, Graph
-from edgeconv.graph.shapes import shape_expression
+from edgeconv.graph.shapes import any_shape_expression
 from edgeconv.importer.arguments import NO_TENSORS, bind_arguments
 from edgeconv.importer.decode import attribute_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
@@ -141,18 +141,19 @@ class GraphBuilder:
     def _shape_around(self, ref: Ref) -> Expr | None:
         """A shape of the builder around this one, computed from a tensor that is read from there."""
         assert self._around is not None and ref.value is not None
-        found = shape_expression(ref.value, ref.type.dtype, self._around.builder.sources)
+        found = any_shape_expression(ref.value, ref.type.dtype, self._around.builder.sources)
         return None if found is None else self._moved(found)
 
     def _moved(self, call: Call) -> Call:
-        """An expression on a value of the builder around this one, as one on a value of this one."""
-        (source,) = call.inputs
-        if isinstance(source, Call):
-            return call.op(self._moved(source))
-        assert isinstance(source, Ref)
-        inner = self._inherited(source)
+        """An expression on values of the builder around this one, as one on values of this one."""
+        inner = [self._moved(each) if isinstance(each, Call) else self._inherited_ref(each) for each in call.inputs]
+        return call.op(*inner)
+
+    def _inherited_ref(self, expr: Expr | None) -> Ref:
+        assert isinstance(expr, Ref)
+        inner = self._inherited(expr)
         assert isinstance(inner, Ref)
-        return call.op(inner)
+        return inner
 
     def add_node(self, node: onnx.NodeProto, scope: Scope | None = None) -> None:
         """Import one node."""
@@ -341,9 +342,7 @@ class GraphBuilder:
         """A shape that holds symbols, as one operator on an input instead of the subgraph that computes it."""
         if ref.value is None or ref.value.dtype != object:
             return ref
-        expression = shape_expression(ref.value, ref.type.dtype, self.sources)
-        if expression is None:
-            expression = shape_expression(ref.value, ref.type.dtype, self._computed())
+        expression = any_shape_expression(ref.value, ref.type.dtype, self.sources, self._computed())
         if expression is None:
             return ref
         name = self._emitter.fresh(f"{ref.name}.dims")
@@ -369,14 +368,25 @@ class GraphBuilder:
             if ref.name in produced and ref.name == name and name not in final:
                 final.append(name)
                 continue
-            unique = self._emitter.fresh(name)
-            self._emitter.emit([Identity()(ref)], [unique], name)
+            unique, source = self._emitter.fresh(name), ref
+            if unique != name and name not in final and name not in (*produced, *self._inputs):
+                source, unique = self._renamed(name, unique), name
+            self._emitter.emit([Identity()(source)], [unique], name)
             final.append(unique)
         graph = Graph(self._emitter.nodes, self._emitter.types, list(self._inputs), final)
         graph.grids = tuple(self._emitter.grids)
         graph.add_notes(self._notes)
         graph.prune()
         return graph
+
+    def _renamed(self, name: str, other: str) -> Ref:
+        """The constant `name` under another name, so that an output can have its own."""
+        types, nodes = self._emitter.types, self._emitter.nodes
+        types[other] = types.pop(name)
+        for place, node in enumerate(nodes):
+            if name in node.inputs:
+                nodes[place] = replace(node, inputs=tuple(other if each == name else each for each in node.inputs))
+        return Ref(other, types[other])
 
     def _output(self, name: str) -> Ref:
         value = self.value(name, f"the output {name!r}", self.scope)

@@ -29,6 +29,8 @@ __all__ = ["Constants", "InputShapes", "Parsed", "Source", "load_onnx", "parse",
 
 _OLDEST_OPSET = 7
 _ONNX = ("", "ai.onnx")
+_NO_NAMES = ("?", "-1", "None", "*", "unk", "dynamic")
+"""What exporters write for any dimension that is open: two of them need not be the same."""
 
 Constants = Mapping[str, ArrayLike]
 InputShapes = Mapping[str, Sequence[int | str]]
@@ -185,4 +187,5 @@ def _input_shape(value: onnx.ValueInfoProto, override: Sequence[int | str] | Non
 def _declared_dim(dim: onnx.TensorShapeProto.Dimension, axis: int, name: str) -> Dim:
     if dim.HasField("dim_value") and dim.dim_value > 0:
         return int(dim.dim_value)
-    return symbol(dim.dim_param or ("N" if axis == 0 else f"{name}.{axis}"))
+    named = "" if dim.dim_param in _NO_NAMES else dim.dim_param
+    return symbol(named or ("N" if axis == 0 else f"{name}.{axis}"))

@@ -99,4 +99,6 @@ def _bounded(x: Expr, y: Expr, bound: str) -> Call | None:
 
 def _scalar(expr: Expr) -> float | None:
     value: Array | None = expr_type(expr).value
-    return float(value.reshape(())) if value is not None and value.size == 1 and abs(value.item()) < inf else None
+    if value is None or value.size != 1 or value.dtype == object:
+        return None
+    return float(value.reshape(())) if abs(value.item()) < inf else None

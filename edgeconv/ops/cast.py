@@ -55,13 +55,19 @@ class Cast(Operator):
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if self.dtype not in DTYPES:
             raise ShapeError(f"{self.dtype!r} is no dtype; there are {', '.join(DTYPES)}")
-        return (TensorType(self.dtype, x.shape),)
+        return (TensorType(self.dtype, x.shape, value=self._dims(x.value)),)
+
+    def _dims(self, value: Array | None) -> Array | None:
+        """Dimensions that are not known yet, cast; what is known is `run`'s business."""
+        if value is None or value.dtype != object:
+            return None
+        from edgeconv.ops.ratio import cast_dims  # few models cast shapes
+
+        return cast_dims(value, self.dtype)
 
     def run(self, x: Array) -> Array:
-        if x.dtype == object and self.dtype not in ("int32", "int64"):
-            raise ValueError("a dimension that is not known yet stays an integer")
         with np.errstate(invalid="ignore"):
-            return x if x.dtype == object else x.astype(self.dtype)
+            return x.astype(self.dtype)
 
 
 def onnx_dtype(elem_type: int) -> str:

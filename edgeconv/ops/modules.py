@@ -134,6 +134,7 @@ MODULES = {
     "ScatterElements": "scatter",
     "ScatterND": "scatter",
     "Shape": "shape",
+    "ShapeFormula": "shape_formula",
     "Shrink": "activations",
     "Sigmoid": "sigmoid",
     "Sign": "elementwise",

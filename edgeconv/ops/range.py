@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import ceil
+from typing import Any
 
 import numpy as np
 
 from edgeconv.core import Array, Dim, SymbolicDim, TensorType
-from edgeconv.dims import counted
+from edgeconv.dims import compare, counted
 from edgeconv.ops.axes import check_axis, constant_ints, is_plain, normal_axis, sizes_of
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.binary import check_kind
@@ -30,15 +31,16 @@ class Range(Operator):
         if not start.dtype == limit.dtype == delta.dtype or start.rank or limit.rank or delta.rank:
             raise ShapeError(f"needs three scalars of one dtype, found {start}, {limit} and {delta}")
         values = [known.value for known in (start, limit, delta)]
-        numbers = [value.item() for value in values if value is not None]
-        if len(numbers) < 3 or any(isinstance(number, SymbolicDim) for number in numbers):
+        numbers = [_number(value) for value in values if value is not None]
+        if len(numbers) < 3 or not all(isinstance(number, (int, float)) for number in numbers):
             return (TensorType(start.dtype, (self._open_length(numbers),)),)
         return (TensorType(start.dtype, (_length(*numbers),)),)
 
     def _open_length(self, numbers: Sequence[Dim | float]) -> Dim:
         """The length where not all numbers are known yet."""
-        if len(numbers) == 3 and numbers[0] == 0 and numbers[2] == 1 and isinstance(numbers[1], SymbolicDim):
-            return numbers[1]
+        length = _distance(*numbers) if len(numbers) == 3 else None
+        if length is not None:
+            return length
         if not self.label:
             raise ShapeError("its length is known at run time only, and it has no label for such a dimension")
         return counted(self.label)
@@ -48,6 +50,24 @@ class Range(Operator):
             raise ValueError("the limits are not known yet")
         count = _length(start.item(), limit.item(), delta.item())
         return np.asarray(start + np.arange(count) * delta, start.dtype)
+
+
+def _number(value: Array) -> Any:
+    """What a scalar holds; of a dimension cast to float, the dimension."""
+    if value.dtype != object:
+        return value.item()
+    from edgeconv.ops.ratio import dimension  # few models cast shapes
+
+    return dimension(value.item())
+
+
+def _distance(start: Dim | float, limit: Dim | float, delta: Dim | float) -> Dim | None:
+    """limit - start, where the step is 1 and both are dimensions in an order that is known."""
+    first, last = (int(x) if isinstance(x, float) and x.is_integer() else x for x in (start, limit))
+    if delta != 1 or not isinstance(first, (int, SymbolicDim)) or not isinstance(last, (int, SymbolicDim)):
+        return None
+    length = last - first
+    return length if compare(length + 1, 0) == 1 else None
 
 
 def _length(start: float, limit: float, delta: float) -> int:

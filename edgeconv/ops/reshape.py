@@ -62,8 +62,8 @@ class Reshape(Operator):
 
 @dataclass(frozen=True)
 class ReshapeTo(Operator):
-    """Reshape to a shape given as int64, which follows from the shapes of the model's inputs; or, with a `label`, from
-    data, and 0 and -1 in it then mean what they mean to Reshape.
+    """Reshape to a shape given as int64, which follows from the shapes of the model's inputs (a -1 takes what is left);
+    or, with a `label`, from data, and 0 in it then means what it means to Reshape.
     """
 
     label: str = ""
@@ -81,6 +81,10 @@ class ReshapeTo(Operator):
         known = tuple(dim for dim in dims if isinstance(dim, int))
         if self.label and len(known) == len(dims):
             return Reshape(known, self.allow_zero).infer(x)
+        if -1 in dims:
+            rest = -prod(dims)
+            left = prod(x.shape) // rest if rest != 0 else 0
+            dims = tuple(left if dim == -1 else dim for dim in dims)
         after = x.with_shape(dims)
         if x.is_static and after.is_static and prod(dims) != x.size:
             raise ShapeError(f"{x} does not have the elements of shape {dims}")
@@ -138,7 +142,12 @@ def import_reshape(x: Ref, shape: Ref, *, allowzero: int = 0, label: str = "") -
             resolved[resolved.index(-1)] = prod(x.type.shape) // known
         elif resolved == dims and sum(isinstance(dim, SymbolicDim) for dim in dims) > 1:
             return ReshapeTo()(x, shape)
-        return reshape_to(x, x.type.shape, tuple(resolved))
+        try:
+            return reshape_to(x, x.type.shape, tuple(resolved))
+        except Unsupported:
+            if 0 in dims:
+                raise
+            return ReshapeTo()(x, shape)
     return Reshape(tuple(int(dim) for dim in dims), bool(allowzero) and 0 in dims)(x)
 
 

@@ -165,8 +165,9 @@ def signature_of(graph: Graph) -> dict[str, float]:
     """Sums of magnitudes of the float constants by name: they differ between forms of a network."""
     found = {}
     for name, known in sorted(graph.types.items()):
-        if known.value is not None and known.is_float:
-            found[name] = float(np.abs(known.value, dtype=np.float64).sum())
+        value = graph.constant(name)
+        if value is not None and known.is_float:
+            found[name] = float(np.abs(value, dtype=np.float64).sum())
     return found
 
 

@@ -46,15 +46,16 @@ def _masked(graph: Graph, chain: list[Node]) -> set[str]:
 def _before(node: Node, producers: dict[str, Node]) -> list[Node]:
     """What computes the inputs of `node`, as far as it works element by element or only moves data."""
     known = [producers[name] for name in node.inputs if name in producers]
-    return [
-        each
-        for each in known
-        if isinstance(each.op, Where) or each.op.elementwise or (each.op.quant is not None and each.op.quant.shared)
-    ]
+    return [each for each in known if _keeps_values(each)]
+
+
+def _keeps_values(node: Node) -> bool:
+    rule = node.op.quant
+    return isinstance(node.op, Where) or node.op.elementwise or (rule is not None and rule.shared)
 
 
 def _holds_mask(graph: Graph, node: Node) -> bool:
-    if not (isinstance(node.op, Where) or node.op.elementwise):
+    if not _keeps_values(node):
         return False
     constants = [value for name in node.inputs if name and (value := graph.constant(name)) is not None]
     return any(value.dtype.kind == "f" and value.size and float(value.min()) <= _MASK for value in constants)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import numpy as np
+import onnx
 import pytest
 
 from edgeconv.errors import UnsupportedModelError
+from edgeconv.export.program import to_program
 from edgeconv.importer import load_onnx
+from edgeconv.runtime import Interpreter
 from tests.harness import data
 from tests.importer.models import agrees, model_from
 
@@ -112,3 +116,18 @@ def test_refused(name: str) -> None:
     body, message = REFUSED[name]
     with pytest.raises(UnsupportedModelError, match=message):
         load_onnx(model_from(f"agraph (float[N,6] x, int64 k) => (float y) <{CONSTANTS}> {body}"))
+
+
+def test_an_output_that_is_constant_keeps_its_name() -> None:
+    model = model_from("""agraph (float[N,6] x) => (int64 y) {
+        s = SplitToSequence <axis = 1> (x)
+        y = SequenceLength (s)
+        real = Cast <to = 1> (y)
+        total = Add (x, real)
+    }""")
+    model.graph.output.add().CopyFrom(onnx.helper.make_tensor_value_info("total", onnx.TensorProto.FLOAT, None))
+    graph = load_onnx(model)
+    assert graph.outputs == ["y", "total"]
+    length, total = Interpreter(to_program(graph)).run(None, {"x": X})
+    assert length == 6
+    assert np.array_equal(total, X + 6)

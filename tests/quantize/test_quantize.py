@@ -9,6 +9,7 @@ from edgeconv.core import TensorType
 from edgeconv.errors import DataError, UsageError
 from edgeconv.export.program import to_program
 from edgeconv.graph import Emitter, Graph
+from edgeconv.importer import load_onnx
 from edgeconv.ops.add import Add, Sub
 from edgeconv.ops.base import Call, Ref
 from edgeconv.ops.clamp import Clamp
@@ -23,6 +24,7 @@ from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, float_nodes, protect_excluded, quantize
 from edgeconv.runtime import Interpreter
 from tests.harness import data, sqnr
+from tests.ops.test_dynamic_shapes import BATCH_VECTOR, INTS, Nodes, model_with
 
 X = data(8, 3, 6, 6)
 
@@ -195,3 +197,21 @@ def test_masked_scores_stay_in_float(lowest: float) -> None:
     assert "MatMul" not in {node.op_name for node, _ in float_nodes(lowered)}
     (want,), (have,) = (Interpreter(to_program(each)).run(None, feeds) for each in (graph, lowered))
     assert sqnr(want, have) > 35
+
+
+def test_a_mask_cut_to_the_length_at_hand_is_a_mask() -> None:
+    nodes: Nodes = [
+        *BATCH_VECTOR,
+        ("Concat", "batch batch", "ends", {"axis": 0}),
+        ("Slice", "mask starts ends", "part"),
+        ("Transpose", "x", "turned", {"perm": [1, 0]}),
+        ("MatMul", "x turned", "scores"),
+        ("Add", "scores part", "masked"),
+        ("Softmax", "masked", "y", {"axis": -1}),
+    ]
+    mask = np.triu(np.full((9, 9), -np.inf, np.float32), 1)
+    graph = simplify(load_onnx(model_with(nodes, ("N", 4), **INTS, mask=mask, starts=np.int64([0, 0]))))
+    lowered = quantize(graph, [{"x": data(6, 4)}], QuantConfig(method="minmax"))
+    assert {node.op_name for node, _ in float_nodes(lowered)} >= {"Add", "Softmax"}
+    x = data(5, 4, seed=1)
+    assert sqnr(Interpreter(to_program(graph))(x), Interpreter(to_program(lowered))(x)) > 30
