@@ -84,7 +84,7 @@ def _onnxruntime(asset: Asset, method: str, samples: Array, labels: Array, refer
 
 
 def _onnx_outputs(asset: Asset, path: Path, samples: Array) -> Array:
-    running = session(path, threads=2)
+    running = session(path, threads=2, is_exact=path != asset.path)
     return outputs(lambda batch: running.run(None, {asset.input: batch})[0], asset, samples)
 
 

@@ -71,6 +71,12 @@ __all__ = ["convert"]
     metavar="DB",
     help="Accuracy gate without labels: the outputs' least SQNR beside fp32, in dB, on --eval.",
 )
+@click.option(
+    "--hold-out",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Keep this share of --eval, such as 0.5, out of the search that --max-drop and --min-sqnr start.",
+)
 @options.workers
 @options.report_options
 @options.preprocessing
@@ -117,6 +123,7 @@ class _Job:
     metric: str | None
     max_drop: float | None
     min_sqnr: float | None
+    hold_out: float | None
     workers: int
     dask: str | None
     report_folder: str | None
@@ -131,6 +138,8 @@ class _Job:
 
         if self.eval_data is None and (self.metric or self.max_drop is not None or self.min_sqnr is not None):
             raise UsageError("--metric, --max-drop and --min-sqnr need samples to measure on: pass --eval DATA")
+        if self.hold_out is not None and self.max_drop is None and self.min_sqnr is None:
+            raise UsageError("--hold-out is about the search that --max-drop and --min-sqnr start: pass one of these")
         if self.max_drop is not None and self.min_sqnr is not None:
             raise UsageError("--max-drop and --min-sqnr are two ways to say what to keep: pass one of them")
         if Path(self.target).resolve() == Path(self.model).resolve():
@@ -155,12 +164,12 @@ class _Job:
             if executor is not None and self.seen is None and self.precision == "int8":
                 self.seen = self._calibrate(shapes, constants, executor, progress)
             model = self._convert(graph, progress)
-            report = self._evaluate(model, graph, source, progress)
+            report = self._evaluate(model, graph, source, executor, progress)
             failure = gate_message(report, self.max_drop, self.min_sqnr)
             if failure is not None and model.refinement is not None:
                 try:
                     model = self._search(graph, source, executor, progress)
-                    report = self._evaluate(model, graph, source, progress)
+                    report = self._evaluate(model, graph, source, executor, progress)
                     failure = gate_message(report, self.max_drop, self.min_sqnr)
                 except AccuracyError as error:
                     failure = f"{failure}; {error}"
@@ -221,18 +230,29 @@ class _Job:
         self, graph: Graph, source: DataSource | None, executor: Executor | None, progress: Progress | None
     ) -> Model:
         """Convert again, with what must be above int8 to keep the accuracy; AccuracyError where nothing is enough."""
-        wanted = {"metric": self.metric, "max_drop": self.max_drop, "min_sqnr": self.min_sqnr}
+        wanted = {
+            "metric": self.metric,
+            "max_drop": self.max_drop,
+            "min_sqnr": self.min_sqnr,
+            "hold_out": self.hold_out,
+        }
         return self._convert(graph, progress, evaluation=source, executor=executor, **wanted)
 
     def _evaluate(
-        self, model: Model, graph: Graph, source: DataSource | None, progress: Progress | None
+        self,
+        model: Model,
+        graph: Graph,
+        source: DataSource | None,
+        executor: Executor | None,
+        progress: Progress | None,
     ) -> AccuracyReport | None:
         """The report on the samples of --eval, where they are given."""
         from edgeconv import api
 
         if source is None:
             return None
-        return self._named(api.evaluate(model, source, reference=graph, metric=self.metric, progress=progress))
+        how: dict[str, Any] = {"metric": self.metric, "executor": executor, "progress": progress}
+        return self._named(api.evaluate(model, source, reference=graph, **how))
 
     def _evaluation_source(self, graph: Graph) -> DataSource | None:
         """The samples of --eval, opened and held against the model before calibration."""

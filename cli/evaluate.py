@@ -22,6 +22,7 @@ __all__ = ["evaluate"]
 @click.option("--data", required=True, metavar="DATA", help="Samples, with labels for top1 and top5.")
 @click.option("--reference", type=options.EXISTING, metavar="FILE", help="The model to compare with, .onnx or .edge.")
 @click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Use the first N samples only.")
+@options.workers
 @options.report_options
 @options.preprocessing
 @options.force
@@ -32,6 +33,8 @@ def evaluate(
     data: str,
     reference: str | None,
     samples: int | None,
+    workers: int,
+    dask: str | None,
     metric: str | None,
     max_drop: float | None,
     report_folder: str | None,
@@ -58,8 +61,9 @@ def evaluate(
         check_gate(metric, max_drop)
     if report_folder is not None:
         check_report_folder(report_folder, overwrite=force)
-    with progress_bars(output) as progress:
-        report = api.evaluate(model, data, reference, metric, preprocessing=images, samples=samples, progress=progress)
+    with options.executor(workers, dask) as executor, progress_bars(output) as progress:
+        how: dict[str, Any] = {"preprocessing": images, "samples": samples, "executor": executor}
+        report = api.evaluate(model, data, reference, metric, progress=progress, **how)
         if report_folder is not None and reference is not None:
             report = with_layers(report, reference, model, data, images, progress=progress)
         if report_folder is not None:

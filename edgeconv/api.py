@@ -129,6 +129,7 @@ def convert(
     metric: str | None = None,
     max_drop: float | None = None,
     min_sqnr: float | None = None,
+    hold_out: float | None = None,
     executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Model:
@@ -142,8 +143,9 @@ def convert(
     .calib file. method: minmax, percentile, entropy or mse. exclude: shell patterns of node names that stay in float;
     exclude_op: operator types. samples: use at most so many. effort: see `edgeconv.quantize.EFFORTS`; time_budget:
     seconds after which refining stops, which the record then says. max_drop, min_sqnr: what to keep on the samples of
-    `evaluation`, in the metric (top1, top5) or in dB; as few activations as that takes are held above int8, rated in
-    `executor`. preprocessing: of images, kept in the file. Raises UsageError, DataError, AccuracyError.
+    `evaluation`, in the metric (top1, top5) or in dB; as few activations as that takes are held above int8. hold_out:
+    the share of `evaluation` that this search does not see; the record tells the result on it. executor: measures and
+    rates in its workers. preprocessing: of images, kept in the file. Raises UsageError, DataError, AccuracyError.
     """
     if precision not in PRECISIONS:
         raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
@@ -168,7 +170,7 @@ def convert(
     feeds = open_calibration(settled(graph), input_types(graph), calibration, images, samples, progress)
     images = resolve(preprocessing, {PREPROCESSING: feeds.preprocessing})
     judged = None if evaluation is None else open_data(evaluation, input_types(graph), images)
-    target = Target.of(settled(graph), judged, metric, max_drop, min_sqnr)
+    target = Target.of(settled(graph), judged, metric, max_drop, min_sqnr, hold_out, executor)
     return _quantized(graph, feeds, config, target, executor)
 
 
@@ -181,6 +183,7 @@ def evaluate(
     batch_size: int | None = None,
     preprocessing: Preprocessing | Mapping[str, Any] | None = None,
     samples: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> AccuracyReport:
     """Measure a model on data, beside a reference where there is one; memory does not grow with the samples.
@@ -188,7 +191,8 @@ def evaluate(
     model, reference: a path or the bytes of an `.edge` or `.onnx` file, a Model, a Graph, a Program, an Interpreter.
     data: see `edgeconv.data.open_data`. metric: top1, top5 (these need labels), sqnr, mse (these need a reference);
     by default top1 where the data has labels, else sqnr. batch_size: samples at a time, chosen by itself otherwise.
-    preprocessing: of images; by default what is kept in the file, of which a mapping changes single fields.
+    preprocessing: of images; by default what is kept in the file, of which a mapping changes single fields. executor:
+    runs batches in its workers (threads, processes, a cluster), with the same result to the bit.
     Raises UsageError for a metric that cannot be measured, DataError for samples that do not fit.
     """
     candidate = open_model(model)
@@ -205,6 +209,7 @@ def evaluate(
         source,
         metric,
         batch_size=batch_size,
+        executor=executor,
         progress=step,
     )
     digests = {"reference": "" if other is None else other.facts.digest, "data": measured.digest}
@@ -244,6 +249,7 @@ def _quantized(
         made, is_enough = climb(made, target.measure, executor, feeds.tell, clock, target.metric != "sqnr")
         if not is_enough:
             raise AccuracyError(target.failure(made.record))
+        made = target.confirmed(made)
     result = with_late(made.graph, graph)
     options = {"method": config.method, "effort": config.effort, "exclude": config.exclude}
     result.metadata.update(_provenance("int8", **options, exclude_op=config.exclude_op, state=_bound(graph)))

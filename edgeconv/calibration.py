@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Executor, as_completed
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from itertools import islice
 
@@ -39,6 +39,7 @@ from edgeconv.quantize.refine.stepper import few_batches
 from edgeconv.quantize.select import select
 from edgeconv.quantize.statistics import Statistics
 from edgeconv.report.feeding import samples_at_once
+from edgeconv.report.tasks import as_they_come
 from edgeconv.runtime import Interpreter
 
 __all__ = ["calibrate", "load_calibration", "save_calibration"]
@@ -105,19 +106,13 @@ def calibrate(
     runs = _runs([batch for batch in shared if batch not in seen.parts], most)
     tasks = [replace(task, start=start, stop=stop) for start, stop in runs]
     whole = sum(1 for _ in shared)
-    for part in map(setup.run, tasks) if executor is None else _in(executor, tasks):
+    for part in map(setup.run, tasks) if executor is None else as_they_come(executor, _run_task, tasks):
         seen = seen.merged(part)
         if progress is not None:
             progress("calibrating", len(set(shared) & set(seen.parts)), whole)
         if checkpoint is not None:
             checkpoint(seen)
     return seen
-
-
-def _in(executor: Executor, tasks: Sequence[_Task]) -> Iterator[Calibrated]:
-    """The results as they come."""
-    for done in as_completed([executor.submit(_run_task, task) for task in tasks]):
-        yield done.result()
 
 
 def _runs(numbers: Sequence[int], most: int) -> list[tuple[int, int]]:

@@ -18,6 +18,7 @@ from edgeconv.quantize.assign import scale_roots
 from edgeconv.quantize.pipeline import Prepared
 from edgeconv.quantize.select import Selection, activation_inputs
 from edgeconv.quantize.simulate import Simulation
+from edgeconv.report.tasks import in_order
 from edgeconv.runtime.interpreter import prepare_inputs
 from edgeconv.runtime.planner import resolve_types
 from edgeconv.runtime.program import ABSENT
@@ -99,7 +100,7 @@ def sensitivities(
     qparams = {name: prepared.qparams[name] for group in groups for name in group.names}
     chunks = [groups[at : at + _CHUNK] for at in range(0, len(groups), _CHUNK)] if executor else [groups]
     tasks = [(prepared.graph, batch, qparams, [group.names for group in chunk]) for chunk in chunks]
-    found = map(_noises, tasks) if executor is None else executor.map(_noises, tasks)
+    found = map(_noises, tasks) if executor is None else in_order(executor, _noises, tasks)
     noises = [noise for part in found for noise in part]
     return [Sensitivity(group, noise) for group, noise in zip(groups, noises, strict=True)]
 

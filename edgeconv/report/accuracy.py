@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from math import inf
+from math import inf, sqrt
 from typing import TYPE_CHECKING
 
 from edgeconv.files import replacing
@@ -84,6 +84,17 @@ class Flips:
     gained: int | None
     pairs: tuple[Flip, ...]
 
+    @property
+    def drop_error(self) -> float | None:
+        """The standard error of the drop in top-1, as a share: of lost - gained, which are counted on the same samples.
+
+        sqrt(lost + gained - (lost - gained)^2 / n) / n; None without labels.
+        """
+        if self.lost is None or self.gained is None or not self.decisions:
+            return None
+        net = self.lost - self.gained
+        return sqrt(max(self.lost + self.gained - net * net / self.decisions, 0.0)) / self.decisions
+
 
 @dataclass(frozen=True)
 class AccuracyReport:
@@ -128,6 +139,11 @@ class AccuracyReport:
     def drop_points(self) -> float | None:
         """`drop` in points: 100 times the share."""
         return None if self.drop is None else 100 * self.drop
+
+    @property
+    def drop_error(self) -> float | None:
+        """The standard error of a drop in top-1, as a share: what chance alone moves it by with so few samples."""
+        return None if self.drop is None or self.metric != "top1" or self.flips is None else self.flips.drop_error
 
     @property
     def worst(self) -> OutputFidelity | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from concurrent.futures import Executor
 from dataclasses import dataclass
 
 from edgeconv.core import Array, TensorType
@@ -10,7 +11,8 @@ from edgeconv.data import Batch, ContentDigest, DataSource
 from edgeconv.data.input_statistics import InputFacts, InputStatistics
 from edgeconv.errors import DataError, UsageError
 from edgeconv.report.accuracy import CLASSIFICATION, METRICS, Flips, OutputFidelity
-from edgeconv.report.feeding import run_batch, samples_at_once
+from edgeconv.report.elsewhere import run_models
+from edgeconv.report.feeding import samples_at_once
 from edgeconv.report.metrics import Agreement, Fidelity, FlipCounts, TopK, has_classes
 from edgeconv.report.preparation import layer_facts
 from edgeconv.report.settled import settled_pair
@@ -63,9 +65,12 @@ def compare(
     metric: str,
     *,
     batch_size: int | None = None,
+    executor: Executor | None = None,
     progress: Progress | None = None,
 ) -> Measured:
     """Measure `candidate` (beside `reference`) on all samples of `source`; see `settled_pair` for what is compared.
+
+    `executor` runs batches in its workers.
 
     Raises DataError for samples or labels that do not fit the models.
     """
@@ -76,8 +81,8 @@ def compare(
     for model in models:
         model.reset()
     tally = _Tally(candidate, reference, metric, source.inputs)
-    for batch in source.batches(size):
-        tally.add(batch)
+    for batch, outputs in run_models(models, source.batches(size), executor):
+        tally.add(batch, *outputs)
         if progress is not None:
             progress(tally.samples, source.count)
     return tally.result()
@@ -104,17 +109,16 @@ class _Tally:
         self._agrees = True
         self.samples = 0
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: Batch, found: list[Array], wanted: list[Array] | None = None) -> None:
+        """Take in a batch, what the candidate makes of it, and what the reference does."""
         self.samples += batch.count
         self._digest.update(batch)
         self._inputs.add(batch)
         if not self._layers:
             self._layers = layer_facts(self._candidate, batch)
-        found = run_batch(self._candidate, batch)
         self._score(self._hits, found, batch)
-        if self._reference is None:
+        if wanted is None:
             return
-        wanted = run_batch(self._reference, batch)
         self._score(self._reference_hits, wanted, batch)
         if len(wanted) != len(found):
             raise DataError(

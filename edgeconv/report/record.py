@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, log10
 
-__all__ = ["Attempt", "LayerChoice", "RaisedValue", "RefinementRecord", "Trial", "decibels_of"]
+__all__ = ["Attempt", "HeldOut", "LayerChoice", "RaisedValue", "RefinementRecord", "Trial", "decibels_of"]
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,23 @@ class Attempt:
 
 
 @dataclass(frozen=True)
+class HeldOut:
+    """Samples that no choice depends on: the drop (a share) or SQNR in dB of what was chosen.
+
+    `error`: the standard error of the drop, None where it is not known.
+    """
+
+    samples: int
+    value: float
+    error: float | None = None
+
+
+@dataclass(frozen=True)
 class RefinementRecord:
     """Everything that was tried. `held_back`: samples that only judge. `stopped`: why refining ended early, or "".
 
-    `raised`: activations above int8, most harmful first; `attempts`: what was measured on the way there.
+    `raised`: activations above int8, most harmful first; `attempts`: what was measured on the way there; `held_out`:
+    what came out on samples that no attempt was measured on. `metric`: what attempts were measured in.
     """
 
     effort: str
@@ -86,6 +99,8 @@ class RefinementRecord:
     stopped: str = ""
     raised: tuple[RaisedValue, ...] = ()
     attempts: tuple[Attempt, ...] = ()
+    metric: str = ""
+    held_out: HeldOut | None = None
     undone: tuple[str, ...] = field(default=())
     """Sentences: what was tried beyond a single layer, got worse on held-back samples, and was undone."""
 

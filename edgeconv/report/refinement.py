@@ -14,6 +14,8 @@ from edgeconv.report.record import Attempt, LayerChoice, RaisedValue, Refinement
 __all__ = ["refinement_blocks", "refinement_json"]
 
 _UNDONE_SHOWN = 8
+_LEAST_HARM = 0.05
+"""dB; less reads as nothing."""
 
 
 def refinement_blocks(record: RefinementRecord) -> Iterable[Block]:
@@ -39,11 +41,26 @@ def _raised(record: RefinementRecord) -> Iterable[Block]:
             (("multiply-accumulates in int8", f"{100 * last.int8_share:.1f} %"),
              ("ways measured", str(len(record.attempts))))
         )  # fmt: skip
+    yield from _chosen(record)
     if record.raised:
         rows = tuple(
             (each.names[0], each.precision, _decibels(each.sqnr), f"{100 * each.macs:.1f} %") for each in record.raised
         )
         yield Table(("held above int8", "as", "SQNR if it alone were int8", "of the work"), rows, "llrr")
+
+
+def _chosen(record: RefinementRecord) -> Iterable[Block]:
+    """What choosing among several measurements means for the figure, and what it is where nothing was chosen by."""
+    if record.held_out is not None:
+        known = record.held_out
+        what = _decibels(known.value) if record.metric == "sqnr" else f"a drop of {100 * known.value:.2f} points"
+        error = "" if known.error is None else f", standard error {100 * known.error:.2f}"
+        yield Facts(((f"on {known.samples:,} samples held out of the search", what + error),))
+    elif len(record.attempts) > 1:
+        yield Note(
+            f"chosen among {len(record.attempts)} measurements on the samples of --eval: on others the figure may be "
+            "worse; --hold-out 0.5 keeps half of them out of the search and tells it on these"
+        )
 
 
 def _final(record: RefinementRecord) -> Attempt:
@@ -59,16 +76,25 @@ def _taken(layers: Iterable[LayerChoice]) -> str:
 def _undone(layers: Iterable[LayerChoice]) -> Iterable[Block]:
     """The layers that a refinement made worse on held-back samples, worst first."""
     found = [layer for layer in layers if layer.undone]
-    if not found:
-        return
     harmed = sorted(found, key=lambda layer: min(_gain(layer, name) for name in layer.undone))
+    shown = [layer for layer in harmed if _harms(layer)][:_UNDONE_SHOWN]
     rows = tuple(
-        (layer.node or layer.output, ", ".join(f"{name} {_gain(layer, name):+.1f} dB" for name in layer.undone),
+        (layer.node or layer.output, ", ".join(f"{name} {_gain(layer, name):+.1f} dB" for name in _harms(layer)),
          layer.taken)
-        for layer in harmed[:_UNDONE_SHOWN]
+        for layer in shown
     )  # fmt: skip
-    more = f", the worst {_UNDONE_SHOWN} of {len(found)}" if len(found) > _UNDONE_SHOWN else ""
-    yield Table((f"undone, worse on held-back samples{more}", "by", "taken instead"), rows, "lll")
+    more = f", the worst {len(shown)} of {len(found)} layers" if len(found) > len(shown) else ""
+    if rows:
+        yield Table((f"undone, worse on held-back samples{more}", "by", "taken instead"), rows, "lll")
+    elif found:
+        yield Note(
+            f"undone in {len(found)} layer{'s' * (len(found) != 1)}, worse on held-back samples by less than 0.1 dB"
+        )
+
+
+def _harms(layer: LayerChoice) -> list[str]:
+    """The undone proposals that made a difference which a tenth of a dB shows."""
+    return [name for name in layer.undone if _gain(layer, name) <= -_LEAST_HARM]
 
 
 def _gain(layer: LayerChoice, name: str) -> float:
@@ -84,7 +110,8 @@ def _decibels(value: float) -> str:
 def refinement_json(record: RefinementRecord) -> dict[str, Any]:
     """effort, held_back, stopped, undone; trials [{name, sqnr_db, taken}]; layers [{node, output, operator, taken,
     undone, sqnr_db: {proposal: dB}}], null for what is exact; raised [{values, precision, sqnr_db (of the network when
-    they alone are int8), macs (share)}]; attempts [{raised (their number), int8_macs, value, is_enough}].
+    they alone are int8), macs (share)}]; attempts [{raised (their number), int8_macs, value, is_enough}]; held_out
+    {samples, value, error} or null.
     """
     return {
         "effort": record.effort,
@@ -94,6 +121,7 @@ def refinement_json(record: RefinementRecord) -> dict[str, Any]:
         "trials": [{"name": t.name, "sqnr_db": _number(t.sqnr), "taken": t.taken} for t in record.trials],
         "raised": [_value(each) for each in record.raised],
         "attempts": [_attempt(each) for each in record.attempts],
+        "held_out": None if record.held_out is None else asdict(record.held_out),
         "layers": [_layer(layer) for layer in record.layers],
     }
 

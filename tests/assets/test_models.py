@@ -16,7 +16,7 @@ from edgeconv.runtime import Interpreter
 from tests.harness import sqnr
 
 FP32_SQNR = 100.0
-MOST_POINTS_LOST = {"etinynet1.0_ts13": 6.0}
+MOST_POINTS_LOST = {"etinynet1.0_ts13": 2.5}
 """Percentage points of top-1; half a point elsewhere, and one standard error of the difference."""
 
 LEAST_SQNR = {
@@ -31,7 +31,7 @@ LEAST_SQNR = {
     "vit_mnist_dynamo": 21.4,
     "lstm_mnist_ts17": 31.0,
 }
-"""The better of ONNX Runtime's MinMax and Percentile, 1.31, on the same samples, in dB; we may be 1 dB below it.
+"""The better of ONNX Runtime's MinMax and Percentile, 1.31, on the same samples, in dB.
 
 It leaves the LSTM in float, which becomes int8 here.
 """
@@ -80,6 +80,6 @@ def test_int8_keeps_the_accuracy(asset: Asset, tmp_path: Path) -> None:
     chance = 100 * sqrt(report.samples * (1 - report.agreement)) / report.samples
     assert 100 * (report.fp32 - report.int8) <= MOST_POINTS_LOST.get(asset.name, 0.5) + chance
     if asset.name in LEAST_SQNR:
-        assert report.outputs[0].sqnr >= LEAST_SQNR[asset.name] - 1
+        assert report.outputs[0].sqnr >= LEAST_SQNR[asset.name]
     if asset.name in MOST_BYTES:
         assert (tmp_path / "model.edge").stat().st_size <= MOST_BYTES[asset.name]

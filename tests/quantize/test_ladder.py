@@ -157,3 +157,26 @@ def test_convert_keeps_labelled_accuracy() -> None:
 def test_an_accuracy_that_nothing_reaches_is_an_error() -> None:
     with pytest.raises(AccuracyError, match=r"no more than .* dB was reached in \d+ attempts, 500 dB are asked for"):
         edgeconv.convert(network(), calibration=samples(), evaluation={"x": HELD}, min_sqnr=500)
+
+
+def test_samples_held_out_of_the_search_tell_the_result() -> None:
+    plain = reached(edgeconv.convert(network(), calibration=samples()).graph)
+    with ThreadPoolExecutor(2) as pool:
+        model = edgeconv.convert(
+            network(), calibration=samples(), evaluation={"x": HELD}, min_sqnr=plain + 2, hold_out=0.5, executor=pool
+        )
+    assert model.refinement is not None
+    told = model.refinement.held_out
+    assert told is not None
+    odd = HELD[1::2]
+    wanted, found = (Interpreter(to_program(graph))(odd) for graph in (network(), model.graph))
+    assert told.samples == len(odd)
+    assert told.value == pytest.approx(sqnr(wanted, found), abs=1e-6)
+    assert "4 samples held out of the search" in edgeconv.evaluate(model, {"x": HELD}, reference=network()).to_text()
+
+
+def test_a_choice_among_several_measurements_is_said() -> None:
+    plain = reached(edgeconv.convert(network(), calibration=samples()).graph)
+    model = edgeconv.convert(network(), calibration=samples(), evaluation={"x": HELD}, min_sqnr=plain + 2)
+    text = edgeconv.evaluate(model, {"x": HELD}, reference=network()).to_text()
+    assert "measurements on the samples of --eval" in " ".join(text.split())
