@@ -139,18 +139,15 @@ def convert(
     quantized (QuantizeLinear, QLinearConv ...) keeps its own scales at int8 and needs no samples; one with integer
     weights alone (MatMulInteger) keeps these where there are no samples. source, input_shapes, constants: as for
     `load`; or source is its result. states: input -> the output that it is in the next call; samples are then one
-    sequence, in order. calibration: see `edgeconv.data.open_data`, or what `calibrate` found, or the path of its
-    .calib file. method: minmax, percentile, entropy or mse. exclude: shell patterns of node names that stay in float;
-    exclude_op: operator types. samples: use at most so many. effort: see `edgeconv.quantize.EFFORTS`; time_budget:
-    seconds after which refining stops, which the record then says. max_drop, min_sqnr: what to keep on the samples of
-    `evaluation`, in the metric (top1, top5) or in dB; as few activations as that takes are held above int8. hold_out:
-    the share of `evaluation` that this search does not see; the record tells the result on it. executor: measures and
-    rates in its workers. preprocessing: of images, kept in the file. Raises UsageError, DataError, AccuracyError.
+    sequence. calibration: see `edgeconv.data.open_data`, or what `calibrate` found, or the path of its .calib file.
+    method: minmax, percentile, entropy or mse. exclude: shell patterns of node names that stay in float; exclude_op:
+    operator types. samples: use at most so many. effort: see `edgeconv.quantize.EFFORTS`; time_budget: seconds after
+    which refining stops, as the record then says. max_drop, min_sqnr: what to keep on the samples of `evaluation`, in
+    the metric (top1, top5) or in dB, with as few activations above int8 as that takes. hold_out: the share of
+    `evaluation` that this search does not see; the record tells the result on it. executor: measures and rates in its
+    workers. preprocessing: of images, kept in the file. Raises UsageError, DataError, AccuracyError.
     """
-    if precision not in PRECISIONS:
-        raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
-    if precision == "fp32" and (exclude or exclude_op):
-        raise UsageError("--exclude and --exclude-op have no use at fp32, where every operator stays in float")
+    _check_precision(precision, bool(exclude or exclude_op))
     config = QuantConfig(
         method=method, exclude=tuple(exclude), exclude_op=tuple(exclude_op), effort=effort, time_budget=time_budget
     )
@@ -262,6 +259,13 @@ def _quantized(
     record_float_reasons(result)
     warnings = _warnings(feeds.samples, feeds.is_random, result)
     return Model(result, config.method, feeds.samples, feeds.is_random, warnings, made.record)
+
+
+def _check_precision(precision: str, excludes: bool) -> None:
+    if precision not in PRECISIONS:
+        raise UsageError(f"there is no precision {precision!r}; choose from {', '.join(PRECISIONS)}")
+    if precision == "fp32" and excludes:
+        raise UsageError("--exclude and --exclude-op have no use at fp32, where every operator stays in float")
 
 
 def _in_float(graph: Graph, precision: str, config: QuantConfig, calibration: Data | None) -> Model:

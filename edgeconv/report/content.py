@@ -173,7 +173,7 @@ def _scores(report: AccuracyReport) -> Iterable[Block]:
     candidate, reference = report.candidate, report.reference
     rows = []
     if report.metric in CLASSIFICATION:
-        error = "" if report.drop_error is None else f" ± {100 * report.drop_error:.2f}"
+        error = "" if not report.drop_error else f" ± {100 * report.drop_error:.2f}"
         drop = "" if report.drop_points is None else f"{report.drop_points:.2f}{error} points"
         values = ["" if value is None else metric_value(report.metric, value) for value in (report.fp32, report.int8)]
         rows.append((METRIC_NAMES[report.metric], *values, drop))
