@@ -55,3 +55,20 @@ def test_what_is_left_of_an_interrupted_run_is_not_overwritten(edgeconv: Command
     assert edgeconv("calibrate", MODEL, "-d", DATA, "-o", str(whole)).code == 0
     assert target.read_bytes() == whole.read_bytes()
     assert not (tmp_path / "x.calib.partial").exists()
+
+
+def test_evaluate_in_processes_says_the_same(edgeconv: Command, tmp_path: Path) -> None:
+    folder = Path(MODEL).parent
+    edge = tmp_path / "x.edge"
+    assert edgeconv("convert", MODEL, edge, "--calib", folder / "calib.npz", "--effort", "fast").code == 0
+    given = ("evaluate", edge, "--data", folder / "test.npz", "--reference", MODEL, "--json")
+    alone, together = (json.loads(edgeconv(*given, "--workers", count).out) for count in ("1", "2"))
+    assert {**together, "command": None} == {**alone, "command": None}
+
+
+def test_what_to_hold_out_needs_a_search(edgeconv: Command, tmp_path: Path) -> None:
+    data = Path(MODEL).parent / "calib.npz"
+    given = ("convert", MODEL, tmp_path / "x.edge", "--calib", data, "--eval", data, "--hold-out", "0.5")
+    done = edgeconv(*given)
+    assert done.code == 2
+    assert "--hold-out is about the search that --max-drop and --min-sqnr start" in done.err
