@@ -103,7 +103,8 @@ class Loop(Operator):
 
         def compute(trips: Array, condition: Array, *values: Array) -> tuple[Array, ...]:
             state, read = list(values[: self.carried]), values[self.carried :]
-            go, rows, count = bool(condition), list[Sequence[Array]](), 0
+            rows: list[Sequence[Array]] = []
+            go, count = bool(condition), 0
             with _counted() as spend:
                 while go and count < int(trips):
                     spend()

@@ -122,7 +122,9 @@ def import_resize(
     if sizes is None:
         return _build(x, chosen, _constant_floats(scales, "scales"), (), options)
     if not is_plain(sizes):
-        if keep_aspect_ratio_policy != "stretch":
+        if sizes.value is not None:
+            _require_stretch(keep_aspect_ratio_policy)
+        elif keep_aspect_ratio_policy != "stretch":
             raise AtRunTime(sizes, "sizes").because(f"its policy is {keep_aspect_ratio_policy}")
         return _at_run_time(x, chosen, sizes, {**options, "label": label})
     wanted = constant_ints(sizes, "sizes")

@@ -16,7 +16,7 @@ from edgeconv.graph import Graph
 from edgeconv.ops.base import Inputs
 from edgeconv.quantize.assign import scale_roots
 from edgeconv.quantize.pipeline import Prepared
-from edgeconv.quantize.select import Selection, activation_inputs
+from edgeconv.quantize.select import Selection, activation_inputs, is_table
 from edgeconv.quantize.simulate import Simulation
 from edgeconv.report.tasks import in_order
 from edgeconv.runtime.interpreter import prepare_inputs
@@ -73,7 +73,7 @@ def _group(graph: Graph, selection: Selection, names: Sequence[str]) -> Group:
         if not selection.has(node) or not (reads or inside.intersection(node.outputs)):
             continue
         touched.add(node.outputs[0])
-        is_possible = is_possible and bool(node.op.int16)
+        is_possible = is_possible and bool(node.op.int16) and not is_table(graph, node)
         is_layer = node.op.quant is not None and node.op.quant.weight is not None
         if reads and (reads[0] == 0 or not is_layer):
             multipliers.add(node.outputs[0])

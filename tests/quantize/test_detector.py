@@ -167,6 +167,15 @@ def test_an_accuracy_can_be_kept_and_nodes_behind_it_excluded() -> None:
     assert reasons["found"] == REASON
 
 
+def test_values_between_tables_are_not_held_in_16_bits() -> None:
+    """A product by a number is a table once quantized, which has 256 entries; what it gives can be raised to float."""
+    samples = {"x": SAMPLES[:16]}
+    model = edgeconv.convert(detector(), samples, effort="fast", evaluation={"x": SAMPLES[16:]}, min_sqnr=45.0)
+    types = {tensor.name: tensor.type.dtype for tensor in model.program.tensors}
+    assert types.get("u") != "int16"
+    assert edgeconv.evaluate(model, {"x": SAMPLES[16:]}, reference=_file()).int8 >= 45
+
+
 def test_a_profile_has_all_its_steps() -> None:
     interpreter = Interpreter(converted().to_bytes())
     names = {step.operator for step in interpreter.profile(SAMPLES[:2], runs=2).steps}
