@@ -1,7 +1,7 @@
 """Python source made smaller without being written anew: what is left stands as it stood.
 
 `strip_source` cuts docstrings, comments, annotations that nothing reads when the code runs, empty lines, and all of an
-indentation but one space for each level. What annotates a class stays, since dataclasses are made of it. `lean_source`
+indentation but one space for each level. What annotates a field stays, since dataclasses are made of it. `lean_source`
 makes a module of the wheel (`setup.py`), of which more may stay (`Kept`), and cuts the imports that nothing needs any
 more. The text is cut, not printed from a tree, so that every version of Python gives the same bytes, and they run on
 the oldest.
@@ -102,7 +102,8 @@ def _tree_edits(tree: ast.Module, place: _Places, kept: Kept) -> Iterator[_Edit]
         if isinstance(body, list) and not stays and not (kept.decorated and is_decorated):
             yield from _text_edits(node, body, place)
         if isinstance(node, ast.AnnAssign):
-            if not isinstance(scope, ast.ClassDef) and not (stays and scope is tree):
+            is_field = isinstance(scope, ast.ClassDef) and not (_is_of_class(node) and not stays)
+            if not is_field and not (stays and scope is tree):
                 yield _assignment_edit(node, place)
         elif _is_registered(scope):
             continue
@@ -113,6 +114,11 @@ def _tree_edits(tree: ast.Module, place: _Places, kept: Kept) -> Iterator[_Edit]
         elif not stays and isinstance(node, _FUNCTIONS) and node.returns is not None:
             arrow = place.data.rindex(b"->", 0, place.start(node.returns))
             yield len(place.data[:arrow].rstrip()), place.end(node.returns), b""
+
+
+def _is_of_class(node: ast.AnnAssign) -> bool:
+    """True for `ClassVar` with a value, which is no field of a dataclass, annotated or not."""
+    return node.value is not None and ast.unparse(node.annotation).startswith("ClassVar")
 
 
 def _is_registered(scope: _Scope) -> bool:

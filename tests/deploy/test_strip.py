@@ -22,6 +22,7 @@ class Point:
     """A place."""
 
     x: float = 0.0  # across
+    unit: ClassVar[str] = "m"
 
     def at(self, *others: Point, scale: float = 1.0, **rest: "Any") -> dict[str, list[int]]:
         """Docs."""
@@ -44,6 +45,7 @@ X = 3
 @dataclass(frozen=True)
 class Point:
  x: float = 0.0
+ unit = "m"
  def at(self, *others, scale = 1.0, **rest):
   pass
   total = 0.0
@@ -192,7 +194,7 @@ class _Bare(ast.NodeTransformer):
 
     def visit_AnnAssign(self, node: ast.AnnAssign) -> ast.AST | None:
         self.generic_visit(node)
-        if self._is_in_class:
+        if self._is_in_class and not (node.value and ast.unparse(node.annotation).startswith("ClassVar")):
             return node
         return None if node.value is None else ast.Assign([node.target], node.value)
 
