@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from fractions import Fraction
-from math import gcd
+from math import floor, gcd
 from typing import Any, Union
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from edgeconv.core import Array, Dim, SymbolicDim
 from edgeconv.records import dataclass
 
-__all__ = ["Ratio", "cast_dims", "dimension"]
+__all__ = ["Ratio", "cast_dims", "dimension", "product"]
 
 _FINEST = 1 << 12
 _Real = Union[float, "Ratio"]
@@ -77,6 +77,17 @@ def dimension(item: object) -> object:
     if isinstance(item, float) and item.is_integer():
         return int(item)
     return item.numerator if isinstance(item, Ratio) and item.denominator == 1 else item
+
+
+def product(dim: Dim, factor: object) -> Dim | None:
+    """floor(dim * factor) where that is a dimension, None where it is not known beforehand."""
+    if not isinstance(factor, (int, float, Ratio)):
+        return None
+    try:
+        found = dimension(floor(Ratio(dim) * factor))
+    except TypeError:
+        return None
+    return found if isinstance(found, (int, SymbolicDim)) else None
 
 
 def _whole(item: Dim | _Real) -> Dim:

@@ -56,10 +56,21 @@ class ResizeBase(Operator):
         check_places(scales, len(self.axes))
         if scales.value is not None and scales.value.dtype != object:
             return self.scaled(scales.value).infer(x)
+        known = self.proportional(x, scales)
         dims = list(x.shape)
-        for axis in self.axes:
-            dims[axis] = counted(f"{self.label}.{axis}")
+        for place, axis in enumerate(self.axes):
+            dims[axis] = counted(f"{self.label}.{axis}") if known is None else known[place]
         return (x.with_shape(tuple(dims)),)
+
+    def proportional(self, x: TensorType, scales: TensorType) -> list[Dim] | None:
+        """The sizes where the scales are ratios of dimensions that are still open: a map grows to another's size."""
+        if scales.value is None or scales.value.dtype != object:
+            return None
+        from edgeconv.ops.ratio import product  # few models scale by dimensions
+
+        sizes = [product(x.shape[axis], scale) for axis, scale in zip(self.axes, scales.value.tolist(), strict=True)]
+        known = [size for size in sizes if size is not None]
+        return known if len(known) == len(sizes) else None
 
     def scaled(self, scales: Array) -> Self:
         """The operator with these scales."""

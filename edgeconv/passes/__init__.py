@@ -32,6 +32,7 @@ from edgeconv.passes.propagate_fill import propagate_fill
 from edgeconv.passes.remove_identity import remove_identity
 from edgeconv.passes.share_duplicates import share_duplicates
 from edgeconv.passes.sink_affine import sink_affine
+from edgeconv.passes.size_resize import size_resize
 from edgeconv.passes.split_dense import split_dense
 
 __all__ = ["SIMPLIFY", "Pass", "simplify"]
@@ -41,6 +42,7 @@ Pass = Callable[[Graph], int]
 SIMPLIFY: tuple[Pass, ...] = (
     remove_identity,
     fold_constants,
+    size_resize,
     share_duplicates,
     hoist_clamp,
     hoist_dequantize,

@@ -107,6 +107,8 @@ def obstacle(graph: Graph, node: Node) -> str | None:
 
 def _form_obstacle(graph: Graph, node: Node, rule: QuantRule) -> str | None:
     """Why the int8 form of the operator does not cover this node."""
+    if any(name and graph.types[name].value is not None for name in node.outputs):
+        return "it computes a shape"
     is_unknown = any(position < len(node.inputs) and node.inputs[position] for position in rule.absent)
     if is_unknown or not node.op.is_quantizable:
         return WEIGHT_ONLY if rule.weight_only else "its int8 kernel does not know all that it uses"
