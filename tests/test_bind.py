@@ -34,6 +34,15 @@ def reshaping(rank: int = 1) -> onnx.ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def unsqueezing() -> onnx.ModelProto:
+    """y = unsqueeze(x, axes + 0): not even the rank is known before the input is."""
+    model = reshaping()
+    add, unsqueeze = model.graph.node
+    model.graph.input[1].name = add.input[0] = "axes"
+    unsqueeze.op_type, unsqueeze.name = "Unsqueeze", "unsqueeze"
+    return model
+
+
 def test_a_bound_input_is_no_input_any_more() -> None:
     model = edgeconv.convert(reshaping(), precision="fp32", constants={"shape": SHAPE})
     interpreter = model.interpreter()
@@ -43,9 +52,9 @@ def test_a_bound_input_is_no_input_any_more() -> None:
 
 
 def test_the_refusal_names_the_input_to_bind() -> None:
-    with pytest.raises(RunTimeInputError, match=r"Reshape 'reshape': .*'shape'.*--bind shape=") as caught:
-        load_onnx(reshaping())
-    assert caught.value.input == "shape"
+    with pytest.raises(RunTimeInputError, match=r"Unsqueeze 'unsqueeze': .*'axes'.*--bind axes=") as caught:
+        load_onnx(unsqueezing())
+    assert caught.value.input == "axes"
 
 
 @pytest.mark.parametrize(
@@ -71,11 +80,11 @@ def test_the_backend_runs_models_as_onnx_asks() -> None:
         rep.run([X, SHAPE[::-1]])
 
 
-@pytest.mark.parametrize("spelling", ["shape=4,6", "shape={folder}/shape.npy"])
+@pytest.mark.parametrize("spelling", ["axes=4,0", "axes={folder}/axes.npy"])
 def test_the_command_line_binds(tmp_path: Path, spelling: str) -> None:
     model = tmp_path / "m.onnx"
-    onnx.save(reshaping(), model)
-    np.save(tmp_path / "shape.npy", SHAPE)
+    onnx.save(unsqueezing(), model)
+    np.save(tmp_path / "axes.npy", np.array([4, 0]))
     bound = ("--bind", spelling.format(folder=tmp_path))
     assert command("convert", model, "--precision", "fp32", *bound) == 0
     assert command("inspect", model, "--support", *bound) == 0

@@ -97,7 +97,7 @@ def _chain(x: TensorType, ops: list[tuple[Operator, int]], rounds: int) -> bytes
             last = len(tensors) - 1
             inputs = (last, last - 1) if type(op).__name__ == "Add" else (last - back,)
             steps.append(Step(op, inputs, (len(tensors),), ""))
-            rank = 2 if type(op).__name__ != "MaxPool" else x.rank
+            rank = 2 if type(op).__name__ in ("Add", "Reshape") else x.rank
             tensors.append(Tensor(f"{number}", TensorType("float32", (symbol("?"),) * rank)))
     return to_bytes(Program(tuple(tensors), tuple(steps), (0,), (len(tensors) - 1,)))
 
@@ -108,8 +108,10 @@ def _outer(x: TensorType) -> bytes:
 
 
 def _deep() -> bytes:
+    """Halved and tripled in turn: each quotient stays inside the next."""
     pool = operator("MaxPool", kernel=(3,), strides=(2,), pads=(0, 0), dilations=(1,))
-    return _chain(TensorType("float32", (1, 1, symbol("N"))), [(pool, 0)], 300)
+    triple = operator("ResizeNearest", axes=(2,), scales=(3.0,))
+    return _chain(TensorType("float32", (1, 1, symbol("N"))), [(pool, 0), (triple, 0)], 300)
 
 
 def _long_attributes() -> bytes:
