@@ -10,6 +10,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, Ref, Scratch, ShapeError, expr_type
 from edgeconv.ops.class_labels import best_label, class_numbers, classified, label_above, rows_of
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import Noted, Result, onnx_rule
 from edgeconv.ops.post_transform import post_transform as post
 from edgeconv.ops.post_transform import two_classes
@@ -20,28 +21,35 @@ __all__ = ["LinearModel", "linear_scores", "transformed"]
 
 @dataclass(frozen=True)
 class LinearModel(Operator):
-    """x weight + bias: x (rows, features), weight (features, targets), bias (targets,)."""
+    """x weight + bias in the dtype of the weight: x (rows, features), weight (features, targets), bias (targets,).
+
+    Features may be float64 where the weight is float32; products and sums are float64 then.
+    """
 
     float_reason: ClassVar[str] = "it reads features without a common scale, which int8 could not hold"
 
     def infer(self, x: TensorType, weight: TensorType, bias: TensorType) -> tuple[TensorType, ...]:
         if x.rank != 2 or weight.rank != 2 or x.shape[1] != weight.shape[0] or bias.shape != weight.shape[1:]:
             raise ShapeError(f"needs rows of features, weights for them and a bias, found {x}, {weight} and {bias}")
-        if not x.is_float or {weight.dtype, bias.dtype} != {x.dtype}:
+        fits = x.dtype == weight.dtype or (x.dtype, weight.dtype) == ("float64", "float32")
+        if not x.is_float or weight.dtype != bias.dtype or not fits:
             raise ShapeError(f"needs real numbers of one dtype, found {x}, {weight} and {bias}")
-        return (x.with_shape((x.shape[0], weight.shape[1])),)
+        return (TensorType(weight.dtype, (x.shape[0], weight.shape[1])),)
 
     def run(self, x: Array, weight: Array, bias: Array) -> Array:
-        return np.asarray(x @ weight + bias)
+        return np.asarray(x @ weight + bias, weight.dtype)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, weight, bias, out = inputs[0].array, inputs[1].array, inputs[2].array, outputs[0].array
+        sums = out if x.dtype == weight.dtype else scratch(out.shape, x.dtype.name)
+        if sums is not out and inputs[1].is_constant:
+            weight = scratch.hold(weight.astype(x.dtype))
 
         def kernel() -> None:
-            np.matmul(x, weight, out=out)
-            np.add(out, bias, out=out)
+            np.matmul(x, weight, out=sums)
+            np.add(sums, bias, out=sums)
 
-        return kernel
+        return kernel if sums is out else chain([kernel, cast(out, sums)])
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return outputs[0].size * int(inputs[1].ints[0])

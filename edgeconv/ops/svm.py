@@ -32,7 +32,9 @@ _MOST_CLASSES = 1000
 
 @dataclass(frozen=True)
 class VectorKernel(Operator):
-    """(rows, vectors): the kernel of each row of x and each support vector, (vectors, features).
+    """(rows, vectors) in float64: the kernel of each row of x and each support vector, (vectors, features).
+
+    Large coefficients of both signs follow, which would make the rounding of float32 much larger than it is.
 
     With p the product of the two: LINEAR p, POLY (gamma p + coef0) ** degree, SIGMOID tanh(gamma p + coef0), RBF
     exp(-gamma |x - v|^2).
@@ -50,25 +52,25 @@ class VectorKernel(Operator):
             raise ShapeError(f"needs rows like its vectors, and a kernel, found {x}, {vectors} and {self.kernel!r}")
         if not x.is_float or x.dtype != vectors.dtype:
             raise ShapeError(f"needs real numbers of one dtype, found {x} and {vectors}")
-        return (x.with_shape((x.shape[0], vectors.shape[0])),)
+        return (TensorType("float64", (x.shape[0], vectors.shape[0])),)
 
     def run(self, x: Array, vectors: Array) -> Array:
+        x, vectors = x.astype(np.float64), vectors.astype(np.float64)
         if self.kernel == "RBF":
-            return np.asarray(np.exp(-self.gamma * _distances(x, vectors)), x.dtype)
-        product = x @ vectors.T
+            return np.asarray(np.exp(-self.gamma * _distances(x, vectors)))
+        product = np.asarray(x @ vectors.T)
         if self.kernel == "LINEAR":
-            return np.asarray(product)
-        inner = self.gamma * product.astype(np.float64) + self.coef0
+            return product
+        inner = self.gamma * product + self.coef0
         with np.errstate(all="ignore"):
-            return np.asarray(np.tanh(inner) if self.kernel == "SIGMOID" else inner**self.degree, x.dtype)
+            return np.asarray(np.tanh(inner) if self.kernel == "SIGMOID" else inner**self.degree)
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return outputs[0].size * int(inputs[1].ints[1])
 
 
 def _distances(x: Array, vectors: Array) -> Array:
-    """Squared distances of rows, in float64: (|x|^2 - 2 x v + |v|^2) keeps enough digits there."""
-    x, vectors = x.astype(np.float64), vectors.astype(np.float64)
+    """Squared distances of rows, both in float64: (|x|^2 - 2 x v + |v|^2) keeps enough digits there."""
     squares = np.square(x).sum(axis=1)[:, None] + np.square(vectors).sum(axis=1)
     return np.asarray(np.maximum(squares - 2 * (x @ vectors.T), 0))
 
