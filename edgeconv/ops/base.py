@@ -119,9 +119,8 @@ class Scratch(Protocol):
     def shared(self, key: str, shape: Sequence[int], dtype: str) -> Array:
         """As above, but the same memory for all requests of this step with the same key."""
 
-    @property
-    def threads(self) -> int:
-        """How many parts of a kernel can run at once."""
+    def threads_for(self, macs: int) -> int:
+        """How many parts of a kernel are worth running at once, if all take as long as a product of `macs`."""
 
     @property
     def is_frugal(self) -> bool:

@@ -75,6 +75,7 @@ class ConvLayer:
         grouped = scratch.hold(np.array(used, dtype, order="C"))
         offset = None if carried or not ones else matrix[:, :, -1].astype(dtype)
         kind, outputs = "int8" if self.x.q is not None else "float", self.weight.array.shape[0]
+        threads = scratch.threads_for(columns.cost(outputs))
         for n in range(self.x.array.shape[0]):
             rows, load = source.sample(n)
             yield from load
@@ -86,7 +87,7 @@ class ConvLayer:
                 yield from stage.loads
                 lanes: dict[int, list[Kernel]] = {}
                 for index, block in enumerate(stage.blocks):
-                    lane = lane_of(index, len(stage.blocks), scratch.threads)
+                    lane = lane_of(index, len(stage.blocks), threads)
                     lanes.setdefault(lane, []).extend(finish.block(n, block, grouped, offset, lane))
                 yield scratch.parallel([chain(jobs) for jobs in lanes.values()])
             yield from finish.clear(n)

@@ -28,7 +28,7 @@ FRUGAL_BYTES = 1 << 16
 """The same where memory is short."""
 
 _WORTH_SPLITTING = 4_000_000
-"""Multiply-accumulates of a layer that gains from a second thread; in groups each takes the time of eight."""
+"""Cost of a layer that may gain from a second thread, see `Columns.cost`."""
 
 _NARROW = 128
 """Columns of a part below which BLAS is far from its peak."""
@@ -124,9 +124,13 @@ class Columns:
             blocks = [Block(everything, slice(0, outputs), span, None, array[:, :, span]) for span in spans]
         return [Stage((), tuple(blocks))]
 
+    def cost(self, outputs: int) -> int:
+        """Multiply-accumulates; in groups each counts as the eight that take its time in a large product."""
+        return outputs * self.taps * self.run * (1 if self.groups == 1 else 8)
+
     def _wanted(self, outputs: int) -> int:
         """Into how many blocks the product is split so that threads can share it, whatever their number."""
-        cost = outputs * self.taps * self.run * (1 if self.groups == 1 else 8)
+        cost = self.cost(outputs)
         if cost < _WORTH_SPLITTING:
             return 1
         return 2 if cost < 8 * _WORTH_SPLITTING else 4
@@ -163,9 +167,9 @@ class Columns:
         else:
             most = max(1, most_bytes // ((self.taps + 1) * itemsize * self.run))
             spans = [(part, slice(0, self.out[0])) for part in _parts(self.groups, most, wanted)]
-        blocks = []
+        blocks, threads = [], scratch.threads_for(self.cost(outputs))
         for index, (groups, line) in enumerate(spans):
-            lane = lane_of(index, len(spans), scratch.threads)
+            lane = lane_of(index, len(spans), threads)
             buffer = self._buffer(f"{key} {lane}", _size(spans[0][0]), spans[0][1], dtype, ones, scratch)
             blocks.append(self._block(rows, buffer, groups, line, outputs))
         return [Stage((), tuple(blocks))]

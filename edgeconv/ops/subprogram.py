@@ -113,11 +113,13 @@ class _FreshMemory:
     def hold(self, array: Array) -> Array:
         return array
 
-    threads = 1
     is_frugal = False
 
     def parallel(self, parts: Sequence[Kernel]) -> Kernel:
         return chain(parts)
+
+    def threads_for(self, macs: int) -> int:
+        return 1
 
     def nested(self) -> _FreshMemory:
         return self

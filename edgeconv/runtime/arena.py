@@ -173,10 +173,10 @@ class StepScratch:
         """Is memory more precious than time?"""
         return self._pool.is_frugal
 
-    @property
-    def threads(self) -> int:
-        """How many parts are worth having."""
-        return 1 if self._pool.workers is None else self._pool.workers.threads
+    def threads_for(self, macs: int) -> int:
+        """All threads where they gain more than it takes to wake them, else one."""
+        workers = self._pool.workers
+        return 1 if workers is None or macs < workers.worthwhile else workers.threads
 
     def hold(self, array: Array) -> Array:
         """`array` itself, which a kernel keeps for good: weights made ready, counted."""

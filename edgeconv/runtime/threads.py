@@ -10,19 +10,29 @@ import os
 from _thread import start_new_thread
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from queue import SimpleQueue
+from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from edgeconv.core import Kernel
+from edgeconv.ops.jobs import nothing
 from edgeconv.runtime.state import Settings
 
 __all__ = ["Workers", "single_blas_thread"]
 
 
+_PROBES = 8
+_PROBE = (64, 64, 512)
+
+
 class Workers:
-    """`threads - 1` threads beside the caller's own; they end when this object is gone."""
+    """`threads - 1` threads beside the caller's own; they end when this object is gone.
+
+    `worthwhile`: multiply-accumulates of a product that takes so long here that threads gain more than waking costs.
+    """
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
@@ -30,6 +40,16 @@ class Workers:
         self._results: SimpleQueue[BaseException | None] = SimpleQueue()
         for _ in range(threads - 1):
             start_new_thread(_work, (self._tasks, self._results))
+        self.worthwhile = self._measure()
+
+    def _measure(self) -> int:
+        """Waking takes w seconds, a product of m MACs t: with n threads, t (1 - 1 / n) is to be 2 w at least."""
+        rows, inner, columns = _PROBE
+        left, right = np.ones((rows, inner), np.float32), np.ones((inner, columns), np.float32)
+        out = np.empty((rows, columns), np.float32)
+        product = _fastest(partial(np.matmul, left, right, out))
+        waking = _fastest(self.parallel([nothing] * self.threads))
+        return int(2 * waking / (1 - 1 / self.threads) * rows * inner * columns / product)
 
     def parallel(self, parts: Sequence[Kernel]) -> Kernel:
         """A kernel that runs all `parts`, at the same time as far as there are threads."""
@@ -51,6 +71,16 @@ class Workers:
     def __del__(self) -> None:
         for _ in range(self.threads - 1):
             self._tasks.put(None)
+
+
+def _fastest(job: Kernel) -> float:
+    """Seconds of the fastest of a few runs."""
+    found = float("inf")
+    for _ in range(_PROBES):
+        start = perf_counter()
+        job()
+        found = min(found, perf_counter() - start)
+    return found
 
 
 def _work(tasks: SimpleQueue[Kernel | None], results: SimpleQueue[BaseException | None]) -> None:

@@ -17,6 +17,7 @@ from edgeconv.ops.conv import Conv
 from edgeconv.ops.max_pool import MaxPool
 from edgeconv.runtime import Interpreter
 from edgeconv.runtime.program import Program, Step, Tensor
+from edgeconv.runtime.threads import Workers
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.edge"))
 MAPS = ((25, 5), (7, 7), (40, 60))
@@ -29,6 +30,12 @@ def integers(*shape: int, seed: int, low: int = -128, high: int = 127) -> Array:
 
 def conv(k: int, stride: int = 1, groups: int = 1, low: float = -np.inf) -> Conv:
     return Conv((stride, stride), (k // 2,) * 4, (1, 1), groups, low=low)
+
+
+@pytest.fixture(autouse=True)
+def threads_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads work on the smallest layer, too, although that takes longer."""
+    monkeypatch.setattr(Workers, "_measure", lambda workers: 0)
 
 
 class Net:
@@ -198,3 +205,12 @@ def test_numpy_is_set_as_before_after_a_run() -> None:
     before = np.getbufsize(), np.geterr()
     Interpreter(network((7, 7)))(samples((7, 7)))
     assert (np.getbufsize(), np.geterr()) == before
+
+
+def test_small_layers_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waking a thread costs is measured; no layer here takes as long as a million wakings."""
+    monkeypatch.undo()
+    assert 0 < Workers(2).worthwhile < 10**12
+    monkeypatch.setattr(Workers, "_measure", lambda workers: 10**12)
+    monkeypatch.setattr(Workers, "parallel", lambda workers, parts: pytest.fail("a layer was shared"))
+    Interpreter(network((40, 60)), threads=2)(samples((40, 60)))
