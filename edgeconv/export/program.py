@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from edgeconv.core import TensorType
 from edgeconv.graph import Graph, Node
+from edgeconv.ops.base import infer_types
 from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
 
 __all__ = ["from_program", "to_program"]
@@ -38,5 +40,17 @@ def from_program(program: Program) -> Graph:
         for step in program.steps
     ]
     types = {tensor.name: tensor.type for tensor in program.tensors}
+    for node in nodes:
+        _recall_values(node, types)
     inputs, outputs = [names[i] for i in program.inputs], [names[i] for i in program.outputs]
     return Graph(nodes, types, inputs, outputs, dict(program.metadata))
+
+
+def _recall_values(node: Node, types: dict[str, TensorType]) -> None:
+    """The values that follow from open shapes: a graph knows them, a program does not say them."""
+    if not any(types[name].rank < 2 and not types[name].is_float for name in node.outputs if name):
+        return
+    found = infer_types(node.op, [types[name] if name else None for name in node.inputs])
+    for name, known in zip(node.outputs, found, strict=True):
+        if name and known.value is not None:
+            types[name] = TensorType(types[name].dtype, types[name].shape, None, known.value)

@@ -95,7 +95,7 @@ class _Reader:
         return None if step is None else self._computed(step)
 
     def _computed(self, step: SubStep) -> _Line | None:
-        if isinstance(step.op, (Identity, Reshape)) or (isinstance(step.op, Cast) and step.op.dtype in _INTEGERS):
+        if isinstance(step.op, (Identity, Reshape)) or (isinstance(step.op, Cast) and step.op.dtype in _COUNTS):
             return self.line(step.inputs[0])
         if type(step.op) not in (Add, Sub):
             return None
@@ -148,15 +148,19 @@ class _Reader:
         return next((step for step in self.body.steps if index in step.outputs), None)
 
 
-_INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+_EXACT = 2**24
+"""Up to here float32 counts exactly: TensorFlow's exporter compares counters as floats."""
+_COUNTS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64", "float32", "float64")
 
 
 def _number(known: TensorType) -> Dim | None:
     """The integer or dimension that a tensor of one element holds."""
-    if known.value is None or known.value.size != 1 or known.dtype not in _INTEGERS:
+    if known.value is None or known.value.size != 1 or known.dtype not in _COUNTS:
         return None
-    found: Dim = known.value.reshape(-1).tolist()[0]
-    return found
+    found: Dim | float = known.value.reshape(-1).tolist()[0]
+    if not isinstance(found, float):
+        return found
+    return int(found) if abs(found) <= _EXACT and found.is_integer() else None
 
 
 def _reached(distance: Dim, speed: int) -> Dim | None:

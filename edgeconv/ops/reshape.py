@@ -10,6 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
+from edgeconv.dims import is_counted
 from edgeconv.ops.axes import constant_ints, normal_axes, normal_axis, sizes_of
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.jobs import nothing
@@ -41,7 +42,7 @@ class Reshape(Operator):
         if -1 in dims:
             known = prod(dim for dim in dims if dim != -1)
             dims[dims.index(-1)] = total // known if known != 0 else 0
-        if prod(dims) != total:
+        if prod(dims) != total and not is_counted(total):  # what only data tells is taken to agree; the planner checks
             raise ShapeError(f"{x} does not have the elements of shape {self.shape}")
         return (x.with_shape(tuple(dims)),)
 
@@ -170,7 +171,10 @@ def import_squeeze_attribute(x: Ref, *, axes: Sequence[int] | None = None) -> Ex
     for axis in drop:
         if isinstance(x.type.shape[axis], int) and x.type.shape[axis] != 1:
             raise Unsupported(f"axis {axis} of {x.type} is not 1")
-    return reshape_to(x, x.type.shape, tuple(dim for axis, dim in enumerate(x.type.shape) if axis not in drop))
+    rest = tuple(dim for axis, dim in enumerate(x.type.shape) if axis not in drop)
+    if any(is_counted(x.type.shape[axis]) for axis in drop):  # data tells, and it is 1 where the model is right
+        return ReshapeTo()(x, _dims_of(x, x.type.shape, rest))
+    return reshape_to(x, x.type.shape, rest)
 
 
 @onnx_rule("Squeeze", since=13)
