@@ -9,8 +9,10 @@ same one.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from math import ceil
 
 import numpy as np
 
@@ -28,6 +30,11 @@ _PER_UNIT = 256.0
 """Entries of the table for a step of 1."""
 _STATE = 2.0**15
 """Steps of the hidden state for 1, at most."""
+_ROUNDING = 3 * 2**22
+_FARTHEST = 2**14 - 2
+"""Places within so many of the middle need no clamp: two tables that reach so far have 16-bit indices."""
+_ROUNDED_UP = 1.001
+"""More than float32 sums can grow by rounding."""
 _FEWEST_BITS = 11
 """Bits of the hidden state below which float64 is better than fewer."""
 
@@ -86,8 +93,10 @@ def plan_lstm_int8(walk: Walk, hidden: int, scratch: Scratch) -> Kernel:
     states, gates = scratch((steps, batch, hidden)), scratch((batch, 4 * hidden))
     values, terms, inner = scratch((batch, 5 * hidden)), scratch((batch, 2 * hidden)), scratch((batch, hidden))
     c, o = values[:, 4 * hidden :], values[:, 2 * hidden : 3 * hidden]
-    look_up = _gate_reader(walk.table, hidden, gates, values[:, : 4 * hidden], scratch)
-    look_up_c = _cell_reader(walk.table * np.float32(product.unit), c, inner, scratch)
+    tables, farthest = (_sigmoid(walk.table), walk.table * _INDEX), _farthest(walk, halves, both[0] + both[1])
+    look_up = _look_up(tables, hidden, farthest, gates, gates, values[:, : 4 * hidden], scratch)
+    cell_table, farthest = walk.table * np.float32(product.unit), (steps + _most(walk, 1)) * _PER_UNIT * _ROUNDED_UP
+    look_up_c = _look_up([cell_table], hidden, farthest, c, inner, inner, scratch)
     jobs: list[Kernel] = [project, *product.start(walk, 0), _start(walk, 1, c), partial(np.multiply, c, _INDEX, c)]
     for at in part.order():
         jobs += product.into(gates)
@@ -152,34 +161,42 @@ class _StateProduct:
         return [product, cast(gates, self._acc), partial(np.multiply, gates, self._factor, gates)]
 
 
-def _gate_reader(table: Array, hidden: int, places: Array, values: Array, scratch: Scratch) -> list[Kernel]:
-    """Jobs: sigmoids of three gates and tanh of the last, in entries of the table for a step of 1, into `values`."""
-    sigmoid = table * np.float32(0.5) + np.float32(0.5)
-    both = scratch.hold(np.concatenate([sigmoid, table * np.float32(_PER_UNIT)]))
-    middle = TABLE_SIZE // 2
-    row = np.repeat(np.array([middle, middle, middle, middle + TABLE_SIZE], np.float32), hidden)
-    shift = np.tile(row, (len(places), 1))
+def _farthest(walk: Walk, halves: Array, bias: Array) -> float:
+    """How far a gate's place can lie from the middle of the table, for a hidden state of up to 1."""
+    sums = np.abs(bias)
+    for weight, q, most in (
+        (walk.part.weight, walk.weight_q, 255 * scalar(walk.x_q)[0]),
+        (walk.part.recurrence, walk.recurrence_q, 1.0),
+    ):
+        sums = sums + np.abs(weight.astype(np.int64)).sum(axis=1) * (np.array(q.scale, np.float64) * most)
+    return float((sums * halves).max(initial=0)) * _PER_UNIT * _ROUNDED_UP
+
+
+def _look_up(
+    tables: Sequence[Array], width: int, farthest: float, places: Array, work: Array, values: Array, scratch: Scratch
+) -> list[Kernel]:
+    """Jobs: into `values`, what the tables hold at rint(`places`), 0 being their middle; beyond an end, what it holds.
+
+    Each table serves `width` columns, the first those that are left. No place is further than `farthest` from 0. What
+    float32 `work` held is lost: a whole number plus 3 * 2**22 has that number in its low bits, once rounded to even.
+    """
+    jobs, source, middle = list[Kernel](), places, TABLE_SIZE // 2
+    if farthest > _FARTHEST:
+        jobs, source = [partial(clip, places, np.float32(-middle), np.float32(middle - 1), work)], work
+        farthest = middle
+    margin = max(2 * ceil(farthest / 2) + 2 - middle, 0)
+    all_tables = scratch.hold(np.concatenate([np.pad(table, margin, "edge") for table in tables]))
+    widths = [places.shape[1] - width * (len(tables) - 1), *[width] * (len(tables) - 1)]
+    begins = middle + margin + len(all_tables) // len(tables) * np.arange(len(tables))
+    shift = np.tile(np.repeat(begins + _ROUNDING, widths).astype(np.float32), (len(places), 1))
     index = scratch(places.shape, np.dtype(np.intp).name)
     found = values if values.flags.c_contiguous else scratch(values.shape)
-    jobs: list[Kernel] = [
-        partial(np.rint, places, places),
-        partial(clip, places, np.float32(-middle), np.float32(middle - 1), places),
-        partial(np.add, places, shift, places),
-        cast(index, places),
-        partial(both.take, index, None, found, "clip"),
+    jobs += [
+        partial(np.add, source, shift, work),
+        cast(index, work.view(np.uint16)[:, sys.byteorder == "big" :: 2]),
+        partial(all_tables.take, index, None, found, "clip"),
     ]
     return jobs if found is values else [*jobs, partial(np.copyto, values, found)]
-
-
-def _cell_reader(table: Array, places: Array, values: Array, scratch: Scratch) -> list[Kernel]:
-    """Jobs: what the table holds at `places`, 0 being its middle; beyond its ends, what stands at the ends."""
-    index = scratch(places.shape, np.dtype(np.intp).name)
-    return [
-        partial(np.rint, places, values),
-        partial(np.add, values, np.full(values.shape, TABLE_SIZE // 2, np.float32), values),
-        cast(index, values),
-        partial(scratch.hold(table).take, index, None, values, "clip"),
-    ]
 
 
 def _written(out: Array, q: QParams, values: Array, unit: float, scratch: Scratch) -> list[Kernel]:
@@ -205,7 +222,10 @@ def plan_gru_int8(walk: Walk, hidden: int, linear_before_reset: bool, scratch: S
     recurrence = walk.part.recurrence
     h, open_pair = _recurrence(walk, first, recurrence[: 2 * hidden], halves[: 2 * hidden], pair, scratch)
     reset, open_n = _recurrence(walk, second, recurrence[2 * hidden :], halves[2 * hidden :], n, scratch)
-    look_up_pair, look_up_n = (_table_reader(walk.table, x.shape, scratch) for x in (pair, n))
+    farthest = _farthest(walk, halves, np.abs(of_input) + np.abs(of_state))
+    look_up_pair = _look_up([_sigmoid(walk.table)], 0, farthest, pair, scratch(pair.shape), pair, scratch)
+    look_up_n = _look_up([walk.table], 0, farthest, n, scratch(n.shape), n, scratch)
+    read_pair, read_n = chain(look_up_pair), chain(look_up_n)
     late_n = (late[2 * hidden :] * _PER_UNIT).astype(np.float32)
     start, end = _start(walk, 0, h), _writer(walk.part.states[0][1], walk.states_q[0][1], scratch)
     steps = [(projected[t], _writer(walk.part.y[t], walk.y_q, scratch)) for t in walk.part.order()]
@@ -216,9 +236,7 @@ def plan_gru_int8(walk: Walk, hidden: int, linear_before_reset: bool, scratch: S
         for inputs, write in steps:
             open_pair()
             np.add(pair, inputs[:, : 2 * hidden], out=pair)
-            look_up_pair(pair)
-            np.multiply(pair, _HALF, out=pair)
-            np.add(pair, _HALF, out=pair)
+            read_pair()
             if linear_before_reset:
                 np.copyto(reset, h)
                 open_n()
@@ -228,7 +246,7 @@ def plan_gru_int8(walk: Walk, hidden: int, linear_before_reset: bool, scratch: S
                 np.multiply(r, h, out=reset)
                 open_n()
             np.add(n, inputs[:, 2 * hidden :], out=n)
-            look_up_n(n)
+            read_n()
             np.subtract(h, n, out=h)
             np.multiply(h, z, out=h)
             np.add(h, n, out=h)
@@ -238,7 +256,18 @@ def plan_gru_int8(walk: Walk, hidden: int, linear_before_reset: bool, scratch: S
     return kernel
 
 
-_HALF, _INDEX = np.array(0.5, np.float32), np.array(_PER_UNIT, np.float32)
+_INDEX = np.array(_PER_UNIT, np.float32)
+
+
+def _sigmoid(table: Array) -> Array:
+    """sigmoid(2 x), where the table holds tanh(x)."""
+    return table * np.float32(0.5) + np.float32(0.5)
+
+
+def _most(walk: Walk, state: int) -> float:
+    """The largest magnitude of an initial state."""
+    q = walk.states_q[state][0]
+    return 0.0 if q is None else 255 * q.scale[0]
 
 
 def _rows(q: QParams, begin: int, end: int) -> QParams:
@@ -296,22 +325,6 @@ def _recurrence(
         np.multiply(out, factor, out=out)
 
     return h, kernel
-
-
-def _table_reader(table: Array, shape: tuple[int, ...], scratch: Scratch) -> Callable[[Array], None]:
-    """A function that replaces float32 places in the table, 0 being its middle, by what stands there."""
-    index, values = scratch(shape, np.dtype(np.intp).name), scratch(shape)
-    middle, last = np.float32(TABLE_SIZE // 2), np.float32(TABLE_SIZE - 1)
-
-    def read(places: Array) -> None:
-        np.rint(places, out=values)
-        np.add(values, middle, out=values)
-        clip(values, np.float32(0), last, values)
-        np.copyto(index, values, casting="unsafe")
-        np.take(table, index, out=values, mode="clip")
-        np.copyto(places, values)
-
-    return read
 
 
 def _start(walk: Walk, state: int, target: Array) -> Kernel:

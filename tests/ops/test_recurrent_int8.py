@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -106,8 +108,17 @@ def gru_by_hand(net: ByHand, x: Array, hidden: int) -> Array:
     return np.stack(seen)[:, None]
 
 
-def test_lstm_gives_the_bytes_of_a_plain_evaluation() -> None:
-    case = case_of("LSTM", "plain")
+def scaled(case: Case, gain: float) -> Case:
+    """The case with larger weights: gates beyond the ends of the table, or so far that they have to be clamped."""
+    return replace(case, inputs=[case.inputs[0], *(gain * part for part in case.inputs[1:] if part is not None)])
+
+
+GAINS = (1.0, 3.0, 400.0)
+
+
+@pytest.mark.parametrize("gain", GAINS)
+def test_lstm_gives_the_bytes_of_a_plain_evaluation(gain: float) -> None:
+    case = scaled(case_of("LSTM", "plain"), gain)
     graph = lowered(case)
     net, program = ByHand(graph), to_program(graph)
     x = np.clip(np.rint(feeds_of(case)["input0"] / F(net.x_q.scale[0])) + net.x_q.zero_point[0], -128, 127)
@@ -116,8 +127,9 @@ def test_lstm_gives_the_bytes_of_a_plain_evaluation() -> None:
         np.testing.assert_array_equal(want, have)
 
 
-def test_gru_gives_the_bytes_of_a_plain_evaluation() -> None:
-    case = case_of("GRU", "plain")
+@pytest.mark.parametrize("gain", GAINS)
+def test_gru_gives_the_bytes_of_a_plain_evaluation(gain: float) -> None:
+    case = scaled(case_of("GRU", "plain"), gain)
     graph = lowered(case)
     net, program = ByHand(graph), to_program(graph)
     x = np.clip(np.rint(feeds_of(case)["input0"] / F(net.x_q.scale[0])) + net.x_q.zero_point[0], -128, 127)
