@@ -15,7 +15,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, quantize
 from edgeconv.ops.base import Operand, Scratch
-from edgeconv.ops.im2col import Block, Columns, lane_of
+from edgeconv.ops.im2col import Block, Columns
 from edgeconv.ops.integer import (
     centred_weight,
     clamp_bounds,
@@ -80,15 +80,14 @@ class ConvLayer:
             rows, load = source.sample(n)
             yield from load
             if direct:
-                stages = columns.direct(rows, carried, outputs)
+                stages = columns.direct(rows, carried, outputs, threads)
             else:
-                stages = columns.stages(rows, kind, dtype, carried, outputs, scratch)
+                stages = columns.stages(rows, kind, dtype, carried, outputs, threads, scratch)
             for stage in stages:
                 yield from stage.loads
                 lanes: dict[int, list[Kernel]] = {}
-                for index, block in enumerate(stage.blocks):
-                    lane = lane_of(index, len(stage.blocks), threads)
-                    lanes.setdefault(lane, []).extend(finish.block(n, block, grouped, offset, lane))
+                for block in stage.blocks:
+                    lanes.setdefault(block.lane, []).extend(finish.block(n, block, grouped, offset))
                 yield scratch.parallel([chain(jobs) for jobs in lanes.values()])
             yield from finish.clear(n)
 
@@ -231,9 +230,9 @@ class _Finish:
         first = self._y.planes.origin if self._whole and self._y.planes is not None else 0
         return laid_out[rows, first + columns.start : first + columns.stop]
 
-    def block(self, n: int, block: Block, matrix: Array, offset: Array | None, lane: int) -> Iterator[Kernel]:
+    def block(self, n: int, block: Block, matrix: Array, offset: Array | None) -> Iterator[Kernel]:
         """Product and finish of one block of sample `n`."""
-        rows, columns = block.rows, block.columns
+        rows, columns, lane = block.rows, block.columns, block.lane
         count, run = rows.stop - rows.start, columns.stop - columns.start
         if self._whole and self._y.planes is not None and run == self._columns.run:
             planes = self._y.planes

@@ -6,6 +6,7 @@ columns. Otherwise taps are copied into one, in blocks of groups or of lines tha
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from itertools import pairwise
 from math import prod
@@ -20,7 +21,7 @@ from edgeconv.ops.planes import Planes, run_of, strided
 from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass, replace
 
-__all__ = ["BLOCK_BYTES", "Block", "Columns", "Stage", "lane_of"]
+__all__ = ["BLOCK_BYTES", "Block", "Columns", "Stage"]
 
 BLOCK_BYTES = 1 << 20
 """Bytes of taps laid out at a time: near a core's second cache. benchmarks/blocks.py measures other sizes."""
@@ -40,18 +41,19 @@ _FEWEST_ROWS = 256
 @dataclass(frozen=True)
 class Block:
     """A part of the product: these groups, output rows and columns; `load` brings `array` (groups, K, columns) up to
-    date, where that is not the work of a stage."""
+    date, where that is not the work of a stage. Blocks of different `lane` may run at once."""
 
     groups: slice
     rows: slice
     columns: slice
     load: Kernel | None
     array: Array
+    lane: int
 
 
 @dataclass(frozen=True)
 class Stage:
-    """Jobs that come first, then blocks that may run at once."""
+    """Jobs that come first, then blocks."""
 
     loads: tuple[Kernel, ...]
     blocks: tuple[Block, ...]
@@ -110,19 +112,19 @@ class Columns:
         inner = tuple(step * columns.itemsize for step in self.steps)
         return as_strided(columns, (columns.shape[0], *self.out), (columns.strides[0], *inner))
 
-    def direct(self, rows: Array, ones: bool, outputs: int) -> list[Stage]:
+    def direct(self, rows: Array, ones: bool, outputs: int, threads: int) -> list[Stage]:
         """The stage of a pointwise window: parts of the rows (C [+ 1], length) themselves, for so many output rows."""
         used = rows[: self.channels + ones, self.first : self.first + self.run]
         array = used[None] if self.groups == 1 else used.reshape(self.groups, self.taps, -1)
         wanted, everything = self._wanted(outputs), slice(0, self.groups)
         if self._is_short(wanted):
             parts = _parts(outputs, outputs, _row_parts(outputs, wanted))
-            blocks = [Block(everything, part, slice(0, self.run), None, array) for part in parts]
+            blocks = [Block(everything, part, slice(0, self.run), None, array, 0) for part in parts]
         else:
             most = max(1, BLOCK_BYTES // (4 * outputs * self.steps[0]))
             spans = [self._span(lines) for lines in _parts(self.out[0], most, wanted)]
-            blocks = [Block(everything, slice(0, outputs), span, None, array[:, :, span]) for span in spans]
-        return [Stage((), tuple(blocks))]
+            blocks = [Block(everything, slice(0, outputs), span, None, array[:, :, span], 0) for span in spans]
+        return [Stage((), tuple(_in_lanes(blocks, threads)))]
 
     def cost(self, outputs: int) -> int:
         """Multiply-accumulates; in groups each counts as the eight that take its time in a large product."""
@@ -148,7 +150,9 @@ class Columns:
         """The columns of some lines of the output."""
         return replace(self, out=(min(lines, self.out[0] - first), *self.out[1:]))
 
-    def stages(self, rows: Array, kind: str, dtype: str, ones: bool, outputs: int, scratch: Scratch) -> list[Stage]:
+    def stages(
+        self, rows: Array, kind: str, dtype: str, ones: bool, outputs: int, threads: int, scratch: Scratch
+    ) -> list[Stage]:
         """Stages whose taps are copied from rows (C, length) into buffers of `dtype`, for `outputs` rows.
 
         Buffers are shared by steps of one `kind`, so that what lies in the gaps is always a number of that kind; blocks
@@ -160,18 +164,18 @@ class Columns:
         if self._is_short(wanted):
             lines = self._lines(4 * most_bytes, itemsize, 1)
             buffer = self._buffer(f"{key} 0", 1, lines[0], dtype, ones, scratch)
-            wholes = [self._block(rows, buffer, slice(0, 1), part, outputs) for part in lines]
-            return [_split_rows(whole, wanted) for whole in wholes]
+            wholes = [self._block(rows, buffer, slice(0, 1), part, outputs, 0) for part in lines]
+            return [_split_rows(whole, wanted, threads) for whole in wholes]
         if self.groups == 1:
             spans = [(slice(0, 1), line) for line in self._lines(most_bytes, itemsize, wanted)]
         else:
             most = max(1, most_bytes // ((self.taps + 1) * itemsize * self.run))
             spans = [(part, slice(0, self.out[0])) for part in _parts(self.groups, most, wanted)]
-        blocks, threads = [], scratch.threads_for(self.cost(outputs))
+        blocks = []
         for index, (groups, line) in enumerate(spans):
-            lane = lane_of(index, len(spans), threads)
+            lane = _lane_of(index, len(spans), threads)
             buffer = self._buffer(f"{key} {lane}", _size(spans[0][0]), spans[0][1], dtype, ones, scratch)
-            blocks.append(self._block(rows, buffer, groups, line, outputs))
+            blocks.append(self._block(rows, buffer, groups, line, outputs, lane))
         return [Stage((), tuple(blocks))]
 
     def _lines(self, most_bytes: int, itemsize: int, wanted: int) -> list[slice]:
@@ -185,12 +189,12 @@ class Columns:
         buffer[:, self.taps :] = 1
         return buffer
 
-    def _block(self, rows: Array, buffer: Array, groups: slice, lines: slice, outputs: int) -> Block:
+    def _block(self, rows: Array, buffer: Array, groups: slice, lines: slice, outputs: int, lane: int) -> Block:
         columns, per_group = self._span(lines), outputs // self.groups
         array = buffer[: _size(groups), :, : _size(columns)]
         body = self._as_taps(array, _size(lines))
         load = cast(body, self._taps_of(rows, groups, lines, _size(columns)))
-        return Block(groups, slice(groups.start * per_group, groups.stop * per_group), columns, load, array)
+        return Block(groups, slice(groups.start * per_group, groups.stop * per_group), columns, load, array, lane)
 
     def _taps_of(self, rows: Array, groups: slice, lines: slice, run: int) -> Array:
         """(groups, C / groups, *kernel, columns) of the rows; where strided, (*out) takes the place of the columns."""
@@ -216,17 +220,23 @@ class Columns:
         return as_strided(buffer, shape, (group, *lead, *tail))
 
 
-def lane_of(index: int, count: int, threads: int) -> int:
+def _lane_of(index: int, count: int, threads: int) -> int:
     """Which of the threads works on block number `index` of `count`."""
     return index * min(threads, count) // count
 
 
-def _split_rows(block: Block, count: int) -> Stage:
+def _in_lanes(blocks: Sequence[Block], threads: int) -> list[Block]:
+    """The blocks, shared among the threads."""
+    if threads == 1:
+        return list(blocks)
+    return [replace(block, lane=_lane_of(index, len(blocks), threads)) for index, block in enumerate(blocks)]
+
+
+def _split_rows(block: Block, count: int, threads: int) -> Stage:
     """The stage that loads the block's columns, and then computes its output rows in parts."""
     rows = _size(block.rows)
-    parts = _parts(rows, rows, _row_parts(rows, count))
-    loads = () if block.load is None else (block.load,)
-    return Stage(loads, tuple(replace(block, rows=part, load=None) for part in parts))
+    parts = [replace(block, rows=part, load=None) for part in _parts(rows, rows, _row_parts(rows, count))]
+    return Stage(() if block.load is None else (block.load,), tuple(_in_lanes(parts, threads)))
 
 
 def _row_parts(rows: int, wanted: int) -> int:
