@@ -18,7 +18,7 @@ from edgeconv.ops.integer import exact_dtype, is_real, multiplier, requantize_in
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.planes import Planes
-from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable, window_counts
+from edgeconv.ops.pool_taps import axis_members, axis_taps, check_reach, import_window, plan_separable, window_counts
 from edgeconv.ops.windows import Window, resolve_auto_pad
 from edgeconv.records import dataclass
 
@@ -127,10 +127,7 @@ class AveragePool(Operator):
         """float32 (length, outputs): how often an element of the row is in an output's window."""
         counts, rank = np.ones((), np.float32), len(out)
         for axis, (size, wanted) in enumerate(zip(planes.spatial, out, strict=True)):
-            along = np.zeros((wanted, size), np.float32)
-            for _, target, into in axis_taps(self.window, axis, size, wanted).parts:
-                along[np.arange(wanted)[target], np.arange(size)[into]] += 1
-            counts = np.multiply.outer(counts, along)
+            counts = np.multiply.outer(counts, axis_members(self.window, axis, size, wanted))
         table = np.zeros((prod(out), planes.length), np.float32)
         outputs_first = counts.transpose((*range(0, 2 * rank, 2), *range(1, 2 * rank, 2)))
         planes.elements(table)[...] = outputs_first.reshape(prod(out), *planes.spatial)

@@ -19,12 +19,11 @@ from edgeconv.ops.im2col import Block, Columns
 from edgeconv.ops.integer import (
     centred_weight,
     clamp_bounds,
-    exact_dtype,
     multiplier,
+    product_dtype,
     real_bias,
     required,
     scalar,
-    sum_bound,
     whole_bias,
 )
 from edgeconv.ops.jobs import cast, chain, clip
@@ -71,9 +70,8 @@ class ConvLayer:
         finish = _Finish(self, columns, dtype, scratch)
         direct = columns.is_pointwise and dtype == "float32"
         carried = ones and (not direct or (source.has_ones and self.groups == 1))
-        used = matrix if carried or not ones else matrix[:, :, :-1]
-        grouped = scratch.hold(np.array(used, dtype, order="C"))
-        offset = None if carried or not ones else matrix[:, :, -1].astype(dtype)
+        grouped = scratch.hold(matrix if carried or not ones else np.ascontiguousarray(matrix[:, :, :-1]))
+        offset = None if carried or not ones else np.ascontiguousarray(matrix[:, :, -1])
         kind, outputs = "int8" if self.x.q is not None else "float", self.weight.array.shape[0]
         threads = scratch.threads_for(columns.cost(outputs))
         for n in range(self.x.array.shape[0]):
@@ -98,17 +96,18 @@ class ConvLayer:
     def _matrix(self, source: _Source) -> tuple[Array, str, bool]:
         """Weights (groups, outputs, taps [+ 1 for the bias]), the dtype of the product, and whether there is a bias."""
         rows, weight = self.weight.array.shape[0], self.weight.array
-        shape = (self.groups, rows // self.groups, -1)
         if self.x.q is None:
-            parts = [weight.reshape(shape)]
-            if self.bias is not None:
-                parts.append(self.bias.array.reshape(shape))
-            return np.concatenate(parts, axis=2), "float32", self.bias is not None
-        matrix = centred_weight(weight, self.weight.q).reshape(rows, -1)
-        whole = whole_bias(self.bias)
-        bias = (0 if whole is None else whole) - source.folded * matrix.sum(axis=1)
-        dtype = exact_dtype(sum_bound(matrix, bias, source.lowest, source.highest))
-        return np.concatenate([matrix.reshape(shape), bias.reshape(shape)], axis=2), dtype, True
+            dtype, bias = "float32", None if self.bias is None else self.bias.array
+        else:
+            weight, whole = centred_weight(self.weight).reshape(rows, -1), whole_bias(self.bias)
+            bias = -source.folded * weight.sum(axis=1, dtype=np.int64) + (0 if whole is None else whole)
+            dtype = product_dtype(weight, bias, source.lowest, source.highest)
+        taps = weight.size // rows
+        matrix = np.empty((rows, taps + (bias is not None)), dtype)
+        matrix[:, :taps] = weight.reshape(rows, taps)
+        if bias is not None:
+            matrix[:, taps] = bias
+        return matrix.reshape(self.groups, rows // self.groups, -1), dtype, bias is not None
 
 
 class _Source:
@@ -159,6 +158,8 @@ class _Source:
         values = layer.pad_values.reshape(-1, 1)
         if self._x.q is None:
             return values
+        if not values.any():
+            return np.full((1, 1), folded, np.float32)
         steps = quantize(values, required(self._x.q), "int16").astype(np.float32)
         return steps - np.float32(scalar(self._x.q)[1] - folded)
 

@@ -166,7 +166,7 @@ def _plan_int8(
     bias, real = whole_bias(given), real_bias(given, scalar(y.q)[0])
     scale_x, zero_x = scalar(x.q)
     rows = weight.array.shape[0]
-    centred = centred_weight(weight.array, weight.q)
+    centred = centred_weight(weight)
     dtype = exact_dtype(2.0 * weight_bound(centred, bias))  # x - zero_point needs one bit more than x
     matrix = np.ascontiguousarray(_as_matrix(centred, op.groups), dtype)
     terms = scratch((*matrix.shape[:2], prod(x.array.shape[2:])), dtype)

@@ -17,13 +17,12 @@ from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
 from edgeconv.ops.integer import (
     centred_weight,
-    exact_dtype,
     multiplier,
+    product_dtype,
     real_bias,
     requantize_into,
     required,
     scalar,
-    sum_bound,
     whole_bias,
 )
 from edgeconv.ops.jobs import cast, chain, clip
@@ -112,10 +111,10 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     scale_x, zero_x = scalar(x.q)
     centre = zero_x if x.is_wide else 0
     q_weight, q = required(weight.q), required(y.q)
-    matrix = centred_weight(weight.array, weight.q)
+    matrix = centred_weight(weight)
     whole, real = whole_bias(bias), real_bias(bias, scalar(q)[0])
-    fill = (centre - zero_x) * matrix.sum(axis=0) + (0 if whole is None else whole)
-    dtype = exact_dtype(sum_bound(matrix.T, fill, INT8_MIN - centre, INT8_MAX - centre))
+    fill = (centre - zero_x) * matrix.sum(axis=0, dtype=np.int64) + (0 if whole is None else whole)
+    dtype = product_dtype(matrix.T, fill, INT8_MIN - centre, INT8_MAX - centre)
     factor = multiplier(np.broadcast_to(np.array(q_weight.scale, np.float64), fill.shape) * scale_x, scalar(q)[0])
     product = scratch.hold(np.array(matrix, dtype, order="C"))
     rows, out = _rows(x.array), _rows(y.array)

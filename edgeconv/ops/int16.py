@@ -38,7 +38,7 @@ def _plan_layer(op: Operator, inputs: Inputs[Operand], outputs: Sequence[Operand
     if not weight.is_constant or (bias is not None and not bias.is_constant):
         raise ShapeError("its weight and bias must be constants beside 16-bit activations")
     (scale_x, _), scale_y = scalar(x.q), scalar(y.q)[0]
-    op, values = _in_steps(op, scale_x), centred_weight(weight.array, weight.q)
+    op, values = _in_steps(op, scale_x), centred_weight(weight)
     largest = 2**15 if x.type.dtype == "int16" else 2**8
     dtype = exact_dtype(weight_bound(values if op.channel_axis == 1 else values.T, None, largest))
     matrix = op.matrix(values.astype(dtype))

@@ -28,6 +28,7 @@ __all__ = [
     "is_real",
     "multiplier",
     "narrow",
+    "product_dtype",
     "real_bias",
     "required",
     "requantize_into",
@@ -55,16 +56,30 @@ def weight_bound(weight: Array, bias: Array | None, largest: int = 128) -> int:
 
 def sum_bound(matrix: Array, bias: Array, lowest: int, highest: int) -> int:
     """Largest magnitude any partial sum of integer rows (O, K) can take, for activations from `lowest` to `highest`."""
-    positive, negative = np.maximum(matrix, 0).sum(axis=1), np.minimum(matrix, 0).sum(axis=1)
+    positive = np.maximum(matrix, 0).sum(axis=1, dtype=np.int64)
+    negative = np.minimum(matrix, 0).sum(axis=1, dtype=np.int64)
     above = positive * max(highest, 0) + negative * min(lowest, 0)
     below = positive * -min(lowest, 0) - negative * max(highest, 0)
     return int((np.maximum(above, below) + np.abs(bias)).max(initial=0))
 
 
-def centred_weight(values: Array, q: QParams | None) -> Array:
-    """int64 (q - zero_point) of an int8 weight; its zero points are 0 unless a quantized model came with others."""
-    _, zero_point = required(q).arrays(values.ndim)
-    return values.astype(np.int64) - zero_point.astype(np.int64)
+def product_dtype(matrix: Array, bias: Array, lowest: int, highest: int) -> str:
+    """The narrowest dtype in which rows of integers (O, K) times activations from `lowest` to `highest` are exact.
+
+    `matrix` is a `centred_weight`: short rows are exact whatever stands in them.
+    """
+    largest = (128 if matrix.dtype == np.int8 else 255) * max(-lowest, highest) * matrix.shape[1]
+    if largest + int(np.abs(bias).max(initial=0)) < EXACT_FLOAT32:
+        return "float32"
+    return exact_dtype(sum_bound(matrix, bias, lowest, highest))
+
+
+def centred_weight(weight: Operand) -> Array:
+    """q - zero_point of an int8 weight: as it is where its zero points are 0, as those of edgeconv are; else int64."""
+    q = required(weight.q)
+    if not any(q.zero_point):
+        return weight.array
+    return weight.array.astype(np.int64) - q.arrays(weight.array.ndim)[1].astype(np.int64)
 
 
 def whole_bias(bias: Operand | None) -> Array | None:

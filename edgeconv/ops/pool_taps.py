@@ -15,7 +15,7 @@ from edgeconv.ops.base import Scratch, ShapeError
 from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass, replace
 
-__all__ = ["AxisTaps", "axis_taps", "check_reach", "import_window", "plan_separable", "window_counts"]
+__all__ = ["AxisTaps", "axis_members", "axis_taps", "check_reach", "import_window", "plan_separable", "window_counts"]
 
 _LONGEST = 1 << 16
 """Elements of a window along one axis; each costs a step."""
@@ -67,11 +67,18 @@ def window_counts(window: Window, spatial: Sequence[int], out: Sequence[int], in
         spatial = [window.pads[axis] + size + window.pads[axis + rank] for axis, size in enumerate(spatial)]
         window = replace(window, pads=(0,) * (2 * rank))
     for axis, (size, outputs) in enumerate(zip(spatial, out, strict=True)):
-        along = np.zeros(outputs, np.float64)
-        for _, target, _ in axis_taps(window, axis, size, outputs).parts:
-            along[target] += 1
-        counts = np.multiply.outer(counts, along)
+        counts = np.multiply.outer(counts, axis_members(window, axis, size, outputs).sum(axis=1))
     return counts
+
+
+def axis_members(window: Window, axis: int, size: int, out: int) -> Array:
+    """float32 (out, size): 1 where an element of the input lies under the window of an output, along spatial `axis`."""
+    members = np.zeros((out, size), np.float32)
+    starts = np.arange(out)[:, None] * window.strides[axis] - window.pads[axis]
+    places = starts + np.arange(window.kernel[axis]) * window.dilations[axis]
+    outputs, taps = ((places >= 0) & (places < size)).nonzero()
+    members[outputs, places[outputs, taps]] = 1
+    return members
 
 
 def plan_separable(ufunc: np.ufunc, fill: float, window: Window, x: Array, y: Array, scratch: Scratch) -> Kernel:
