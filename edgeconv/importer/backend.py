@@ -9,8 +9,8 @@ the rank of a result depends on, or what is computed (`axes`), must be bound, se
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Union
 
 import numpy as np
 import onnx
@@ -27,6 +27,8 @@ from edgeconv.runtime import Interpreter
 
 __all__ = ["EdgeconvBackend", "EdgeconvRep", "prepare", "prepare_binding", "run_model", "run_node", "supports_device"]
 
+_Outputs = tuple[Union[Array, list[Array]], ...]
+
 
 class EdgeconvRep(BackendRep):
     """A converted model, ready to run. `names`: of the inputs that `run` takes, in order (bound ones included)."""
@@ -37,18 +39,29 @@ class EdgeconvRep(BackendRep):
         initializers = {tensor.name for tensor in model.graph.initializer}
         self.names = [value.name for value in model.graph.input if value.name not in initializers]
         self._constants = dict(constants)
-        self._dtypes = [_declared(value) for value in model.graph.output]
+        self._outputs = list(model.graph.output)
         self._interpreter = Interpreter(to_bytes(to_program(simplify(load_onnx(model, shapes, constants)))))
 
-    def run(self, inputs: Any, **kwargs: Any) -> tuple[Array, ...]:
-        """Outputs for inputs in the order of the model, or by name; a bound one must have the value it was bound to."""
+    def run(self, inputs: Any, **kwargs: Any) -> _Outputs:
+        """Outputs for inputs in the order of the model, or by name; a bound one must have the value it was bound to.
+
+        A sequence is a list of arrays.
+        """
         named = inputs if isinstance(inputs, Mapping) else dict(zip(self.names, inputs, strict=True))
         for name, value in self._constants.items():
             if name in named and not np.array_equal(named[name], value):
                 raise DataError(f"input {name!r} was bound to {np.asarray(value).tolist()}; prepare the model again")
         feeds = {name: _plain(value) for name, value in named.items() if name not in self._constants}
-        found = self._interpreter.run(None, feeds)
-        return tuple(y if dtype is None else y.astype(dtype) for y, dtype in zip(found, self._dtypes, strict=True))
+        found = iter(zip(self._interpreter.output_names, self._interpreter.run(None, feeds), strict=True))
+        return tuple(self._gathered(value, found) for value in self._outputs)
+
+    def _gathered(self, value: onnx.ValueInfoProto, found: Iterator[tuple[str, Array]]) -> Array | list[Array]:
+        """An output of the model, from those of the interpreter."""
+        if not value.type.HasField("sequence_type"):
+            dtype, (_, y) = _declared(value), next(found)
+            return y if dtype is None else y.astype(dtype)
+        count = sum(name.rpartition(".")[0] == value.name for name in self._interpreter.output_names)
+        return [next(found)[1] for _ in range(count)]
 
 
 class EdgeconvBackend(Backend):
@@ -65,7 +78,9 @@ class EdgeconvBackend(Backend):
         return EdgeconvRep(model, constants or {})
 
     @classmethod
-    def run_model(cls, model: onnx.ModelProto, inputs: Any, device: str = "CPU", **kwargs: Any) -> tuple[Array, ...]:
+    def run_model(
+        cls, model: onnx.ModelProto, inputs: Any, device: str = "CPU", **kwargs: Any
+    ) -> tuple[Array | list[Array], ...]:
         """Convert and run; inputs that shapes depend on are bound to the values given."""
         rep, _ = prepare_binding(model, inputs)
         return rep.run(inputs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ from edgeconv.graph.shapes import any_shape_expression
 from edgeconv.importer.arguments import NO_TENSORS, bind_arguments
 from edgeconv.importer.decode import attribute_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
-from edgeconv.importer.scope import Scope
+from edgeconv.importer.scope import Around, Scope, node_label
 from edgeconv.importer.subgraph import OnnxSubgraph, opaque
 from edgeconv.ops.base import Call, Expr, Ref, ShapeError
 from edgeconv.ops.identity import Identity
@@ -35,23 +35,10 @@ from edgeconv.ops.onnx_rules import (
     find_rule,
 )
 
-__all__ = ["Around", "GraphBuilder", "node_label"]
+__all__ = ["GraphBuilder"]
 
 _DEEPEST = 64  # functions and subgraphs inside each other
 _MOST_NODES = 1_000_000  # nodes once all functions are written out
-
-
-def node_label(node: onnx.NodeProto, prefix: str = "") -> str:
-    """How messages call the node: "Conv '/features/0/Conv'"."""
-    return f"{node.op_type} {prefix + (node.name or (node.output[0] if node.output else ''))!r}"
-
-
-@dataclass(frozen=True)
-class Around:
-    """Where a program inside an operator stands: the builder of the graph around it, and the names that it sees."""
-
-    builder: GraphBuilder
-    scope: Scope
 
 
 class GraphBuilder:
@@ -361,6 +348,7 @@ class GraphBuilder:
 
     def finish(self, outputs: Sequence[str]) -> Graph:
         """The graph with these outputs; an output that no node computes becomes an Identity."""
+        outputs = [each for name in outputs for each in self._tensors_of(name)]
         refs = [self._output(name) for name in outputs]
         produced = {name for node in self._emitter.nodes for name in node.outputs}
         final: list[str] = []
@@ -378,6 +366,17 @@ class GraphBuilder:
         graph.add_notes(self._notes)
         graph.prune()
         return graph
+
+    def _tensors_of(self, name: str) -> list[str]:
+        """The output `name`, or where it is a sequence those that stand for it."""
+        found = self.value(name, f"the output {name!r}", self.scope)
+        if self._around is not None or not isinstance(found, Items) or not found.values:
+            return [name]
+        names = [f"{name}.{place}" for place in range(len(found.values))]
+        tensors = zip(names, found.values, strict=True)
+        self.scope.values.update((key, value) for key, value in tensors if isinstance(value, Ref))
+        self._notes.append(f"the output {name!r} is a sequence; its tensors are {', '.join(map(repr, names))}")
+        return names
 
     def _renamed(self, name: str, other: str) -> Ref:
         """The constant `name` under another name, so that an output can have its own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import onnx
@@ -12,7 +13,15 @@ from edgeconv.core import Array
 from edgeconv.ops.base import Ref
 from edgeconv.ops.onnx_rules import Value
 
-__all__ = ["Scope"]
+if TYPE_CHECKING:
+    from edgeconv.importer.build import GraphBuilder
+
+__all__ = ["Around", "Scope", "node_label"]
+
+
+def node_label(node: onnx.NodeProto, prefix: str = "") -> str:
+    """How messages call the node: "Conv '/features/0/Conv'"."""
+    return f"{node.op_type} {prefix + (node.name or (node.output[0] if node.output else ''))!r}"
 
 
 @dataclass
@@ -58,3 +67,11 @@ class Scope:
         named.CopyFrom(found)
         named.name = attribute.name
         return named
+
+
+@dataclass(frozen=True)
+class Around:
+    """Where a program inside an operator stands: the builder of the graph around it, and the names that it sees."""
+
+    builder: GraphBuilder
+    scope: Scope

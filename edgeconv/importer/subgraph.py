@@ -12,7 +12,7 @@ from edgeconv.core import Shape, TensorType
 from edgeconv.dims import symbol
 from edgeconv.errors import UnsupportedModelError
 from edgeconv.export.program import to_program
-from edgeconv.importer.scope import Scope
+from edgeconv.importer.scope import Around, Scope
 from edgeconv.ops.base import Ref
 from edgeconv.ops.onnx_rules import Result, Subgraph, Traced, Unsupported, Value
 from edgeconv.runtime.layout import MAX_NESTING
@@ -50,7 +50,7 @@ class OnnxSubgraph(Subgraph):
         skip: int = 0,
     ) -> Traced:
         """Import it as a program of its own."""
-        from edgeconv.importer.build import Around, GraphBuilder
+        from edgeconv.importer.build import GraphBuilder
 
         outer = self._builder
         if outer.level >= MAX_NESTING:

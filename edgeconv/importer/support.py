@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import onnx
 
 from edgeconv.errors import EdgeconvError, InvalidModelError, RunTimeInputError, UnsupportedModelError
-from edgeconv.importer.build import GraphBuilder, node_label
+from edgeconv.importer.build import GraphBuilder
 from edgeconv.importer.decode import dtype_name
 from edgeconv.importer.load import Constants, InputShapes, Source, parse, prepare
+from edgeconv.importer.scope import node_label
 
 __all__ = ["Obstacle", "every_obstacle", "find_obstacles"]
 

@@ -56,7 +56,14 @@ def onnxruntime_outputs(exported: Exported) -> dict[str, Array]:
     session = InferenceSession(exported.model.SerializeToString(), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     results = session.run(None, dict(exported.feeds))
-    return {name: _matrix(result) for name, result in zip(names, results, strict=True)}
+    found = dict(zip(names, results, strict=True))
+    for name in [name for name, result in found.items() if _is_sequence(result)]:
+        found.update((f"{name}.{place}", each) for place, each in enumerate(found.pop(name)))
+    return {name: _matrix(result) for name, result in found.items()}
+
+
+def _is_sequence(result: object) -> bool:
+    return isinstance(result, list) and bool(result) and not isinstance(result[0], dict)
 
 
 def _matrix(result: object) -> Array:

@@ -85,6 +85,12 @@ def _classifier(model: Any, classes: int, names: bool, positive: bool, options: 
     return _exported(model, x, x[:60], options)
 
 
+def _several_labels(model: Any) -> Exported:
+    x = _features()
+    model.fit(x, np.stack([_classes(x, 3), _classes(-x, 2)], axis=1))
+    return _exported(model, x, x[:60])
+
+
 def _regressor(model: Any, targets: int, positive: bool) -> Exported:
     x = np.abs(_features()) if positive else _features()
     y = x[:, 0] * 2 + np.abs(x[:, 1]) + (3.0 if positive else 0.0)
@@ -286,6 +292,7 @@ def makers() -> Iterator[tuple[str, Callable[[], Exported]]]:
         lambda: _classifier(linear_model.LogisticRegression(), 3, False, False, {"zipmap": False}),
     )
     yield "raw_scores", lambda: _classifier(CLASSIFIERS["svc_rbf"](), 3, False, False, {"raw_scores": True})
+    yield "several_labels", lambda: _several_labels(multioutput.MultiOutputClassifier(CLASSIFIERS["decision_tree"]()))
     for name, make in REGRESSORS.items():
         targets = 2 if name == "multi_output" else 1
         yield f"{name}_regressor", lambda make=make, targets=targets: _regressor(make(), targets, False)

@@ -7,8 +7,10 @@ import onnx
 import pytest
 
 from edgeconv.errors import UnsupportedModelError
+from edgeconv.export.edge import to_bytes
 from edgeconv.export.program import to_program
-from edgeconv.importer import load_onnx
+from edgeconv.importer import backend, load_onnx
+from edgeconv.passes import simplify
 from edgeconv.runtime import Interpreter
 from tests.harness import data
 from tests.importer.models import agrees, model_from
@@ -101,7 +103,7 @@ REFUSED = {
     "outside": ("{ s = SequenceConstruct (x)  y = SequenceAt (s, two) }", "position 2 is outside a sequence of 1"),
     "a sequence for a tensor": ("{ s = SequenceConstruct (x)  y = Neg (s) }", "input 'x' is a sequence"),
     "a tensor for a sequence": ("{ y = SequenceAt (x, zero) }", "needs a sequence"),
-    "an output": ("{ y = SequenceConstruct (x) }", "output 'y' is a sequence; the device has tensors only"),
+    "an output of nothing": ("{ y = SequenceEmpty () }", "output 'y' is a sequence; the device has tensors only"),
     "an unknown dimension": ("{ s = SplitToSequence (x)  y = SequenceAt (s, zero) }", "fix it with --input-shape"),
     "nothing to concatenate": ("{ s = SequenceEmpty ()  y = ConcatFromSequence <axis = 0> (s) }", "an empty sequence"),
     "nothing there": (
@@ -131,3 +133,23 @@ def test_an_output_that_is_constant_keeps_its_name() -> None:
     length, total = Interpreter(to_program(graph)).run(None, {"x": X})
     assert length == 6
     assert np.array_equal(total, X + 6)
+
+
+def test_a_sequence_as_an_output_is_its_tensors() -> None:
+    """What MultiOutputClassifier gives."""
+    model = model_from("""agraph (float[N,4] x) => (float[N,4] n, seq(float[N,2]) y) {
+        n = Neg (x)
+        a, b = Split <axis = 1, num_outputs = 2> (x)
+        y = SequenceConstruct (b, a)
+    }""")
+    graph = load_onnx(model)
+    assert graph.outputs == ["n", "y.0", "y.1"]
+    assert graph.notes == ("the output 'y' is a sequence; its tensors are 'y.0', 'y.1'",)
+    x = data(3, 4)
+    negative, first, second = Interpreter(to_bytes(to_program(simplify(graph)))).run(None, {"x": x})
+    np.testing.assert_array_equal(negative, -x)
+    np.testing.assert_array_equal(first, x[:, 2:])
+    np.testing.assert_array_equal(second, x[:, :2])
+    found = backend.run_model(model, [x])
+    assert isinstance(found[1], list)
+    np.testing.assert_array_equal(found[1][1], x[:, :2])
