@@ -10,7 +10,7 @@ from math import ceil, floor, isfinite, log1p
 from edgeconv.report.document import Bars, Depth, Flame, Grid, Point, Slice, Spread, percent, span
 from edgeconv.report.text import printable
 
-__all__ = ["bars_svg", "depth_svg", "flame_svg", "grid_svg", "spread_svg"]
+__all__ = ["bars_svg", "depth_svg", "flame_boxes", "grid_svg", "spread_svg"]
 
 _ROW = 42
 _TALL, _COLUMNS, _AXIS = 220, 56, 46
@@ -114,10 +114,12 @@ def grid_svg(grid: Grid) -> str:
     )
 
 
-def flame_svg(flame: Flame) -> str:
-    """Slices side by side, their parts below them."""
+def flame_boxes(flame: Flame) -> str:
+    """Slices side by side, their parts below them. HTML, not SVG: only there a name that is too long ends in dots."""
     rows = max(map(_depth, flame.slices), default=1)
-    return _svg(rows * _FLAME_ROW + 4, "".join(_slices(flame.slices, 0.0, 0)), "where the time goes")
+    boxes = "".join(_slices(flame.slices, 0.0, 0))
+    label = 'role="img" aria-label="where the time goes"'
+    return f'<div class="flame" {label} style="height:{rows * _FLAME_ROW}px">{boxes}</div>'
 
 
 def _shown_classes(grid: Grid) -> list[int]:
@@ -135,10 +137,8 @@ def _slices(slices: tuple[Slice, ...], start: float, row: int) -> Iterator[str]:
         width, words = 100 * each.share, f"{each.label} {100 * each.share:.1f} % {each.text}"
         tone = ("fill", "soft")[(number + row) % 2]
         yield (
-            f'<svg x="{100 * start:.3f}%" y="{row * _FLAME_ROW}" width="{width:.3f}%" height="{_FLAME_ROW}" '
-            f'style="overflow:hidden"><title>{_text(words)}</title>'
-            f'<rect class="flame {tone}" width="100%" height="{_FLAME_ROW - 2}" rx="4"/>'
-            f'<text class="{"on" if tone == "fill" else "name"}" x="6" y="19">{_text(each.label)}</text></svg>'
+            f'<span class="{tone}" title="{_text(words)}" style="left:{100 * start:.3f}%;top:{row * _FLAME_ROW}px;'
+            f'width:{width:.3f}%">{_text(each.label)}</span>'
         )
         yield from _slices(each.parts, start, row + 1)
         start += each.share

@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import singledispatch
 from html import escape as _escape
 
-from edgeconv.report.charts import bars_svg, depth_svg, flame_svg, grid_svg, spread_svg
+from edgeconv.report.charts import bars_svg, depth_svg, flame_boxes, grid_svg, spread_svg
 from edgeconv.report.document import (
     Bars,
     Change,
@@ -66,13 +66,13 @@ def _word(text: str) -> str:
 
 def _breakable(text: str) -> str:
     """Escaped, with places where a long name may be broken."""
-    parts = re.split(r"(?<=[/_.\-])", text) if len(text) > _LONG_NAME else [text]
+    parts = re.split(r"(?<=[/_])|(?<=\D\.)|(?<=\w-)(?=\w)", text) if len(text) > _LONG_NAME else [text]
     return "<wbr>".join(map(escape, parts))
 
 
 def _section(section: Section) -> str:
     body = "\n".join(map(_draw, section.blocks))
-    return f'<section id="{_anchor(section.title)}">\n<h2>{escape(section.title)}</h2>\n{body}\n</section>'
+    return f'<section id="{_anchor(section.title)}">\n<h2>{_breakable(section.title)}</h2>\n{body}\n</section>'
 
 
 def _short(title: str) -> str:
@@ -129,7 +129,7 @@ def _(block: Depth) -> str:
     )
     return (
         f'<figure><div class="axis">{depth_svg(block)}</div><figcaption class="legend">{legend}</figcaption></figure>'
-        f"<details><summary>the figures</summary>{_table(block.table)}</details>"
+        + _figures(block)
     )
 
 
@@ -155,7 +155,11 @@ def _(block: Grid) -> str:
 
 @_draw.register
 def _(block: Flame) -> str:
-    return f"<figure>{flame_svg(block)}</figure><details><summary>the figures</summary>{_table(block.table)}</details>"
+    return f"<figure>{flame_boxes(block)}</figure>{_figures(block)}"
+
+
+def _figures(block: Depth | Flame) -> str:
+    return f"<details><summary>the figures</summary>{_table(block.table)}</details>"
 
 
 def _table(table: Table) -> str:

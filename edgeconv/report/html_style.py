@@ -5,10 +5,10 @@ from __future__ import annotations
 __all__ = ["STYLE"]
 
 STYLE = """
-:root{--paper:#f6f7f9;--card:#fff;--ink:#1b2430;--soft:#5b6675;--faint:#8c96a3;--line:#e2e6eb;--well:#eef1f5;
+:root{--paper:#f6f7f9;--card:#fff;--ink:#1b2430;--soft:#5b6675;--faint:#66717e;--line:#e2e6eb;--well:#eef1f5;
 --blue:#2563c9;--blue-soft:#a9c5f2;--green:#136f35;--amber:#a14806;--red:#c42b2b;--violet:#7552c9;
 --good-bg:#e7f5ec;--fair-bg:#fdf3e2;--bad-bg:#fdeaea;color-scheme:light dark}
-@media (prefers-color-scheme:dark){:root{--paper:#10151c;--card:#181f29;--ink:#e6ebf2;--soft:#a5b0bf;--faint:#77828f;
+@media (prefers-color-scheme:dark){:root{--paper:#10151c;--card:#181f29;--ink:#e6ebf2;--soft:#a5b0bf;--faint:#8c97a4;
 --line:#2a333f;--well:#212a35;--blue:#6ea3f5;--blue-soft:#33568c;--green:#4cc07c;--amber:#e8a33d;--red:#f07171;
 --violet:#a78bf0;--good-bg:#14301f;--fair-bg:#36290f;--bad-bg:#3a1a1c}}
 *{box-sizing:border-box}
@@ -87,11 +87,17 @@ svg .rule{stroke:var(--line)}svg .track{fill:var(--well)}svg .fill{fill:var(--bl
 svg .bad{fill:var(--red)}svg .good{fill:var(--green)}svg .fair{fill:var(--amber)}
 svg .dot{fill:var(--blue)}svg .line{stroke:var(--violet);stroke-width:2;stroke-linecap:round}
 svg .edge{stroke:var(--red);stroke-width:1.5;stroke-dasharray:3 3}
-svg .flame{stroke:var(--card);stroke-width:1.5}svg .on{fill:#fff}
+.flame{position:relative}.flame span{position:absolute;height:28px;padding:0 6px;border-radius:4px;
+box-shadow:inset 0 0 0 .75px var(--card);font-size:13px;line-height:28px;white-space:nowrap;overflow:hidden;
+text-overflow:ellipsis}
+.flame .fill{background:var(--blue);color:var(--card)}.flame .soft{background:var(--blue-soft);color:var(--ink)}
+@media (min-width:900px){.changes:has(>:nth-child(4):last-child){grid-template-columns:repeat(4,1fr)}
+.changes:has(>:nth-child(5):last-child){grid-template-columns:repeat(5,1fr)}}
 @media (max-width:720px){.beside{grid-template-columns:minmax(0,1fr)}}
 @media (max-width:560px){header,main{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:24px}
 h2{font-size:18px}.verdict{font-size:16px}.changes{grid-template-columns:repeat(2,minmax(0,1fr));gap:10px}
-.change{padding:12px 14px}.change .after{font-size:20px}figure{padding:14px}th,td{padding:7px 10px}
+.change{padding:12px 14px}.change:last-child:nth-child(odd){grid-column:span 2}
+.change .after{font-size:20px}figure{padding:14px}th,td{padding:7px 10px}
 dl div{grid-template-columns:minmax(0,1fr);gap:0}}
 @media print{body{background:#fff}nav{display:none}section{break-inside:avoid}}
 """

@@ -68,7 +68,7 @@ def _accuracy_page(report: AccuracyReport, name: str) -> Page:
 def _layer_page(report: LayerReport, name: str) -> Page:
     worst = report.worst_output
     sqnr = inf if worst is None else worst.sqnr
-    rows = [Change("SQNR", "", decibels(sqnr), note="of the worst output", tone=_sqnr_tone(sqnr))]
+    rows = [_sqnr_change(sqnr, len(report.outputs), _sqnr_tone(sqnr))]
     rows += _model_changes(report.reference, report.candidate)
     glance = Section(
         "At a glance", (*_warnings(report), Changes(_who(report.reference, report.candidate), tuple(rows)))
@@ -103,9 +103,13 @@ def _glance(report: AccuracyReport) -> tuple[Block, ...]:
         rows.append(Change("same answer", "", value, note=f"of {report.samples:,} samples"))
     if report.worst is not None:
         tone = "" if report.metric in CLASSIFICATION else _sqnr_tone(report.worst.sqnr)
-        rows.append(Change("SQNR", "", decibels(report.worst.sqnr), note="of the worst output", tone=tone))
+        rows.append(_sqnr_change(report.worst.sqnr, len(report.outputs), tone))
     rows += _model_changes(report.reference, report.candidate)
     return (*_warnings(report), Changes(_who(report.reference, report.candidate), tuple(rows)))
+
+
+def _sqnr_change(sqnr: float, outputs: int, tone: str) -> Change:
+    return Change("SQNR", "", decibels(sqnr), note=f"of the {'worst ' * (outputs > 1)}output", tone=tone)
 
 
 def _model_changes(reference: ModelFacts | None, candidate: ModelFacts) -> Iterable[Change]:

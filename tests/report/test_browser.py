@@ -67,10 +67,22 @@ def test_paper_is_light_or_dark(page: Page, report: Path, scheme: str, lightest:
 def test_text_can_be_read_on_its_paper(page: Page, report: Path) -> None:
     for scheme in SCHEMES:
         page.show(report, SIZES[0], scheme)
-        for selector in ("h1", ".verdict", "td", "figcaption", ".note.strong", "nav a", "pre"):
+        for selector in _TEXTS:
             assert page.ask(f"{_CONTRAST}('{selector}')") >= 4.5, (scheme, selector)
 
 
+def test_the_flame_can_be_read(page: Page, tmp_path: Path) -> None:
+    path = tmp_path / "report.html"
+    path.write_text(render.html(full_report()), encoding="utf-8")
+    for scheme in SCHEMES:
+        page.show(path, SIZES[1], scheme)
+        for selector in (".flame .fill", ".flame .soft"):
+            assert page.ask(f"{_CONTRAST}('{selector}')") >= 4.5, (scheme, selector)
+    assert page.ask("document.querySelectorAll('.flame span').length") > 5
+    assert page.ask("getComputedStyle(document.querySelector('.flame span')).textOverflow") == "ellipsis"
+
+
+_TEXTS = ("h1", ".brand", ".verdict", "td", ".who", "figcaption", ".note.strong", "nav a", "pre", "svg .faint")
 _CONTRAST = """
 (selector => {
   const channels = colour => colour.match(/[\\d.]+/g).map(Number);
@@ -80,7 +92,8 @@ _CONTRAST = """
   const one = document.querySelector(selector);
   let paper = one;
   while (channels(getComputedStyle(paper).backgroundColor)[3] === 0) paper = paper.parentElement;
-  const [a, b] = [getComputedStyle(one).color, getComputedStyle(paper).backgroundColor].map(light).sort();
+  const ink = getComputedStyle(one)[one.closest('svg') ? 'fill' : 'color'];
+  const [a, b] = [ink, getComputedStyle(paper).backgroundColor].map(light);
   return (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
 })
 """

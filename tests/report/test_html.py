@@ -10,7 +10,7 @@ from math import inf
 import pytest
 
 from edgeconv.report import AccuracyReport, ModelFacts, render
-from edgeconv.report.charts import bars_svg, depth_svg, flame_svg, grid_svg, spread_svg
+from edgeconv.report.charts import bars_svg, depth_svg, flame_boxes, grid_svg, spread_svg
 from edgeconv.report.document import (
     Bar,
     Bars,
@@ -151,7 +151,7 @@ def test_pictures_of_nothing() -> None:
     assert depth_svg(Depth((Point("a", inf, inf, 0.0),)))
     assert bars_svg(Bars(("", "", ""), ()))
     assert grid_svg(Grid(("a", "b"), 0, ()))
-    assert flame_svg(Flame(()))
+    assert flame_boxes(Flame(()))
     assert spread_svg(Spread("x", 0.0, 0.0, (), None, 0.0))
     assert depth_svg(Depth((Point("a", -inf, 3.0, 0.0),)))
 
@@ -168,15 +168,23 @@ FLAME = Flame(
 
 
 def test_a_flame_is_as_wide_as_its_parts() -> None:
-    svg = flame_svg(FLAME)
-    places = re.findall(r'<svg x="([\d.]+)%" y="(\d+)" width="([\d.]+)%"', svg)
+    boxes = flame_boxes(FLAME)
+    places = re.findall(r'left:([\d.]+)%;top:(\d+)px;width:([\d.]+)%"', boxes)
     assert places == [
         ("0.000", "0", "75.000"),
         ("0.000", "30", "50.000"),
         ("50.000", "30", "25.000"),
         ("75.000", "0", "25.000"),
     ]
-    assert "<a>" not in svg
+    assert "<a>" not in boxes
+
+
+def test_names_break_where_a_reader_expects_it() -> None:
+    rows = (("/block.1/first-part/Conv", "close fit -0.3 dB or so"),)
+    page = render_html((Section("on models/long_name.npz", (Table(("a", "b"), rows, "ll"),)),), "t", "v")
+    assert "/<wbr>block.<wbr>1/<wbr>first-<wbr>part/<wbr>Conv" in page
+    assert "close fit -0.3 dB or so" in page
+    assert "<h2>on models/<wbr>long_<wbr>name.<wbr>npz</h2>" in page
 
 
 def test_a_table_stands_for_every_picture() -> None:
