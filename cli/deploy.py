@@ -73,7 +73,7 @@ def _write_python(
     if kind == "zipapp":
         check_target(target, overwrite=force)
     data = Path(edge).read_bytes()
-    interpreter = Interpreter(data)
+    interpreter = Interpreter(edge)
     types = {name: interpreter.input_type(name) for name in interpreter.input_names}
     deployment = export.deploy(
         data, Path(edge).name, open_data(golden, types, resolve(images, interpreter.program.metadata))
@@ -109,7 +109,7 @@ def _write_c(output: Output, edge: str, target: str, force: bool) -> None:
     for path in paths:
         check_target(path, overwrite=force)
     data = Path(edge).read_bytes()
-    verify_file(data)
+    verify_file(edge)
     for path, text in zip(paths, c_sources(data, source.stem, Path(edge).name), strict=True):
         with replacing(path) as file:
             file.write(text.encode())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -96,7 +97,7 @@ def open_interpreter(path: str, threads: int = 1, memory: str = "fast") -> Inter
 def _samples(given: Sequence[str], names: Sequence[str]) -> str | dict[str, str]:
     """DATA as `open_data` takes it, from the -i options."""
     named = [(name, text[len(name) + 1 :]) for text in given for name in names if text.startswith(f"{name}=")]
-    if not named and len(given) == 1:
+    if not named and len(given) == 1 and ("=" not in given[0] or os.path.exists(given[0])):
         return given[0]
     found = dict(named)
     if len(named) != len(given) or len(found) != len(named):

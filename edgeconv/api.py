@@ -258,6 +258,11 @@ def _quantized(
         result.metadata[CALIBRATION_INPUTS] = facts_to_json(feeds.inputs)
     record_float_reasons(result)
     warnings = _warnings(feeds.samples, feeds.is_random, result)
+    warnings += tuple(
+        f"input {each.name!r} is {each.min:.4g} in every calibration sample: ranges behind it come from nothing else"
+        for each in feeds.inputs
+        if each.min == each.max
+    )
     return Model(result, config.method, feeds.samples, feeds.is_random, warnings, made.record)
 
 

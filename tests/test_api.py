@@ -172,6 +172,12 @@ def test_few_samples_are_a_warning() -> None:
     assert "8 samples only" in " ".join(edgeconv.convert(MODEL, calibration=str(CALIB), samples=8).notes)
 
 
+def test_calibration_without_variety_is_remarked() -> None:
+    with np.load(CALIB) as data:
+        zeros = {name: np.zeros_like(array) for name, array in data.items()}
+    assert "'input' is 0 in every calibration sample" in " ".join(edgeconv.convert(MODEL, calibration=zeros).notes)
+
+
 def test_progress_counts_samples(model: edgeconv.Model) -> None:
     seen: list[tuple[str, int, int | None]] = []
     edgeconv.convert(MODEL, calibration=str(CALIB), progress=lambda *step: seen.append(step))

@@ -25,7 +25,10 @@ from edgeconv.core import Array
 from edgeconv.data.errors import PICKLE_ADVICE, CorruptDataError, UnsafeDataError
 from edgeconv.errors import DataError
 
-__all__ = ["NpyReader", "npy_reader", "npz_readers", "reading"]
+__all__ = ["UNREADABLE", "NpyReader", "npy_reader", "npz_readers", "reading"]
+
+UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
+"""What the standard library raises for a damaged .npz or .npy."""
 
 _MAGIC = b"\x93NUMPY"
 _MAX_HEADER = 10_000
@@ -109,7 +112,7 @@ def reading(where: str) -> Iterator[None]:
         yield
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         raise DataError(f"{where}: cannot be read: {error.strerror}; give a file that is there and readable") from error
-    except (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error) as error:
+    except UNREADABLE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise CorruptDataError(f"{where}: damaged or truncated ({reason}); write it again") from error
 

@@ -28,6 +28,13 @@ from edgeconv.importer.scope import Scope
 __all__ = ["Constants", "InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
 
 _OLDEST_OPSET = 7
+_OTHER_FORMS = {
+    b"EDG1": "an .edge file, which needs no conversion",
+    b"TFL3": "a LiteRT file; convert what it was made from, with tf2onnx for example",
+    b"PK\x03\x04": "a zip archive (of PyTorch: export the model with torch.onnx.export)",
+    b"\x89HDF": "an HDF5 file (of Keras: export the model with tf2onnx)",
+}
+"""What people mistake for ONNX, by the bytes that such files begin with."""
 _ONNX = ("", "ai.onnx")
 _NO_NAMES = ("?", "-1", "None", "*", "unk", "dynamic")
 """What exporters write for any dimension that is open: two of them need not be the same."""
@@ -112,7 +119,9 @@ def parse(source: Source) -> Parsed:
     try:
         model.ParseFromString(source)
     except DecodeError as error:
-        raise InvalidModelError(f"{name} is not an ONNX model, or is cut off ({error})") from error
+        known = next((form for mark, form in _OTHER_FORMS.items() if mark in source[:8]), "")
+        problem = f"{known}, not an ONNX model" if known else f"not an ONNX model, or is cut off ({error})"
+        raise InvalidModelError(f"{name} is {problem}") from error
     if not model.graph.node and not model.graph.output:
         raise InvalidModelError(f"{name} is not an ONNX model: it holds no graph")
     nbytes = len(source) + _external_bytes(model, folder)

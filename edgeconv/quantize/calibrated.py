@@ -8,7 +8,6 @@ are: refining layers needs them.
 from __future__ import annotations
 
 import io
-import zipfile
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -17,6 +16,7 @@ import numpy as np
 from edgeconv.core import Array
 from edgeconv.data.errors import CorruptDataError
 from edgeconv.data.input_statistics import InputStatistics
+from edgeconv.data.npy import UNREADABLE
 from edgeconv.data.preprocessing import PREPROCESSING
 from edgeconv.errors import UsageError
 from edgeconv.graph import Graph
@@ -155,7 +155,7 @@ class Calibrated:
         try:
             with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
                 return _read({key: arrays[key] for key in arrays.files})
-        except (ValueError, LookupError, OSError, EOFError, zipfile.BadZipFile) as error:
+        except (*UNREADABLE, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise CorruptDataError(
                 f"{name} is no calibration that this edgeconv can read ({error}); make it with edgeconv calibrate"
             ) from error

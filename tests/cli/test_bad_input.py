@@ -71,6 +71,33 @@ def test_not_onnx(edgeconv: Command, tmp_path: Path, folder: Path) -> None:
     refused(convert(edgeconv, tmp_path / "photo.onnx", folder, "--calib", "random:2"), 4, "photo.onnx", "not an ONNX")
 
 
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"\x18\0\0\0EDG1", "is an .edge file"),
+        (b"\x1c\0\0\0TFL3", "LiteRT"),
+        (b"PK\x03\x04\0\0\0\0", "torch.onnx.export"),
+        (b"\x89HDF\r\n\x1a\n", "Keras"),
+    ],
+)
+def test_what_is_mistaken_for_onnx(edgeconv: Command, tmp_path: Path, folder: Path, content: bytes, words: str) -> None:
+    (tmp_path / "model").write_bytes(content + bytes(64))
+    refused(convert(edgeconv, tmp_path / "model", folder, "--calib", "random:2"), 4, words, "not an ONNX model")
+
+
+def test_an_input_that_is_not_there(edgeconv: Command, edge_file: Path, input_file: Path) -> None:
+    refused(edgeconv("run", edge_file, "-i", f"picture={input_file}"), 2, "the model's inputs are 'input'")
+
+
+@pytest.mark.parametrize("kind", ["zipapp", "c"])
+def test_deploy_names_the_damaged_file(edgeconv: Command, edge_file: Path, tmp_path: Path, kind: str) -> None:
+    (tmp_path / "cut.edge").write_bytes(edge_file.read_bytes()[:1000])
+    target = tmp_path / ("out.c" if kind == "c" else "out.pyz")
+    refused(
+        edgeconv("deploy", tmp_path / "cut.edge", "--format", kind, "-o", target), 4, "cut.edge: the file is damaged"
+    )
+
+
 def test_empty_file(edgeconv: Command, tmp_path: Path, folder: Path) -> None:
     (tmp_path / "empty.onnx").write_bytes(b"")
     refused(convert(edgeconv, tmp_path / "empty.onnx", folder, "--calib", "random:2"), 4, "not an ONNX")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.cli.conftest import Command
@@ -41,6 +42,23 @@ def test_what_makes_no_sense_is_one_line(edgeconv: Command, arguments: list[str]
     assert done.code == 2
     assert message in done.err
     assert len(done.err.strip().splitlines()) == 1
+
+
+def test_a_damaged_or_foreign_file_is_no_calibration(edgeconv: Command, tmp_path: Path) -> None:
+    good, bad = tmp_path / "good.calib", tmp_path / "bad.calib"
+    assert edgeconv("calibrate", MODEL, "-d", "random:8", "-o", good).code == 0
+    np.save(tmp_path / "array.npy", np.zeros(3))
+    whole, rng = good.read_bytes(), np.random.default_rng(0)
+    damaged = [whole[: len(whole) // 2], b"", (tmp_path / "array.npy").read_bytes()]
+    for _ in range(60):
+        content = np.frombuffer(whole, np.uint8).copy()
+        content[rng.integers(len(content), size=4)] ^= 255
+        damaged.append(content.tobytes())
+    for content in damaged:
+        bad.write_bytes(content)
+        done = edgeconv("calibrate", "--merge", bad, "-o", tmp_path / "x.calib", "--force")
+        assert done.code in (0, 4), done.err
+        assert done.code == 0 or "make it with edgeconv calibrate" in done.err
 
 
 def test_what_is_left_of_an_interrupted_run_is_not_overwritten(edgeconv: Command, tmp_path: Path) -> None:
