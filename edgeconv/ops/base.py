@@ -55,7 +55,7 @@ class QuantRule:
     `bias`: the input stored as int32 at scale_x * scale_w.
     `shared`: the output has the input's parameters, the values are moved or selected, never recomputed.
     `table`: a one-input elementwise function, replaced by a 256-entry table made from `run`.
-    `output`: parameters of the output where they are fixed by what the function can return.
+    `output`: parameters that hold all that the function can return; smaller ranges seen get finer ones.
     `weight_only`: (input, axis) pairs kept in int8, also where the arithmetic stays in float.
     `constants`: inputs that must be known for the int8 form, `absent`: those that it does not know.
     `table_at`: position of the tables, where inputs before them may be missing.

@@ -30,6 +30,11 @@ class Pad(Operator):
 
     quant: ClassVar[QuantRule | None] = MOVE
 
+    @property
+    def border(self) -> float:
+        """The value that is added to those of the input, 0 where none is."""
+        return self.value if self.mode == "constant" else 0.0
+
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if not x.rank or len(self.pads) != 2 * x.rank or self.mode not in _MODES:
             raise ShapeError(f"pads {self.pads} and mode {self.mode!r} do not fit {x}; modes are {', '.join(_MODES)}")

@@ -1,7 +1,7 @@
 """Softmax and LogSoftmax along one axis; the largest element is subtracted first, so that nothing overflows.
 
-int8 Softmax: e[max - q] from a table in the file, an exact integer sum, and one division. The output's scale is fixed
-at 1/256, since the results lie between 0 and 1.
+int8 Softmax: e[max - q] from a table in the file, an exact integer sum, and one division. The output's scale is 1/256
+at most, since the results lie between 0 and 1; over many elements they are small, and so is the scale then.
 """
 
 from __future__ import annotations

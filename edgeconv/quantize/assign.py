@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from edgeconv.core import QParams
 from edgeconv.graph import Graph, Node
+from edgeconv.ops.pad import Pad
 from edgeconv.quantize.observers import Observer
 from edgeconv.quantize.observers.minmax import minmax_range
 from edgeconv.quantize.ranges import activation_qparams, constant_qparams, wide_qparams
@@ -13,6 +14,9 @@ from edgeconv.quantize.select import Selection, activation_inputs
 from edgeconv.quantize.statistics import Statistics
 
 __all__ = ["assign", "observed_values", "scale_roots"]
+
+_MOST_WIDENING = 4.0
+"""Times a range may grow for the sake of a border; a border further away stands for infinity, and is clamped."""
 
 
 def observed_values(graph: Graph, selection: Selection) -> list[str]:
@@ -39,8 +43,8 @@ def assign(
     graph: Graph, selection: Selection, statistics: Mapping[str, Statistics], observer: Observer
 ) -> dict[str, QParams]:
     """The parameters of every value of `observed_values`."""
-    roots = scale_roots(graph, selection)
-    producers = graph.producers()
+    roots, producers = scale_roots(graph, selection), graph.producers()
+    added = _added_values(graph, roots)
     found: dict[str, QParams] = {}
     for name in observed_values(graph, selection):
         root = roots.get(name, name)
@@ -48,7 +52,7 @@ def assign(
             if root in selection.wide:
                 found[root] = wide_qparams(*minmax_range(statistics[root]))
             else:
-                found[root] = _qparams(graph, root, producers.get(root), statistics, observer)
+                found[root] = _qparams(graph, root, producers.get(root), statistics, observer, added.get(root, 0.0))
         found[name] = found[root]
     return _joined_states(graph, roots, found)
 
@@ -61,13 +65,32 @@ def _joined_states(graph: Graph, roots: Mapping[str, str], found: dict[str, QPar
     return found
 
 
+def _added_values(graph: Graph, roots: Mapping[str, str]) -> dict[str, float]:
+    """Root -> the value furthest from 0 that padding adds to what shares its parameters."""
+    found: dict[str, float] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Pad) and node.outputs[0] in roots:
+            root = roots[node.outputs[0]]
+            found[root] = max(found.get(root, 0.0), node.op.border, key=abs)
+    return found
+
+
 def _qparams(
-    graph: Graph, name: str, producer: Node | None, statistics: Mapping[str, Statistics], observer: Observer
+    graph: Graph,
+    name: str,
+    producer: Node | None,
+    statistics: Mapping[str, Statistics],
+    observer: Observer,
+    added: float,
 ) -> QParams:
-    rule = producer.op.quant if producer is not None else None
-    if rule is not None and rule.output is not None:
-        return rule.output
+    """Parameters of a value, which `added` belongs to as well where it does not make the steps much wider."""
     value = graph.constant(name)
     if value is not None:
         return constant_qparams(value)
-    return activation_qparams(*observer(statistics[name]))
+    low, high = observer(statistics[name])
+    if abs(added) <= _MOST_WIDENING * max(-low, high):
+        low, high = min(low, added), max(high, added)
+    rule, found = producer.op.quant if producer is not None else None, activation_qparams(low, high)
+    if rule is not None and rule.output is not None and found.scale[0] > rule.output.scale[0]:
+        return rule.output
+    return found

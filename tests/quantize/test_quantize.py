@@ -17,6 +17,7 @@ from edgeconv.ops.conv import Conv
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.matmul import MatMul
 from edgeconv.ops.mul import Div
+from edgeconv.ops.pad import Pad
 from edgeconv.ops.reshape import Reshape
 from edgeconv.ops.softmax import Softmax
 from edgeconv.ops.transpose import Transpose
@@ -215,3 +216,23 @@ def test_a_mask_cut_to_the_length_at_hand_is_a_mask() -> None:
     assert {node.op_name for node, _ in float_nodes(lowered)} >= {"Add", "Softmax"}
     x = data(5, 4, seed=1)
     assert sqnr(Interpreter(to_program(graph))(x), Interpreter(to_program(lowered))(x)) > 30
+
+
+def test_probabilities_of_many_classes_have_steps_of_their_size() -> None:
+    scores = data(8, 1000, seed=3)
+    emitter = Emitter({"x": TensorType("float32", (8, 1000))})
+    emitter.emit([Softmax(1)(Ref("x", emitter.types["x"]))], ["p"], "p")
+    lowered = quantize(Graph(emitter.nodes, emitter.types, ["x"], ["p"]), [{"x": scores}])
+    exact = np.exp(scores - scores.max(axis=1, keepdims=True))
+    exact /= exact.sum(axis=1, keepdims=True)
+    assert sqnr(exact, Interpreter(to_program(lowered))(scores)) > 30
+
+
+@pytest.mark.parametrize(("value", "is_held"), [(4.0, True), (-1.0, True), (-1e9, False)])
+def test_a_border_belongs_to_the_range_unless_it_stands_for_infinity(value: float, is_held: bool) -> None:
+    x = np.abs(X)
+    emitter = Emitter({"x": TensorType("float32", X.shape)})
+    emitter.emit([Pad((0, 0, 1, 1, 0, 0, 1, 1), value=value)(Ref("x", emitter.types["x"]))], ["y"], "y")
+    y = Interpreter(to_program(quantize(Graph(emitter.nodes, emitter.types, ["x"], ["y"]), [{"x": x}])))(x)
+    assert np.isclose(y[0, 0, 0, 0], value, atol=0.02) == is_held
+    assert sqnr(x, y[:, :, 1:-1, 1:-1]) > 35
