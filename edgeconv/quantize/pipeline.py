@@ -1,7 +1,7 @@
 """From a simplified float graph to the int8 one, once, with given options; `best` calls it several times.
 
-equalize -> select (which nodes) -> calibrate (statistics) -> assign (scales and zero points) -> lower (the int8 graph)
--> refine (weights and biases, layer by layer).
+equalize -> select (which nodes) -> calibrate (statistics) -> tails (what its ranges forbid) -> assign (scales and zero
+points) -> lower (the int8 graph) -> refine (weights and biases, layer by layer).
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from edgeconv.quantize.refine.stepper import few_batches, judging
 from edgeconv.quantize.refine.walk import refine_layers
 from edgeconv.quantize.select import Selection, select
 from edgeconv.quantize.statistics import Statistics
+from edgeconv.quantize.tails import keep_tails_in_float
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import RefinementRecord, Trial
 
@@ -59,6 +60,7 @@ class Prepared:
         """The same with these values above int8; searched ranges of the others are kept."""
         config = replace(self.config, raised=raised)
         selection = select(self.graph, config)
+        keep_tails_in_float(self.graph, selection, self.statistics, OBSERVERS[config.method])
         fresh = assign(self.graph, selection, self.statistics, OBSERVERS[config.method])
         kept = {name: self.qparams[name] for name in fresh if name in self.qparams and name not in selection.wide}
         return replace(self, config=config, selection=selection, qparams={**fresh, **kept})
@@ -116,6 +118,7 @@ def prepare(
     wanted = [name for name in observed_values(graph, selection) if graph.constant(name) is None]
     count = None if progress is None else partial(_tell, progress, "calibrating", None)
     statistics = collect(graph, samples, wanted, count)
+    keep_tails_in_float(graph, selection, statistics, OBSERVERS[config.method])
     qparams = assign(graph, selection, statistics, OBSERVERS[config.method])
     return Prepared(graph, config, statistics, selection, qparams)
 

@@ -283,7 +283,7 @@ def test_run_writes_outputs(edgeconv: Command, edge_file: Path, input_file: Path
 
 def test_run_refuses(edgeconv: Command, edge_file: Path, input_file: Path, tmp_path: Path) -> None:
     given = ("run", edge_file, "-i")
-    assert edgeconv(*given, f"nose={input_file}").code == 1
+    assert edgeconv(*given, f"nose={input_file}").code == 2
     assert edgeconv(*given, input_file, "-i", input_file).code == 2
     assert edgeconv(*given, f"input={input_file}", "-i", f"input={input_file}").code == 2
     assert edgeconv(*given, input_file, "-o", tmp_path / "y.txt").code == 2
