@@ -27,11 +27,12 @@ FORMS = {
 }
 _KINDS = {"f": "float", "i": "int", "u": "uint", "b": "bool"}
 _HEADER = ("ONNX operator", "rules since opset", "dtypes", "becomes", "after quantization")
+_NAMED = 3
 
 
 def operators_document(found: Sequence[OnnxOperator]) -> Document:
-    """One table of all."""
-    table = Table(_HEADER, tuple(map(_row, found)), "lllll")
+    """One table of all, for a terminal: of many operators that one becomes, the first are named."""
+    table = Table(_HEADER, tuple(_row(each, _NAMED) for each in found), "lllll")
     return (Section(f"{len(found)} ONNX operators convert", (table,)),)
 
 
@@ -55,7 +56,8 @@ def operators_by_form(found: Sequence[OnnxOperator]) -> str:
     return "".join(["| how it runs after quantization | ONNX operators |\n", "| --- | --- |\n", *rows])
 
 
-def _row(each: OnnxOperator) -> tuple[str, ...]:
+def _row(each: OnnxOperator, named: int | None = None) -> tuple[str, ...]:
     kinds = dict.fromkeys(_KINDS[np.dtype(dtype).kind] for dtype in each.dtypes)
     since = ", ".join(map(str, each.since))
-    return each.name, since, ", ".join(kinds) or "any", ", ".join(each.becomes), FORMS[each.form]
+    becomes = ", ".join(each.becomes[:named]) + ", ..." * (len(each.becomes[:named]) < len(each.becomes))
+    return each.name, since, ", ".join(kinds) or "any", becomes, FORMS[each.form]

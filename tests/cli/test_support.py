@@ -38,6 +38,7 @@ def test_ops_prints_the_table_of_the_documentation(edgeconv: Command) -> None:
     for_people = edgeconv("ops").out
     assert "ONNX operators convert" in for_people
     assert "QLinearConv" in for_people
+    assert max(map(len, for_people.splitlines())) <= 200
 
 
 def test_ops_as_json(edgeconv: Command) -> None:
