@@ -7,7 +7,7 @@ as soon as the symbols cancel, so shape rules are written once and serve the con
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Union
 
 from edgeconv.records import dataclass
@@ -19,6 +19,7 @@ __all__ = [
     "compare",
     "counted",
     "evaluate",
+    "any_counted",
     "is_counted",
     "quotient",
     "symbol",
@@ -143,6 +144,11 @@ def counted(label: str) -> SymbolicDim:
 def is_counted(dim: Dim) -> bool:
     """True where the dimension follows from `counted` ones, so that input shapes do not tell it."""
     return not isinstance(dim, int) and _COUNTED in str(dim)
+
+
+def any_counted(dims: Iterable[Dim]) -> bool:
+    """True where one of the dimensions is counted."""
+    return any(map(is_counted, dims))
 
 
 def compare(a: Dim, b: Dim) -> int | None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from edgeconv.core import TensorType
-from edgeconv.dims import is_counted
+from edgeconv.dims import any_counted
 from edgeconv.graph.graph import Graph, Node
 
 __all__ = ["late_nodes", "settled"]
@@ -52,11 +52,8 @@ def settled(graph: Graph) -> Graph:
 
 def _after_data(nodes: Sequence[Node], types: Mapping[str, TensorType]) -> list[Node]:
     """The nodes that give, or depend on, shapes that only data tells."""
-    return _depending([node for node in nodes if any(_is_open(types[name]) for name in node.outputs if name)], nodes)
-
-
-def _is_open(known: TensorType) -> bool:
-    return any(is_counted(dim) for dim in known.shape)
+    first = [node for node in nodes if any(any_counted(types[name].shape) for name in node.outputs if name)]
+    return _depending(first, nodes)
 
 
 def _depending(first: Sequence[Node], nodes: Sequence[Node]) -> list[Node]:

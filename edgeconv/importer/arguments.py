@@ -9,7 +9,7 @@ from typing import Any
 from edgeconv.errors import InvalidModelError, UnsupportedModelError
 from edgeconv.ops.onnx_rules import ImportRule, Items, Names, Nothing, Value
 
-__all__ = ["NO_TENSORS", "bind_arguments"]
+__all__ = ["NO_TENSORS", "bind_arguments", "unknown_form"]
 
 NO_TENSORS = {
     Items: ("Items", "a sequence"),
@@ -28,9 +28,14 @@ def bind_arguments(
     try:
         bound = signature.bind(*inputs, **given)
     except TypeError as error:
-        raise UnsupportedModelError(f"{where}: {error}; edgeconv does not know this form of the operator") from error
+        raise unknown_form(where, error) from error
     _check_arguments(signature, bound, where)
     return bound
+
+
+def unknown_form(where: str, found: object) -> UnsupportedModelError:
+    """The error of a node whose inputs or attributes no rule knows."""
+    return UnsupportedModelError(f"{where}: {found}; edgeconv does not know this form of the operator")
 
 
 def _check_arguments(signature: inspect.Signature, bound: inspect.BoundArguments, where: str) -> None:

@@ -14,7 +14,7 @@ from edgeconv.core import Array, Shape, TensorType, type_of
 from edgeconv.errors import EdgeconvError, InvalidModelError, RunTimeInputError, UnsupportedModelError
 from edgeconv.graph import Emitter, Graph
 from edgeconv.graph.shapes import any_shape_expression
-from edgeconv.importer.arguments import NO_TENSORS, bind_arguments
+from edgeconv.importer.arguments import NO_TENSORS, bind_arguments, unknown_form
 from edgeconv.importer.decode import attribute_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
 from edgeconv.importer.scope import Around, Scope, node_label
@@ -272,6 +272,11 @@ class GraphBuilder:
             return results if isinstance(results, tuple) else [results]
         except AtRunTime as error:
             raise self._run_time_error(error, where) from error
+        except TypeError as error:  # a rule that hands its attributes on, to one that does not know them
+            _, found, name = str(error).partition("got an unexpected keyword argument")
+            if not found:
+                raise
+            raise unknown_form(where, found + name) from error
         except Unsupported as error:
             raise UnsupportedModelError(f"{where}: {error}") from error
         except ShapeError as error:

@@ -6,7 +6,7 @@ integers in the file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -65,24 +65,13 @@ def import_conv_integer(
     w: Ref,
     x_zero_point: Ref | None = None,
     w_zero_point: Ref | None = None,
-    *,
-    auto_pad: str = "NOTSET",
-    dilations: Sequence[int] = (),
-    group: int = 1,
-    kernel_shape: Sequence[int] = (),
-    pads: Sequence[int] = (),
-    strides: Sequence[int] = (),
+    **attributes: Any,
 ) -> Expr:
     """A convolution of 8-bit integers less their zero points, as int32; sums above 2**24 are rounded to float32."""
     y = import_conv(
         _centred(x, x_zero_point, 1),
         _centred(w, w_zero_point, 0),
-        auto_pad=auto_pad,
-        dilations=dilations,
-        group=group,
-        kernel_shape=kernel_shape,
-        pads=pads,
-        strides=strides,
+        **attributes,
     )
     return Cast("int32")(y)
 

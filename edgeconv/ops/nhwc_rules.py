@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from typing import Any
 
 from edgeconv.ops.add import Add, total
 from edgeconv.ops.base import Expr, Ref, Typed, expr_type
@@ -35,25 +35,14 @@ def import_nhwc_conv(
     x: Ref,
     w: Ref,
     b: Ref | None = None,
-    *,
-    auto_pad: str = "NOTSET",
-    dilations: Sequence[int] = (),
-    group: int = 1,
-    kernel_shape: Sequence[int] = (),
-    pads: Sequence[int] = (),
-    strides: Sequence[int] = (),
+    **attributes: Any,
 ) -> Expr:
     """A convolution whose maps and weights (outputs, height, width, inputs) have their channels last."""
     y = import_conv(
         _channels_first(x),
         _channels_first(w),
         b,
-        auto_pad=auto_pad,
-        dilations=dilations,
-        group=group,
-        kernel_shape=kernel_shape,
-        pads=pads,
-        strides=strides,
+        **attributes,
     )
     return _channels_last(y)
 

@@ -16,8 +16,7 @@ from edgeconv.ops.gather import Gather
 from edgeconv.ops.mul import Div, Mul
 from edgeconv.ops.narrow import FLOATS, INTEGERS
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
-from edgeconv.ops.qdq import import_dequantize_linear, import_quantize_linear
-from edgeconv.ops.reshape import Reshape
+from edgeconv.ops.qdq import along, import_dequantize_linear, import_quantize_linear
 
 __all__: list[str] = []
 
@@ -75,12 +74,9 @@ def import_dequantize_linear_from(
 
 def _along(parameter: Ref, x: Ref, axis: int, block: int) -> Expr:
     """A scale or zero point, shaped to broadcast against x: one number, one along `axis`, or one for each block."""
-    rank = x.type.rank
-    if parameter.type.rank == 0 or parameter.type.shape == (1,):
-        return Reshape(())(parameter)
-    place = normal_axis(axis, rank)
-    if not block:
-        return Reshape(tuple(-1 if each == place else 1 for each in range(rank)))(parameter)
+    if not block or parameter.type.shape in ((), (1,)):
+        return along(parameter, x.type.rank, axis)
+    place = normal_axis(axis, x.type.rank)
     dim = x.type.shape[place]
     if not isinstance(dim, int):
         raise Unsupported(f"it has blocks along a dimension of {x.type} that is not known; fix it with --input-shape")

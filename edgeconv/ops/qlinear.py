@@ -7,6 +7,7 @@ its int8 form again, with these parameters.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -53,41 +54,30 @@ def import_qlinear_conv(
     y_scale: Ref,
     y_zero_point: Ref,
     bias: Ref | None = None,
-    *,
-    auto_pad: str = "NOTSET",
-    dilations: Sequence[int] = (),
-    group: int = 1,
-    kernel_shape: Sequence[int] = (),
-    pads: Sequence[int] = (),
-    strides: Sequence[int] = (),
+    **attributes: Any,
 ) -> Expr:
     """A convolution; weights have one scale, or one for each output; the int32 bias is at x_scale * w_scale."""
     y = import_conv(
         dequantized(x, x_scale, x_zero_point),
         _weight(w, w_scale, w_zero_point, 0, x_scale, y_scale),
         None if bias is None else _real_bias(bias, x_scale, w_scale),
-        auto_pad=auto_pad,
-        dilations=dilations,
-        group=group,
-        kernel_shape=kernel_shape,
-        pads=pads,
-        strides=strides,
+        **attributes,
     )
     return _integers(y, y_scale, y_zero_point, x)
 
 
 @onnx_rule("QLinearConv", domain=_MICROSOFT)
-def import_nhwc_qlinear_conv(*inputs: Ref, channels_last: int = 0, **attributes: int | str | Sequence[int]) -> Expr:
+def import_nhwc_qlinear_conv(*inputs: Ref, channels_last: int = 0, **attributes: Any) -> Expr:
     """ONNX Runtime's QLinearConv, whose data may have the channels last."""
     if not channels_last:
-        return import_qlinear_conv(*inputs, **attributes)  # type: ignore[arg-type]  # attributes as ONNX has them
+        return import_qlinear_conv(*inputs, **attributes)
     x, (x_scale, x_zero_point, w, w_scale, w_zero_point, y_scale, y_zero_point, *bias) = inputs[0], inputs[1:]
     rank = x.type.rank
     y = import_conv(
         Transpose((0, rank - 1, *range(1, rank - 1)))(dequantized(x, x_scale, x_zero_point)),
         _weight(w, w_scale, w_zero_point, 0, x_scale, y_scale),
         _real_bias(bias[0], x_scale, w_scale) if bias else None,
-        **attributes,  # type: ignore[arg-type]  # attributes as ONNX has them
+        **attributes,
     )
     return _integers(Transpose((0, *range(2, rank), 1))(y), y_scale, y_zero_point, x)
 

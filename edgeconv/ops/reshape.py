@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
-from edgeconv.dims import is_counted
+from edgeconv.dims import any_counted, is_counted
 from edgeconv.ops.axes import constant_ints, normal_axes, normal_axis, sizes_of
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.jobs import nothing
@@ -172,7 +172,7 @@ def import_squeeze_attribute(x: Ref, *, axes: Sequence[int] | None = None) -> Ex
         if isinstance(x.type.shape[axis], int) and x.type.shape[axis] != 1:
             raise Unsupported(f"axis {axis} of {x.type} is not 1")
     rest = tuple(dim for axis, dim in enumerate(x.type.shape) if axis not in drop)
-    if any(is_counted(x.type.shape[axis]) for axis in drop):  # data tells, and it is 1 where the model is right
+    if any_counted(x.type.shape[axis] for axis in drop):  # data tells, and it is 1 where the model is right
         return ReshapeTo()(x, _dims_of(x, x.type.shape, rest))
     return reshape_to(x, x.type.shape, rest)
 

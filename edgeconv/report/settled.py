@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from edgeconv.dims import is_counted
+from edgeconv.dims import any_counted
 from edgeconv.errors import UsageError
 from edgeconv.export.program import from_program, to_program
 from edgeconv.graph import Graph
@@ -19,7 +19,7 @@ def settled_pair(candidate: Interpreter, reference: Interpreter) -> tuple[Interp
     Boxes and scores are then compared, not what NonMaxSuppression makes of them: of that there may be more in one.
     UsageError where nothing is left to compare.
     """
-    if not any(_is_open(each.program) for each in (candidate, reference)):
+    if not any(any_counted(tensor.type.shape) for each in (candidate, reference) for tensor in each.program.tensors):
         return candidate, reference
     graphs = [_settled(each.program) for each in (candidate, reference)]
     names = [name for name in graphs[1].outputs if name in graphs[0].outputs]
@@ -31,10 +31,6 @@ def settled_pair(candidate: Interpreter, reference: Interpreter) -> tuple[Interp
         graph.states = {source: target for source, target in graph.states.items() if target in names}
         graph.prune()
     return Interpreter(to_program(graphs[0])), Interpreter(to_program(graphs[1]))
-
-
-def _is_open(program: Program) -> bool:
-    return any(is_counted(dim) for tensor in program.tensors for dim in tensor.type.shape)
 
 
 def _settled(program: Program) -> Graph:

@@ -46,6 +46,8 @@ REFUSED = [
     (Case("count", "Resize", (X, None, SCALES[:3]), {}, (2,)), "needs 4 scales"),
     (Case("aspect", "Resize", (X, None, None, SIZES[2:]), NEAR, (3,), opset=18, dynamic=2), "not_larger"),
     (Case("rank", "LSTM", (data(5, 2, 4), data(1, 12, 4), data(12, 3)), {}, (1, 2)), "rank 3"),
+    (Case("unknown", "LSTM", (data(5, 2, 4), data(1, 12, 4), data(1, 12, 3)), {"zoneout": 1}), "argument 'zoneout'"),
+    (Case("unknown", "Conv", (X, data(4, 4, 3, 3)), {"tiles": 1}, (1,)), "argument 'tiles'; edgeconv does not know"),
     (Case("activation", "RNN", (data(5, 2, 4), data(1, 3, 4), data(1, 3, 3)), {"activations": ["Mish"]}), "mish"),
 ]
 
