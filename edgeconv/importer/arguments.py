@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from edgeconv.errors import InvalidModelError, UnsupportedModelError
-from edgeconv.ops.onnx_rules import ImportRule, Items, Names, Nothing, Value
+from edgeconv.ops.onnx_rules import ImportRule, Items, Names, Noted, Nothing, Result, Value
 
-__all__ = ["NO_TENSORS", "bind_arguments", "unknown_form"]
+__all__ = ["NO_TENSORS", "call_rule"]
 
 NO_TENSORS = {
     Items: ("Items", "a sequence"),
@@ -19,22 +19,27 @@ NO_TENSORS = {
 """What a value may be but a tensor: the word in the annotation of parameters that take it, and its name in messages."""
 
 
-def bind_arguments(
+def call_rule(
     rule: ImportRule, inputs: Sequence[Value], attributes: dict[str, Any], outputs: int, where: str
-) -> inspect.BoundArguments:
-    """What to call `rule` with; UnsupportedModelError or InvalidModelError for a node that does not fit it."""
+) -> Result | tuple[Result, ...] | Noted:
+    """What `rule` makes of a node; UnsupportedModelError or InvalidModelError for a node that does not fit it."""
     signature = inspect.signature(rule)
     given = {**attributes, "outputs": outputs} if "outputs" in signature.parameters else attributes
     try:
         bound = signature.bind(*inputs, **given)
     except TypeError as error:
-        raise unknown_form(where, error) from error
+        raise _unknown_form(where, error) from error
     _check_arguments(signature, bound, where)
-    return bound
+    try:
+        return rule(*bound.args, **bound.kwargs)
+    except TypeError as error:  # the rule may hand its attributes on, to one that does not know them
+        _, found, name = str(error).partition("got an unexpected keyword argument")
+        if not found:
+            raise
+        raise _unknown_form(where, found + name) from error
 
 
-def unknown_form(where: str, found: object) -> UnsupportedModelError:
-    """The error of a node whose inputs or attributes no rule knows."""
+def _unknown_form(where: str, found: object) -> UnsupportedModelError:
     return UnsupportedModelError(f"{where}: {found}; edgeconv does not know this form of the operator")
 
 

@@ -14,7 +14,7 @@ from edgeconv.core import Array, Shape, TensorType, type_of
 from edgeconv.errors import EdgeconvError, InvalidModelError, RunTimeInputError, UnsupportedModelError
 from edgeconv.graph import Emitter, Graph
 from edgeconv.graph.shapes import any_shape_expression
-from edgeconv.importer.arguments import NO_TENSORS, bind_arguments, unknown_form
+from edgeconv.importer.arguments import NO_TENSORS, call_rule
 from edgeconv.importer.decode import attribute_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
 from edgeconv.importer.scope import Around, Scope, node_label
@@ -263,20 +263,14 @@ class GraphBuilder:
             raise UnsupportedModelError(
                 f"{where}: the model has more than {_MOST_NODES:,} nodes, functions written out"
             )
-        bound = bind_arguments(rule, inputs, attributes, outputs, where)
         try:
-            results = rule(*bound.args, **bound.kwargs)
+            results = call_rule(rule, inputs, attributes, outputs, where)
             if isinstance(results, Noted):
                 self._notes.append(f"{where}: {results.note}")
                 results = results.results
             return results if isinstance(results, tuple) else [results]
         except AtRunTime as error:
             raise self._run_time_error(error, where) from error
-        except TypeError as error:  # a rule that hands its attributes on, to one that does not know them
-            _, found, name = str(error).partition("got an unexpected keyword argument")
-            if not found:
-                raise
-            raise unknown_form(where, found + name) from error
         except Unsupported as error:
             raise UnsupportedModelError(f"{where}: {error}") from error
         except ShapeError as error:
