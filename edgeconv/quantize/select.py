@@ -13,6 +13,7 @@ from edgeconv.passes.linear import RAW_SPREAD, affine
 from edgeconv.passes.rewrite import View
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.masks import masked_softmax
+from edgeconv.quantize.spectra import spectra
 
 __all__ = [
     "WEIGHT_ONLY",
@@ -62,7 +63,7 @@ def select(graph: Graph, config: QuantConfig) -> Selection:
     excluded = excluded_nodes(graph, config)
     chosen = Selection(value for value, precision in config.raised if precision == "int16")
     in_float = {value for value, precision in config.raised if precision == "float"}
-    raw = _standardising(graph) | masked_softmax(graph)
+    raw = _standardising(graph) | masked_softmax(graph) | spectra(graph)
     for node in graph.nodes:
         reason = excluded.get(node.outputs[0]) or raw.get(node.outputs[0]) or obstacle(graph, node)
         raised = next((name for name in (*node.inputs, *node.outputs) if name in in_float), None)

@@ -7,12 +7,14 @@ scale for both leaves nothing of the smaller, and a tail has few operations: fro
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from math import exp, inf
 
 from edgeconv.core import Array
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.add import Add, Sub
 from edgeconv.ops.base import Operator
 from edgeconv.ops.concat import Concat
+from edgeconv.ops.elementwise import Exp, Reciprocal
 from edgeconv.ops.mul import Div, Mul
 from edgeconv.quantize.observers import Observer
 from edgeconv.quantize.select import Selection
@@ -23,22 +25,17 @@ __all__ = ["keep_tails_in_float"]
 _MOST = 4.0
 """Times that a range may be wider than another which shares its steps: two of the eight bits are lost."""
 
-_Range = Callable[[str], float]
+_Range = Callable[[str], tuple[float, float]]
 
 
 def keep_tails_in_float(
     graph: Graph, selection: Selection, statistics: Mapping[str, Statistics], observer: Observer
 ) -> None:
     """Take out of `selection` what computes in a tail with values of very different ranges, and all that follows."""
-
-    def width(name: str) -> float:
-        low, high = observer(statistics[name])
-        return max(high, 0.0) - min(low, 0.0)
-
     reasons: dict[str, str] = {}
     for node in _tail(graph, selection):
         before = next((reasons[name] for name in node.inputs if name in reasons), None)
-        reason = before or _mixture(graph, node, width, statistics)
+        reason = before or _mixture(graph, node, lambda name: observer(statistics[name]), statistics)
         if reason is not None:
             reasons.update(dict.fromkeys(node.outputs, reason))
     for node in graph.nodes:
@@ -58,20 +55,36 @@ def _tail(graph: Graph, selection: Selection) -> list[Node]:
     return [node for node in graph.nodes if node.outputs[0] in free]
 
 
-def _mixture(graph: Graph, node: Node, width: _Range, statistics: Mapping[str, Statistics]) -> str | None:
-    """Why one scale is too coarse for what meets in `node`, or None."""
+def _mixture(graph: Graph, node: Node, seen: _Range, statistics: Mapping[str, Statistics]) -> str | None:
+    """Why one scale is too coarse for what `node` gives, or None."""
     constants = [value for name in node.inputs if name and (value := graph.constant(name)) is not None]
+    variable = [name for name in node.inputs if name in statistics]
+    if len(variable) == 1 and variable[0] not in graph.inputs and _grows(node, *seen(variable[0])) >= _MOST**2:
+        return "its results differ so much in size that one scale would leave nothing of the smaller ones"
     if isinstance(node.op, Mul | Div):
         if any(_spread(abs(value)) >= _MOST for value in constants):
             return "its factors differ so much that one scale would leave nothing of its smaller results"
         return None
     if not isinstance(node.op, Concat) and not (constants and isinstance(node.op, Add | Sub)):
         return None
-    widths = [width(name) for name in node.inputs if name in statistics]
-    least, most = min(widths, default=0.0), width(node.outputs[0])
+    least, most = min((_width(*seen(name)) for name in variable), default=0.0), _width(*seen(node.outputs[0]))
     if least > 0 and least * _MOST < most:
         return f"values up to {least:.3g} and up to {most:.3g} meet in it; one scale would leave nothing of the smaller"
     return None
+
+
+def _width(low: float, high: float) -> float:
+    """Of the range that holds zero, too."""
+    return max(high, 0.0) - min(low, 0.0)
+
+
+def _grows(node: Node, low: float, high: float) -> float:
+    """How many times the largest result of an exponential or a reciprocal is the smallest; 1 for anything else."""
+    if isinstance(node.op, Exp):
+        return exp(min(high - low, 80.0))
+    if isinstance(node.op, Reciprocal):
+        return inf if low <= 0 <= high else max(low / high, high / low)
+    return 1.0
 
 
 def _spread(values: Array) -> float:

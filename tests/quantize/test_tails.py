@@ -12,6 +12,7 @@ from edgeconv.ops.add import Add
 from edgeconv.ops.base import Call, Ref
 from edgeconv.ops.concat import Concat
 from edgeconv.ops.conv import Conv
+from edgeconv.ops.elementwise import Exp
 from edgeconv.ops.mul import Mul
 from edgeconv.ops.sigmoid import Sigmoid
 from edgeconv.ops.transpose import Transpose
@@ -77,6 +78,16 @@ def test_anchors_of_many_sizes_multiply_in_float() -> None:
     assert [node.op_name for node, _ in float_nodes(lowered)] == ["Mul"]
     found = Interpreter(to_program(lowered))(X)
     assert all(sqnr(net.values["y"][:, at], found[:, at]) > 30 for at in range(4))
+
+
+def test_sizes_that_grow_exponentially_are_float() -> None:
+    net = Net()
+    net.step("y", Exp()(net.conv("sizes", net.conv("features", net.ref("x"), 8, 0), 4, 1, 0.2)))
+    lowered = net.lowered("y")
+    assert [node.op_name for node, _ in float_nodes(lowered)] == ["Exp"]
+    small = net.values["y"] < 1
+    found = Interpreter(to_program(lowered))(X)
+    assert sqnr(net.values["y"][small], found[small]) > 25
 
 
 @pytest.mark.parametrize("scale", [1.0, 200.0])
