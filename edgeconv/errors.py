@@ -2,6 +2,8 @@
 
 EdgeconvError                 1   anything below
  +- DataError                 1   the samples do not fit the model (name, rank, dtype, NaN, nothing there)
+ |   +- CorruptDataError      4   the file of samples is truncated, damaged, or not what its name says
+ |   +- UnsafeDataError       4   it could only be read by running code in it: a pickle
  +- InternalError             1   a bug in edgeconv: a law of its own was broken
  +- UsageError                2   an option makes no sense here (a pattern that matches nothing)
  +- AccuracyError             3   the accuracy gate: the drop is larger than allowed
@@ -16,11 +18,13 @@ from __future__ import annotations
 
 __all__ = [
     "AccuracyError",
+    "CorruptDataError",
     "DataError",
     "EdgeconvError",
     "InternalError",
     "InvalidModelError",
     "RunTimeInputError",
+    "UnsafeDataError",
     "UnsupportedModelError",
     "UsageError",
 ]
@@ -34,6 +38,18 @@ class EdgeconvError(Exception):
 
 class DataError(EdgeconvError):
     """The samples given do not fit the model."""
+
+
+class CorruptDataError(DataError):
+    """The file of samples is truncated, damaged, or not what its name says."""
+
+    exit_code = 4
+
+
+class UnsafeDataError(DataError):
+    """The file of samples holds a pickle, which would run code when read; it was not read."""
+
+    exit_code = 4
 
 
 class InternalError(EdgeconvError):

@@ -12,8 +12,7 @@ import pytest
 
 import edgeconv
 from edgeconv.calibration import load_calibration, save_calibration
-from edgeconv.data.errors import CorruptDataError
-from edgeconv.errors import UsageError
+from edgeconv.errors import CorruptDataError, UsageError
 from edgeconv.quantize.calibrated import Calibrated
 from tests.state.models import FRAMES, GRU, gru_model
 

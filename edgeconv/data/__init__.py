@@ -8,7 +8,6 @@ Law of this folder: it imports core, dims and errors, numpy and the standard lib
 opened. Nothing is ever unpickled.
 """
 
-from edgeconv.data.errors import CorruptDataError, UnsafeDataError
 from edgeconv.data.grammar import Data, open_data
 from edgeconv.data.preprocessing import (
     CHANNELS,
@@ -21,6 +20,7 @@ from edgeconv.data.preprocessing import (
     resolve,
 )
 from edgeconv.data.source import RANDOM_NOTE, Batch, ContentDigest, DataSource
+from edgeconv.errors import CorruptDataError, UnsafeDataError
 
 __all__ = [
     "CHANNELS",

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 
 from edgeconv.core import Array, TensorType
-from edgeconv.data.errors import PICKLE_ADVICE, UnsafeDataError
-from edgeconv.errors import DataError
+from edgeconv.data.npy import PICKLE_ADVICE
+from edgeconv.errors import DataError, UnsafeDataError
 
 __all__ = [
     "LABELS",

@@ -12,11 +12,10 @@ import numpy as np
 
 from edgeconv.core import Array, TensorType
 from edgeconv.data.checks import feed_dtype, single_input
-from edgeconv.data.errors import CorruptDataError
 from edgeconv.data.npy import reading
 from edgeconv.data.preprocessing import Preprocessing, plan_images
 from edgeconv.data.source import Batch, DataSource
-from edgeconv.errors import DataError
+from edgeconv.errors import CorruptDataError, DataError
 
 if TYPE_CHECKING:
     from PIL.Image import Image

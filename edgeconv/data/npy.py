@@ -22,11 +22,11 @@ from typing import IO
 import numpy as np
 
 from edgeconv.core import Array
-from edgeconv.data.errors import PICKLE_ADVICE, CorruptDataError, UnsafeDataError
-from edgeconv.errors import DataError
+from edgeconv.errors import CorruptDataError, DataError, UnsafeDataError
 
-__all__ = ["UNREADABLE", "NpyReader", "npy_reader", "npz_readers", "reading"]
+__all__ = ["PICKLE_ADVICE", "UNREADABLE", "NpyReader", "npy_reader", "npz_readers", "reading"]
 
+PICKLE_ADVICE = "pickles run code when read; save plain numbers with np.save(..., allow_pickle=False)"
 UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
 """What the standard library raises for a damaged .npz or .npy."""
 

@@ -14,11 +14,10 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edgeconv.core import Array
-from edgeconv.data.errors import CorruptDataError
 from edgeconv.data.input_statistics import InputStatistics
 from edgeconv.data.npy import UNREADABLE
 from edgeconv.data.preprocessing import PREPROCESSING
-from edgeconv.errors import UsageError
+from edgeconv.errors import CorruptDataError, UsageError
 from edgeconv.graph import Graph
 from edgeconv.quantize.statistics import Statistics
 
