@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import logging
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from benchmarks.assets import Asset
 from edgeconv.core import Array
 
-__all__ = ["METHODS", "outputs", "quantize_onnx", "session", "top1"]
+__all__ = ["METHODS", "outputs", "quantize_file", "quantize_onnx", "session", "top1"]
 
 METHODS = {"MinMax": CalibrationMethod.MinMax, "Percentile": CalibrationMethod.Percentile}
 _AT_ONCE = 50
@@ -45,33 +46,45 @@ def outputs(run: Any, asset: Asset, samples: Array) -> Array:
 
 
 def quantize_onnx(asset: Asset, method: str, folder: Path, calibration: Array) -> Path:
-    """What `quant_pre_process` and `quantize_static` make of a model: QDQ, weights per channel, uint8 activations."""
-    folder = folder.resolve()
-    prepared, target = folder / f"{asset.name}.prepared.onnx", folder / f"{asset.name}.{method}.onnx"
+    """What `quantize_file` makes of a model, in `folder`."""
+    target = folder.resolve() / f"{asset.name}.{method}.onnx"
+    quantize_file(asset.path, target, [{asset.input: row[None]} for row in calibration], METHODS[method])
+    return target
+
+
+def quantize_file(
+    path: Path,
+    target: Path,
+    feeds: Iterable[dict[str, Array]],
+    method: CalibrationMethod = CalibrationMethod.MinMax,
+    activations: QuantType = QuantType.QUInt8,
+) -> None:
+    """What `quant_pre_process` and `quantize_static` make of a file: QDQ, weights per channel."""
+    path, target = path.resolve(), target.resolve()
+    prepared = target.with_suffix(".prepared.onnx")
     # It leaves files of its own where it runs, if it fails.
-    with contextlib.chdir(folder), contextlib.redirect_stdout(io.StringIO()):
+    with contextlib.chdir(target.parent), contextlib.redirect_stdout(io.StringIO()):
         try:
-            quant_pre_process(str(asset.path), str(prepared))
+            quant_pre_process(str(path), str(prepared))
         except Exception:  # its symbolic shape inference does not know every graph
-            quant_pre_process(str(asset.path), str(prepared), skip_symbolic_shape=True)
+            quant_pre_process(str(path), str(prepared), skip_symbolic_shape=True)
         quantize_static(
             str(prepared),
             str(target),
-            _Samples(asset, calibration),
+            _Samples(feeds),
             quant_format=QuantFormat.QDQ,
             per_channel=True,
             weight_type=QuantType.QInt8,
-            activation_type=QuantType.QUInt8,
-            calibrate_method=METHODS[method],
+            activation_type=activations,
+            calibrate_method=method,
         )
-    return target
 
 
 class _Samples(CalibrationDataReader):  # type: ignore[misc]  # onnxruntime has no types
     """Calibration samples one by one, as ONNX Runtime asks for them."""
 
-    def __init__(self, asset: Asset, samples: Array) -> None:
-        self._feeds = ({asset.input: samples[index : index + 1]} for index in range(len(samples)))
+    def __init__(self, feeds: Iterable[dict[str, Array]]) -> None:
+        self._feeds = iter(feeds)
 
     def get_next(self) -> dict[str, Array] | None:
         return next(self._feeds, None)
