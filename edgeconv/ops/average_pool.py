@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Scratch, ShapeError, Typed
-from edgeconv.ops.integer import exact_dtype, is_real, multiplier, requantize_into, required, scalar
+from edgeconv.ops.integer import exact_dtype, is_real, multiplier, requantize_into, required, scalar, span
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.planes import Planes
@@ -44,7 +44,7 @@ class AveragePool(Operator):
     stepwise: bool = False
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
-    int16: ClassVar[str] = "sums"
+    int16: ClassVar[str] = "own"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 
@@ -107,12 +107,12 @@ class AveragePool(Operator):
 
     def _plan_int8(self, x: Operand, y: Operand, divisors: Array, scratch: Scratch) -> Kernel:
         scale_x, zero_x = scalar(x.q)
-        dtype = exact_dtype(prod(self.kernel) * 255.0)
+        dtype = exact_dtype(prod(self.kernel) * (span(x.type)[1] * 2.0 + 1))
         factor = multiplier(scale_x / divisors, scalar(y.q)[0])
         found = self._plan_product(x, y.array.shape, scratch) if dtype == "float32" else None
         if found is not None:
             total, few = found
-            return chain([total, requantize_into(few, factor, required(y.q), y.array)])
+            return chain([total, requantize_into(few, factor, required(y.q), y.array, dtype=y.type.dtype)])
         values, jobs = x.array, list[Kernel]()
         if values.dtype.name != dtype:
             values = scratch(x.array.shape, dtype)
@@ -121,7 +121,7 @@ class AveragePool(Operator):
                 jobs.append(partial(np.subtract, values, np.asarray(zero_x, dtype), values))
         acc = scratch(y.array.shape, dtype)
         jobs.append(plan_separable(np.add, 0, self.window, values, acc, scratch))
-        return chain([*jobs, requantize_into(acc, factor, required(y.q), y.array)])
+        return chain([*jobs, requantize_into(acc, factor, required(y.q), y.array, dtype=y.type.dtype)])
 
     def _membership(self, planes: Planes, out: tuple[int, ...]) -> Array:
         """float32 (length, outputs): how often an element of the row is in an output's window."""

@@ -58,7 +58,8 @@ class QuantRule:
     `output`: parameters that hold all that the function can return; smaller ranges seen get finer ones.
     `weight_only`: (input, axis) pairs kept in int8, also where the arithmetic stays in float.
     `constants`: inputs that must be known for the int8 form, `absent`: those that it does not know.
-    `table_at`: position of the tables, where inputs before them may be missing.
+    `table_at`: position of the tables, where inputs before them may be missing. `reach`, `steps`: so far below
+    its largest element an input in 16 bits matters, and in how many steps; the tables are as long as that.
     """
 
     activations: tuple[int, ...] | None = None
@@ -72,6 +73,8 @@ class QuantRule:
     constants: tuple[int, ...] = ()
     absent: tuple[int, ...] = ()
     table_at: int = 0
+    reach: float = 0.0
+    steps: int = 0
 
 
 MOVE = QuantRule(activations=(0,), shared=True)
@@ -96,8 +99,8 @@ class Operand:
 
     @property
     def is_wide(self) -> bool:
-        """True for int8 values carried as float32, centred: q - zero_point."""
-        return self.type.dtype == "int8" and self.array.dtype == np.float32
+        """True for int8 or int16 values carried as float32, centred: q - zero_point."""
+        return self.type.dtype in ("int8", "int16") and self.array.dtype == np.float32
 
     @property
     def is_constant(self) -> bool:
@@ -185,7 +188,7 @@ class Operator:
     planes: ClassVar[bool] = False
     """True: inputs and outputs of rank 3 and more may be planes, see Operand."""
     int16: ClassVar[str] = ""
-    """How it computes where activations are held in 16 bits, see `edgeconv.ops.int16`; empty: it cannot."""
+    """Activations in 16 bits: "own": each input and output has 8 or 16; "move": all have the same; "": none."""
     channel_axis: ClassVar[int] = 1
     """Where the input's channels are, for an operator with a weight."""
     folds: ClassVar[bool] = True

@@ -34,7 +34,7 @@ class BatchNorm(Operator):
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
-    int16: ClassVar[str] = "real"
+    int16: ClassVar[str] = "own"
 
     def infer(
         self, x: TensorType, scale: TensorType, bias: TensorType, mean: TensorType, variance: TensorType
@@ -101,7 +101,7 @@ def _plan_float(factor: Array, offset: Array, x: Operand, y: Operand) -> Kernel:
 def _plan_int8(factor: Array, offset: Array, x: Operand, y: Operand, scratch: Scratch) -> Kernel:
     (values,), out = lines_of([x], y)
     work, zero_y = scratch(values.shape), scalar(y.q)[1]
-    lo, hi = (np.float32(bound - zero_y) for bound in clamp_bounds(required(y.q)))
+    lo, hi = (np.float32(bound - zero_y) for bound in clamp_bounds(required(y.q), dtype=y.type.dtype))
     shape = (-1, *(1,) * (values.ndim - 2))
     jobs: list[Kernel] = [
         partial(np.add, values, np.float32(scalar(x.q)[1]), work) if x.is_wide else cast(work, values),

@@ -72,7 +72,7 @@ class ClampedBinary(Binary):
     stepwise: bool = False
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 1))
-    int16: ClassVar[str] = "real"
+    int16: ClassVar[str] = "own"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 
@@ -110,7 +110,7 @@ class ClampedBinary(Binary):
         q, out = required(y[0].q), y[1]
         work = scratch(out.shape)
         zero_point = np.float32(q.zero_point[0])
-        lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, self.low, self.high))
+        lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, self.low, self.high, y[0].type.dtype))
         combine = self._real_steps if self.stepwise else self.real_jobs
         jobs: list[Kernel] = [*combine(a, b, q.scale[0], work, scratch), partial(np.rint, work, work)]
         return [*jobs, *narrow(work, lo, hi, zero_point, out)]

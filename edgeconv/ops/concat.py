@@ -18,7 +18,7 @@ from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.binary import centred
 from edgeconv.ops.broadcast import equal_dim
-from edgeconv.ops.integer import is_held, multiplier, narrow, required, scalar
+from edgeconv.ops.integer import is_held, multiplier, narrow, required, scalar, span
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
@@ -36,7 +36,7 @@ class Concat(Operator):
     quant: ClassVar[QuantRule | None] = QuantRule(activations=None)
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
-    int16: ClassVar[str] = "real"
+    int16: ClassVar[str] = "own"
 
     def infer(self, first: TensorType, *rest: TensorType) -> tuple[TensorType, ...]:
         check_axis(self.axis, first.rank)
@@ -60,7 +60,7 @@ class Concat(Operator):
         for x in (inputs[index] for index in range(len(inputs))):
             end = begin + x.array.shape[self.axis]
             target = outputs[0].array[(*[slice(None)] * self.axis, slice(begin, end))]
-            steps += _part(x, target, outputs[0].q, self.stepwise, scratch)
+            steps += _part(x, target, outputs[0].type, self.stepwise, scratch)
             begin = end
         return chain(steps)
 
@@ -69,13 +69,13 @@ def _without(axis: int, x: TensorType) -> Shape:
     return (*x.shape[:axis], *x.shape[axis + 1 :])
 
 
-def _part(x: Operand, target: Array, q: QParams | None, stepwise: bool, scratch: Scratch) -> list[Kernel]:
+def _part(x: Operand, target: Array, y: TensorType, stepwise: bool, scratch: Scratch) -> list[Kernel]:
     """Jobs that bring one input into its place."""
-    is_wide = q is not None and target.dtype == np.float32
-    if x.q == q and x.is_wide == is_wide:
+    q, is_wide = y.q, y.q is not None and target.dtype == np.float32
+    if x.q == q and x.type.dtype == y.dtype and x.is_wide == is_wide:
         return [partial(np.copyto, target, x.array)]
-    if x.is_wide or is_wide:
-        return _part_wide(x, target, required(q), stepwise, scratch)
+    if x.is_wide or is_wide or "int16" in (x.type.dtype, y.dtype):
+        return _part_wide(x, target, y, stepwise, scratch)
     # Read as uint8, the values 0..127 come before -128..-1, so the table is rotated once instead.
     table = np.roll(rescale_table(required(x.q), required(q), stepwise), 128)
     values = x.array.view(np.uint8)
@@ -87,16 +87,16 @@ def _part(x: Operand, target: Array, q: QParams | None, stepwise: bool, scratch:
     return jobs if moved is target else [*jobs, partial(np.copyto, target, moved)]
 
 
-def _part_wide(x: Operand, target: Array, q: QParams, stepwise: bool, scratch: Scratch) -> list[Kernel]:
-    """The same by the arithmetic that makes the table, where int8 values are carried as float32."""
-    scale, zero = scalar(q)
+def _part_wide(x: Operand, target: Array, y: TensorType, stepwise: bool, scratch: Scratch) -> list[Kernel]:
+    """The same by the arithmetic that makes the table, where values are carried as float32 or held in 16 bits."""
+    scale, zero = scalar(y.q)
     factor = scalar(x.q)[0] if stepwise else float(multiplier([scalar(x.q)[0]], scale)[0])
     values, jobs = centred(x, x.array, factor, scratch)
     rounded = scratch(values.shape)
     if stepwise:
         jobs.append(partial(np.divide, values, np.float32(scale), rounded))
         values = rounded
-    low, high = np.float32(INT8_MIN - zero), np.float32(INT8_MAX - zero)
+    low, high = map(np.float32, span(y, zero))
     return [*jobs, partial(np.rint, values, rounded), *narrow(rounded, low, high, np.float32(zero), target)]
 
 

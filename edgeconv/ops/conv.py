@@ -41,7 +41,7 @@ class Conv(Operator):
     pad_values: tuple[float, ...] = ()
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 3), weight=1, weight_axis=0, bias=2)
-    int16: ClassVar[str] = "layer"
+    int16: ClassVar[str] = "own"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 

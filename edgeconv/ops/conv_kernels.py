@@ -13,7 +13,7 @@ from math import isinf
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, quantize
+from edgeconv.core import Array, Kernel, quantize
 from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.im2col import Block, Columns
 from edgeconv.ops.integer import (
@@ -24,6 +24,7 @@ from edgeconv.ops.integer import (
     real_bias,
     required,
     scalar,
+    span,
     whole_bias,
 )
 from edgeconv.ops.jobs import cast, chain, clip
@@ -125,7 +126,7 @@ class _Source:
         centre = zero if self._x.is_wide else 0
         self.folded = zero - centre
         fill = self._padding(layer, self.folded)
-        self.lowest, self.highest = INT8_MIN - centre, INT8_MAX - centre
+        self.lowest, self.highest = (0, 0) if self._x.q is None else span(self._x.type, centre)
         if any(window.pads):
             self.lowest, self.highest = min(self.lowest, int(fill.min())), max(self.highest, int(fill.max()))
         known = self._x.planes
@@ -186,7 +187,7 @@ class _Finish:
             self._clamps, self._whole, self._expanded = not (isinf(layer.low) and isinf(layer.high)), False, False
             return
         zero = self._q.zero_point[0]
-        low, high = clamp_bounds(self._q, layer.low, layer.high)
+        low, high = clamp_bounds(self._q, layer.low, layer.high, self._y.type.dtype)
         self._bounds, self._clamps = (np.float32(low - zero), np.float32(high - zero)), True
         width = self._y.planes.length if self._aligned and self._y.planes is not None else columns.run
         small = layer.weight.array.shape[0] * width <= _EXPANDED and columns.run < _SHORT

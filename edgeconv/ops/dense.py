@@ -13,7 +13,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, TensorType
+from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
 from edgeconv.ops.integer import (
     centred_weight,
@@ -23,6 +23,7 @@ from edgeconv.ops.integer import (
     requantize_into,
     required,
     scalar,
+    span,
     whole_bias,
 )
 from edgeconv.ops.jobs import cast, chain, clip
@@ -40,7 +41,7 @@ class Dense(Operator):
     high: float = inf
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0, 3), weight=1, weight_axis=1, bias=2)
-    int16: ClassVar[str] = "layer"
+    int16: ClassVar[str] = "own"
     wide: ClassVar[bool] = True
 
     channel_axis: ClassVar[int] = -1
@@ -114,7 +115,7 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     matrix = centred_weight(weight)
     whole, real = whole_bias(bias), real_bias(bias, scalar(q)[0])
     fill = (centre - zero_x) * matrix.sum(axis=0, dtype=np.int64) + (0 if whole is None else whole)
-    dtype = product_dtype(matrix.T, fill, INT8_MIN - centre, INT8_MAX - centre)
+    dtype = product_dtype(matrix.T, fill, *span(x.type, centre))
     factor = multiplier(np.broadcast_to(np.array(q_weight.scale, np.float64), fill.shape) * scale_x, scalar(q)[0])
     product = scratch.hold(np.array(matrix, dtype, order="C"))
     rows, out = _rows(x.array), _rows(y.array)
@@ -127,7 +128,7 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     jobs += [partial(np.matmul, rows, product, acc), partial(np.add, acc, offset, acc)]
     add: list[Kernel] = [] if real is None else [partial(np.add, work, real, work)]
     add += [] if residual is None else Residual(residual, y.type).add_to(work, _rows(residual.array), scratch)
-    jobs.append(requantize_into(acc, factor, q, out, dense.low, dense.high, add=add, work=work))
+    jobs.append(requantize_into(acc, factor, q, out, dense.low, dense.high, add=add, work=work, dtype=y.type.dtype))
     return chain(jobs)
 
 

@@ -33,6 +33,7 @@ __all__ = [
     "required",
     "requantize_into",
     "scalar",
+    "span",
     "sum_bound",
     "weight_bound",
     "whole_bias",
@@ -122,6 +123,12 @@ def held_dtype(op: Operator, found: TensorType, declared: TensorType) -> str:
     return declared.dtype if is_free and is_held(declared) else found.dtype
 
 
+def span(x: TensorType, centre: int = 0) -> tuple[int, int]:
+    """(lowest, highest) integer that an activation can hold, less `centre`."""
+    limits = np.iinfo(x.dtype)
+    return int(limits.min) - centre, int(limits.max) - centre
+
+
 def required(q: QParams | None) -> QParams:
     """`q` itself; ShapeError where an int8 kernel meets a tensor without parameters."""
     if q is None:
@@ -159,15 +166,17 @@ def requantize_into(
     *,
     add: Iterable[Kernel] = (),
     work: Array | None = None,
+    dtype: str = "int8",
 ) -> Kernel:
     """A kernel: out = saturate(rint(acc * factor [+ more]) + zero_point), clamped to [low, high]; `acc` is overwritten.
 
     `factor` is float32 and broadcasts against `acc`. A float64 accumulator is rounded to float32 first, so that both
     give the same bytes, in `work` (float32 of its shape; made where it is missing). `add` holds the kernels that add
     more to the scaled sums, in units of the output's scale. Into a float32 `out` goes the value without zero_point.
+    `dtype`: what the output is declared as.
     """
     zero_point = np.float32(q.zero_point[0])
-    lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, low, high))
+    lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, low, high, dtype))
     jobs: list[Kernel] = []
     scaled = acc
     if acc.dtype != np.float32:

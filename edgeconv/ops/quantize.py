@@ -19,9 +19,9 @@ __all__ = ["Dequantize", "Quantize", "quantizer"]
 
 @dataclass(frozen=True)
 class Quantize(Operator):
-    """float32 -> int8: saturate(rint(x / scale) + zero_point); the division is the rounded IEEE one. NaN becomes 0."""
+    """float32 -> int8 or int16: saturate(rint(x / scale) + zero_point); the division is the IEEE one. NaN becomes 0."""
 
-    int16: ClassVar[str] = "border"
+    int16: ClassVar[str] = "own"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 
@@ -32,16 +32,16 @@ class Quantize(Operator):
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0].array, outputs[0]
-        return partial(quantizer(y.array, required(y.q), scratch(x.shape)), x)
+        return partial(quantizer(y.array, required(y.q), scratch(x.shape), y.type.dtype), x)
 
 
-def quantizer(y: Array, q: QParams, work: Array) -> Callable[[Array], None]:
-    """A function that quantizes its argument, float32, into `y`: int8, or float32 that carries q - zero_point.
+def quantizer(y: Array, q: QParams, work: Array, dtype: str = "int8") -> Callable[[Array], None]:
+    """A function that quantizes its argument, float32, into `y`: of `dtype`, or float32 that carries q - zero_point.
 
     `work` is float32 of its shape.
     """
     scale, zero_point = np.float32(q.scale[0]), np.float32(q.zero_point[0])
-    lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q))
+    lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, dtype=dtype))
     rest = chain([partial(np.rint, work, work), *narrow(work, lo, hi, zero_point, y)])
 
     def run(x: Array) -> None:
@@ -53,9 +53,9 @@ def quantizer(y: Array, q: QParams, work: Array) -> Callable[[Array], None]:
 
 @dataclass(frozen=True)
 class Dequantize(Operator):
-    """int8 -> float32: scale * (q - zero_point)."""
+    """int8 or int16 -> float32: scale * (q - zero_point)."""
 
-    int16: ClassVar[str] = "border"
+    int16: ClassVar[str] = "own"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 

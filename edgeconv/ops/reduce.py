@@ -15,7 +15,7 @@ import numpy as np
 from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.ops.axes import constant_ints, normal_axes
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
+from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, span
 from edgeconv.ops.jobs import cast, chain, plan_sum
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
@@ -46,7 +46,7 @@ class _Total(Reduction):
     """Mean and sum: int8 in and out, or real values."""
 
     quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,))
-    int16: ClassVar[str] = "sums"
+    int16: ClassVar[str] = "own"
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
     is_mean: ClassVar[bool]
@@ -76,21 +76,21 @@ class _Total(Reduction):
 
     def _plan_int8(self, x: Operand, y: Operand, count: int, scratch: Scratch) -> Kernel:
         scale_x, zero_x = scalar(x.q)
-        dtype = exact_dtype(count * 256.0)
+        dtype = exact_dtype(count * (span(x.type)[1] * 2.0 + 2))
         acc = scratch(y.array.shape, dtype)
         factor = multiplier(np.asarray(scale_x / count if self.is_mean else scale_x), scalar(y.q)[0])
         values, jobs = x.array, list[Kernel]()
         if x.planes is not None and x.rows is not None and self.axes == tuple(range(2, values.ndim)):
             lines = x.rows[:, :-1]
             total = partial(np.matmul, lines, x.planes.mask, acc.reshape(lines.shape[:2]))
-            return chain([total, requantize_into(acc, factor, required(y.q), y.array)])
+            return chain([total, requantize_into(acc, factor, required(y.q), y.array, dtype=y.type.dtype)])
         if values.dtype.name != dtype or not values.flags.c_contiguous:
             values = scratch(x.array.shape, dtype)
             jobs.append(cast(values, x.array))
         jobs.append(plan_sum(values, self.axes, acc))
         if not x.is_wide and zero_x:
             jobs.append(partial(np.subtract, acc, np.asarray(count * zero_x, dtype), acc))
-        return chain([*jobs, requantize_into(acc, factor, required(y.q), y.array)])
+        return chain([*jobs, requantize_into(acc, factor, required(y.q), y.array, dtype=y.type.dtype)])
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,15 @@
 """Softmax and LogSoftmax along one axis; the largest element is subtracted first, so that nothing overflows.
 
 int8 Softmax: e[max - q] from a table in the file, an exact integer sum, and one division. The output's scale is 1/256
-at most, since the results lie between 0 and 1; over many elements they are small, and so is the scale then.
+at most, since the results lie between 0 and 1; over many elements they are small, and so is the scale then. In 16 bits
+an input has a longer table, down to where exponentials vanish.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from math import prod
+from math import ceil, prod
 from typing import ClassVar
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, TensorType
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError, Typed
-from edgeconv.ops.integer import narrow, scalar
+from edgeconv.ops.integer import is_held, narrow, scalar
 from edgeconv.ops.jobs import cast, chain, plan_sum
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.reshape import reshape_to
@@ -26,6 +27,9 @@ __all__ = ["LogSoftmax", "Softmax", "import_flattened"]
 
 _TABLE_BITS = 30
 """exp(0) in the table is 2**30: a sum of 2**23 entries is still exact in float64."""
+_REACH, _STEPS = 22.0, 704
+"""exp(-22) * 2**30 is rounded to nothing; down to there an input in 16 bits has at most 704 steps, of 3 % or less."""
+_MOST_ENTRIES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,10 @@ class _AlongAxis(Operator):
 class Softmax(_AlongAxis):
     """exp(x) / sum(exp(x)) along the axis."""
 
-    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,), output=QParams.per_tensor(1 / 256, INT8_MIN))
+    quant: ClassVar[QuantRule | None] = QuantRule(
+        activations=(0,), output=QParams.per_tensor(1 / 256, INT8_MIN), reach=_REACH, steps=_STEPS
+    )
+    int16: ClassVar[str] = "own"
     wide: ClassVar[bool] = True
 
     def infer(self, x: TensorType, table: TensorType | None = None) -> tuple[TensorType, ...]:
@@ -55,11 +62,11 @@ class Softmax(_AlongAxis):
             return super().infer(x)
         check_axis(self.axis, x.rank)
         dim = x.shape[self.axis]
-        if x.dtype != "int8" or x.q is None or (isinstance(dim, int) and not 1 <= dim <= 1 << (53 - _TABLE_BITS)):
+        if not is_held(x) or (isinstance(dim, int) and not 1 <= dim <= 1 << (53 - _TABLE_BITS)):
             raise ShapeError(f"needs a quantized input of 1 to 2**23 elements along axis {self.axis}, found {x}")
-        if table.dtype != "int32" or table.shape != (256,) or not _is_exp_table(table.value):
+        if table.dtype != "int32" or not _is_exp_table(table.value, 256 if x.dtype == "int8" else None):
             raise ShapeError(f"needs a table int32[256] of exponentials, falling from at most 2**30, found {table}")
-        return (x.with_shape(x.shape),)
+        return (TensorType("int8", x.shape, x.q),)
 
     def run(self, x: Array, table: Array | None = None) -> Array:
         exponentials = np.exp(self._shifted(x))
@@ -67,7 +74,8 @@ class Softmax(_AlongAxis):
 
     def tables(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> tuple[Array, ...]:
         scale, _ = scalar(inputs[0].q)
-        return (np.rint(np.exp(-np.arange(256) * scale) * 2**_TABLE_BITS).astype(np.int32),)
+        count = 256 if inputs[0].dtype == "int8" else min(ceil(_REACH / scale), _STEPS) + 1
+        return (np.rint(np.exp(-np.arange(count) * scale) * 2**_TABLE_BITS).astype(np.int32),)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         if inputs[0].q is not None:
@@ -123,9 +131,12 @@ class LogSoftmax(_AlongAxis):
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True)), x.dtype)
 
 
-def _is_exp_table(table: Array | None) -> bool:
-    """True for 256 falling integers from at most 2**30, the first positive: then every sum is exact and positive."""
-    if table is None:
+def _is_exp_table(table: Array | None, count: int | None) -> bool:
+    """True for `count` falling integers (None: at least one) from at most 2**30, the first positive.
+
+    Then every sum is exact and positive. What is farther from the largest element than the table is long has its last.
+    """
+    if table is None or table.ndim != 1 or not 1 <= table.size <= _MOST_ENTRIES or count not in (None, table.size):
         return False
     return bool(0 < table[0] <= 1 << _TABLE_BITS and table[-1] >= 0 and np.all(table[1:] <= table[:-1]))
 

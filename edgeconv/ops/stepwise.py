@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel
+from edgeconv.core import Array, Kernel
 from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.binary import centred
-from edgeconv.ops.integer import narrow, scalar
+from edgeconv.ops.integer import narrow, scalar, span
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.pool_taps import axis_taps
 from edgeconv.ops.windows import Window
@@ -84,11 +84,12 @@ def _real(x: Operand, scratch: Scratch) -> tuple[Array, list[Kernel]]:
 def _settled(total: Array, count: int | Array, y: Operand) -> list[Kernel]:
     """Jobs: sums to means, to steps of the output."""
     scale, zero = scalar(y.q)
+    low, high = span(y.type, zero)
     return [
         partial(np.divide, total, np.asarray(count, np.float32), total),
         partial(np.divide, total, np.float32(scale), total),
         partial(np.rint, total, total),
-        *narrow(total, np.float32(INT8_MIN - zero), np.float32(INT8_MAX - zero), np.float32(zero), y.array),
+        *narrow(total, np.float32(low), np.float32(high), np.float32(zero), y.array),
     ]
 
 

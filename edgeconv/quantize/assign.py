@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from edgeconv.core import QParams
 from edgeconv.graph import Graph, Node
+from edgeconv.ops.base import QuantRule
 from edgeconv.ops.pad import Pad
 from edgeconv.quantize.observers import Observer
 from edgeconv.quantize.observers.minmax import minmax_range
@@ -44,17 +45,28 @@ def assign(
 ) -> dict[str, QParams]:
     """The parameters of every value of `observed_values`."""
     roots, producers = scale_roots(graph, selection), graph.producers()
-    added = _added_values(graph, roots)
+    added, rules = _added_values(graph, roots), _table_rules(graph, roots)
     found: dict[str, QParams] = {}
     for name in observed_values(graph, selection):
         root = roots.get(name, name)
         if root not in found:
             if root in selection.wide:
-                found[root] = wide_qparams(*minmax_range(statistics[root]))
+                found[root] = _wide_qparams(statistics[root], rules.get(root))
             else:
                 found[root] = _qparams(graph, root, producers.get(root), statistics, observer, added.get(root, 0.0))
         found[name] = found[root]
     return _joined_states(graph, roots, found)
+
+
+def _table_rules(graph: Graph, roots: Mapping[str, str]) -> dict[str, QuantRule]:
+    """Root -> the rule of a reader that makes a table for its steps in 16 bits."""
+    rules = [(node.inputs[0], node.op.quant) for node in graph.nodes if node.inputs]
+    return {roots.get(name, name): rule for name, rule in rules if rule is not None and rule.steps}
+
+
+def _wide_qparams(seen: Statistics, rule: QuantRule | None) -> QParams:
+    low, high = minmax_range(seen)
+    return wide_qparams(low, high, 0.0 if rule is None else min(rule.reach, high - low) / rule.steps)
 
 
 def _joined_states(graph: Graph, roots: Mapping[str, str], found: dict[str, QParams]) -> dict[str, QParams]:

@@ -17,7 +17,7 @@ from edgeconv.quantize.assign import scale_roots
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.judge import HeldBack, Judge
 from edgeconv.quantize.ladder import Plan, plans_of
-from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, equalized_forms, prepare, refine
+from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, equalized_forms, prepare, raise_free, refine
 from edgeconv.quantize.refine.range_search import search_ranges
 from edgeconv.quantize.refine.stepper import few_batches, fitting
 from edgeconv.quantize.sensitivity import macs_of, sensitivities
@@ -46,7 +46,7 @@ def quantize_best(
         if search.is_over:
             break
         name = f"equalization {exponent:g}" if exponent else "no equalization"
-        prepared = prepare(equal, samples, config, None if search.tried else progress)
+        prepared = raise_free(prepare(equal, samples, config, None if search.tried else progress), few)
         for steps in _LAYER_STEPS:
             search.attempt(f"{name}, {'with' if 'fit' in steps else 'without'} fit", prepared, steps)
     if "ranges" in config.steps:
@@ -130,10 +130,10 @@ class _Search:
         if self.is_over:
             return
         best, batch = self.best, self._few[0]
-        macs = macs_of(best.prepared.graph, batch)
+        macs, narrow = macs_of(best.prepared.graph, batch), best.prepared.raised(())
         plans = [
             plan
-            for plan in plans_of(best.prepared, sensitivities(best.prepared, batch), macs)
+            for plan in plans_of(sensitivities(narrow, batch), macs)
             if all(each.precision == "int16" for each in plan.raised)
         ]
         for least in (0.998, _LEAST_INT8):

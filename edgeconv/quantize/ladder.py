@@ -14,8 +14,8 @@ from functools import cached_property
 from math import log10
 
 from edgeconv.graph import Graph
-from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, refine
-from edgeconv.quantize.sensitivity import Sensitivity, macs_of, sensitivities
+from edgeconv.quantize.pipeline import Progress, Quantized, refine
+from edgeconv.quantize.sensitivity import FREE, Sensitivity, macs_of, sensitivities
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import Attempt, RaisedValue
 
@@ -26,8 +26,6 @@ Measure = Callable[[Graph], tuple[float, bool]]
 
 _SMALL = 0.01
 """Share of all multiply-accumulates that is added to the cost of a group, so that none is free."""
-_FREE = 0.002
-"""Share of all multiply-accumulates up to which a group counts as one that nothing multiplies."""
 _MORE_GAIN = 1.5
 """By so much the predicted gain in dB grows from one attempt to the next."""
 
@@ -49,7 +47,7 @@ class Plan:
         return tuple((name, each.precision) for each in self.raised for name in each.names)
 
 
-def plans_of(prepared: Prepared, rated: Sequence[Sensitivity], macs: dict[str, int]) -> list[Plan]:
+def plans_of(rated: Sequence[Sensitivity], macs: dict[str, int]) -> list[Plan]:
     """Every plan raises one group more than the one before: first to int16, then, from the start again, to float.
 
     Groups that nothing multiplies come first.
@@ -59,7 +57,7 @@ def plans_of(prepared: Prepared, rated: Sequence[Sensitivity], macs: dict[str, i
     def cost(each: Sensitivity) -> float:
         return sum(macs.get(key, 0) for key in each.group.multipliers) / total
 
-    ranked = sorted(rated, key=lambda each: (cost(each) > _FREE, -each.noise / (cost(each) + _SMALL)))
+    ranked = sorted(rated, key=lambda each: (cost(each) > FREE, -each.noise / (cost(each) + _SMALL)))
     noise = max(sum(each.noise for each in rated), 1e-300)
     wide = [each for each in ranked if each.group.can_be_int16]
     steps = [wide[: count + 1] for count in range(len(wide))]
@@ -107,8 +105,8 @@ def climb(
     if found is not None:
         return search.result(found), True
     macs = macs_of(made.prepared.graph, made.few[0])
-    plans = plans_of(made.prepared, sensitivities(made.prepared, made.few[0], executor), macs)
-    free = sum(plan.int8_share >= 1 - _FREE for plan in plans)
+    plans = plans_of(sensitivities(made.prepared.raised(()), made.few[0], executor), macs)
+    free = sum(plan.int8_share >= 1 - FREE for plan in plans)
     found = search.first(plans[free - 1], (made.steps, *others)) if free else None
     if found is not None:
         return search.result(found), True
@@ -162,7 +160,7 @@ class _Climb:
         return self.result(found or last), found is not None
 
     def _try(self, plan: Plan, steps: tuple[str, ...]) -> tuple[Quantized, bool]:
-        prepared = self._made.prepared.raised(plan.values)
+        prepared = self._made.prepared.raised(plan.values) if plan.raised else self._made.prepared
         number = len(self._attempts)
         if self._progress is not None:
             self._progress(f"try {number}", 0, None)

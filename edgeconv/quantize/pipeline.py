@@ -23,12 +23,13 @@ from edgeconv.quantize.refine.equalize import EXPONENT, equalize
 from edgeconv.quantize.refine.stepper import few_batches, judging
 from edgeconv.quantize.refine.walk import refine_layers
 from edgeconv.quantize.select import Selection, select
+from edgeconv.quantize.sensitivity import free_values
 from edgeconv.quantize.statistics import Statistics
 from edgeconv.quantize.tails import keep_tails_in_float
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import RefinementRecord, Trial
 
-__all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "prepare", "quantize_once", "refine"]
+__all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "prepare", "quantize_once", "raise_free", "refine"]
 
 BEST_EXPONENTS = (0.25, 0.5, 0.0)
 """Strengths of equalization that the highest effort tries."""
@@ -41,7 +42,7 @@ Progress = Callable[[str, int, "int | None"], None]
 class Prepared:
     """A float graph ready to be lowered: which nodes become int8, and the parameters of values.
 
-    `statistics`: what calibration saw of every value.
+    `statistics`: what calibration saw of every value. `free`: values in 16 bits since that costs nothing.
     """
 
     graph: Graph
@@ -49,6 +50,7 @@ class Prepared:
     statistics: Mapping[str, Statistics]
     selection: Selection
     qparams: Mapping[str, QParams]
+    free: tuple[str, ...] = ()
 
     def lowered(self) -> Graph:
         """The int8 graph, nothing refined; it remembers what its first layers compute on calibration samples."""
@@ -62,8 +64,9 @@ class Prepared:
         selection = select(self.graph, config)
         keep_tails_in_float(self.graph, selection, self.statistics, OBSERVERS[config.method])
         fresh = assign(self.graph, selection, self.statistics, OBSERVERS[config.method])
-        kept = {name: self.qparams[name] for name in fresh if name in self.qparams and name not in selection.wide}
-        return replace(self, config=config, selection=selection, qparams={**fresh, **kept})
+        wide = selection.wide | self.selection.wide
+        kept = {name: self.qparams[name] for name in fresh if name in self.qparams and name not in wide}
+        return replace(self, config=config, selection=selection, qparams={**fresh, **kept}, free=())
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def quantize_once(
     budget = TimeBudget(config.time_budget)
     few = few_batches(graph, samples) if config.steps else []
     ((_, equal),) = equalized_forms(graph, few, config)
-    prepared = prepare(equal, samples, config, progress)
+    prepared = raise_free(prepare(equal, samples, config, progress), few)
     if not config.steps:
         return Quantized(prepared.lowered(), RefinementRecord(config.effort), prepared)
     plain = prepared.lowered()
@@ -123,6 +126,15 @@ def prepare(
     return Prepared(graph, config, statistics, selection, qparams)
 
 
+def raise_free(prepared: Prepared, few: Sequence[Mapping[str, Array]]) -> Prepared:
+    """With what costs nothing to hold in 16 bits held so, where the refinements ask for it."""
+    if "free" not in prepared.config.steps:
+        return prepared
+    free = free_values(prepared, few[0])
+    raised = (*prepared.config.raised, *((name, "int16") for name in free))
+    return replace(prepared.raised(raised), free=free)
+
+
 def refine(
     prepared: Prepared,
     few: Sequence[Mapping[str, Array]],
@@ -135,7 +147,7 @@ def refine(
     lowered = prepared.lowered()
     count = None if progress is None else partial(progress, "refining")
     layers, stopped = refine_layers(prepared.graph, lowered, few, steps, budget, count)
-    return lowered, RefinementRecord(effort, tuple(layers), stopped=stopped)
+    return lowered, RefinementRecord(effort, tuple(layers), stopped=stopped, free=prepared.free)
 
 
 def _judged(source: Graph, plain: Graph, made: Quantized) -> Quantized:

@@ -23,10 +23,10 @@ def activation_qparams(low: float, high: float) -> QParams:
     return QParams.per_tensor(scale, zero_point)
 
 
-def wide_qparams(low: float, high: float) -> QParams:
-    """Symmetric int16 parameters for [low, high]."""
+def wide_qparams(low: float, high: float, least: float = 0.0) -> QParams:
+    """Symmetric int16 parameters for [low, high], with a scale of at least `least`."""
     largest = max(-low, high)
-    return QParams.per_tensor(max(largest / 32767, _SMALLEST_SCALE) if largest > 0 else 1.0, 0)
+    return QParams.per_tensor(max(largest / 32767, least, _SMALLEST_SCALE) if largest > 0 else 1.0, 0)
 
 
 def constant_qparams(value: Array) -> QParams:

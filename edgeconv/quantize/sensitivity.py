@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from edgeconv.core import Array, QParams
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.ops.base import Inputs
 from edgeconv.quantize.assign import scale_roots
-from edgeconv.quantize.pipeline import Prepared
 from edgeconv.quantize.select import Selection, activation_inputs, is_table
 from edgeconv.quantize.simulate import Simulation
 from edgeconv.report.tasks import in_order
@@ -23,8 +23,13 @@ from edgeconv.runtime.interpreter import prepare_inputs
 from edgeconv.runtime.planner import resolve_types
 from edgeconv.runtime.program import ABSENT
 
-__all__ = ["Group", "Sensitivity", "groups_of", "macs_of", "sensitivities"]
+if TYPE_CHECKING:
+    from edgeconv.quantize.pipeline import Prepared
 
+__all__ = ["FREE", "Group", "Sensitivity", "free_values", "groups_of", "macs_of", "sensitivities"]
+
+FREE = 0.002
+"""Share of all multiply-accumulates up to which a group counts as one that nothing multiplies."""
 _CHUNK = 4
 """Groups that one task of an executor rates; each task simulates the network once before."""
 
@@ -78,6 +83,24 @@ def _group(graph: Graph, selection: Selection, names: Sequence[str]) -> Group:
         if reads and (reads[0] == 0 or not is_layer):
             multipliers.add(node.outputs[0])
     return Group(tuple(names), frozenset(multipliers), frozenset(touched), is_possible)
+
+
+def free_values(prepared: Prepared, batch: Mapping[str, Array]) -> tuple[str, ...]:
+    """The values that 16 bits cost nothing: nothing multiplies them, and kernels are as fast on them.
+
+    What comes in and goes out stays int8, and so does what would need long tables inside the network.
+    """
+    graph, macs = prepared.graph, macs_of(prepared.graph, batch)
+    most, readers = FREE * sum(macs.values()), graph.consumers()
+    ends = {*graph.inputs, *graph.outputs}
+
+    def is_free(group: Group) -> bool:
+        rules = [(node, node.op.quant) for name in group.names for node in readers.get(name, [])]
+        long = any(rule is not None and rule.steps and not ends & set(node.outputs) for node, rule in rules)
+        taken = sum(macs[key] for key in group.multipliers)
+        return group.can_be_int16 and not long and taken <= most and ends.isdisjoint(group.names)
+
+    return tuple(name for group in groups_of(prepared) if is_free(group) for name in group.names)
 
 
 def macs_of(graph: Graph, batch: Mapping[str, Array]) -> dict[str, int]:

@@ -90,6 +90,7 @@ class RefinementRecord:
 
     `raised`: activations above int8, most harmful first; `attempts`: what was measured on the way there; `held_out`:
     what came out on samples that no attempt was measured on. `metric`: what attempts were measured in.
+    `free`: activations in 16 bits that nothing multiplies.
     """
 
     effort: str
@@ -101,6 +102,7 @@ class RefinementRecord:
     attempts: tuple[Attempt, ...] = ()
     metric: str = ""
     held_out: HeldOut | None = None
+    free: tuple[str, ...] = ()
     undone: tuple[str, ...] = field(default=())
     """Sentences: what was tried beyond a single layer, got worse on held-back samples, and was undone."""
 

@@ -96,7 +96,7 @@ def _members(program: Program, types: Sequence[TensorType], roots: Sequence[int]
 
 
 def _can_be_wide(known: TensorType, operators: Sequence[Operator]) -> bool:
-    per_tensor = known.dtype == "int8" and known.q is not None and known.q.axis is None
+    per_tensor = known.dtype in ("int8", "int16") and known.q is not None and known.q.axis is None
     return per_tensor and 4 * prod(known.ints) <= _WIDE_BYTES and all(op.wide for op in operators)
 
 

@@ -221,10 +221,8 @@ def plan_step(step: Step, types: Sequence[TensorType], tensors: Mapping[int, Ope
     inputs = [None if index == ABSENT else _operand(tensors[index], integer, scratch) for index in step.inputs]
     outputs = [tensors[index] for index in step.outputs if index != ABSENT]
     try:
-        if any(is_int16(operand.type) for operand in (*inputs, *outputs) if operand is not None):
-            from edgeconv.ops.int16 import plan_int16
-
-            return plan_int16(step.op, Inputs(inputs), outputs, scratch)
+        if not step.op.int16 and any(is_int16(operand.type) for operand in (*inputs, *outputs) if operand is not None):
+            raise ShapeError("it has no kernel for 16-bit activations")
         return step.op.plan(Inputs(inputs), outputs, scratch)
     except (ShapeError, ValueError, TypeError, IndexError, ArithmeticError) as error:
         raise EdgeconvError(f"{type(step.op).__name__} {step.name!r} cannot be planned: {error}") from error

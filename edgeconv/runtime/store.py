@@ -134,7 +134,7 @@ def read(held: Operand) -> Array:
     """The tensor as the file declares it: the array itself, or a new one where it is held in another form."""
     if held.is_wide and held.q is not None:
         shifted: Array = held.array + np.float32(held.q.zero_point[0])
-        return shifted.astype(np.int8)
+        return shifted.astype(held.type.dtype)
     return held.array
 
 

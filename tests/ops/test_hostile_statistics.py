@@ -43,6 +43,7 @@ def ints(*shape: int) -> TensorType:
 Q = QParams.per_tensor(0.1, 0)
 X, P = real(2, 4, 6, 6), real(4)
 INT8 = TensorType("int8", X.shape, Q)
+INT16 = TensorType("int16", X.shape, Q)
 BARE_INT8 = TensorType("int8", X.shape)
 ONES, NONE = (1, 1), (0, 0, 0, 0)
 TABLE = np.arange(256, 0, -1, np.int32)
@@ -98,6 +99,9 @@ REFUSED: list[tuple[str, Operator, list[TensorType], str]] = [
     ("softmax table shape", Softmax(1), [INT8, type_of(TABLE[1:])], "table"),
     ("softmax table rises", Softmax(1), [INT8, type_of(RISING)], "table"),
     ("softmax table too large", Softmax(1), [INT8, type_of(TABLE + (1 << 30))], "table"),
+    ("softmax int16 without entries", Softmax(1), [INT16, type_of(TABLE[:0])], "table"),
+    ("softmax int16 table too long", Softmax(1), [INT16, type_of(np.zeros(65537, np.int32) + 1)], "table"),
+    ("softmax int16 table of rows", Softmax(1), [INT16, type_of(TABLE[None])], "table"),
     ("softmax table negative", Softmax(1), [INT8, type_of(TABLE - 2)], "table"),
     ("layer norm axis", LayerNorm(4), [X, real(1)], "axis 4"),
     ("layer norm scale", LayerNorm(3), [X, real(5)], "broadcast"),

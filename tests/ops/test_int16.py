@@ -2,29 +2,35 @@
 
 from __future__ import annotations
 
+import math
+import sys
+import tracemalloc
 from collections.abc import Callable
 
 import numpy as np
 import pytest
 
-from edgeconv.core import Array, QParams, TensorType
+from edgeconv.core import Array, QParams, TensorType, type_of
 from edgeconv.errors import InvalidModelError
 from edgeconv.export.edge import to_bytes
 from edgeconv.export.program import to_program
 from edgeconv.graph import Emitter, Graph
 from edgeconv.ops.add import Add
 from edgeconv.ops.average_pool import AveragePool
-from edgeconv.ops.base import Call, Expr, Ref
+from edgeconv.ops.base import Call, Expr, Inputs, Operand, Ref
 from edgeconv.ops.batch_norm import BatchNorm
 from edgeconv.ops.concat import Concat
 from edgeconv.ops.conv import Conv
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.layer_norm import LayerNorm
+from edgeconv.ops.mul import Mul
 from edgeconv.ops.pad import Pad
 from edgeconv.ops.reduce import ReduceMean
+from edgeconv.ops.softmax import Softmax
 from edgeconv.ops.transpose import Transpose
 from edgeconv.quantize import QuantConfig, quantize
 from edgeconv.runtime import Interpreter, Program
+from edgeconv.runtime.arena import ScratchPool
 from edgeconv.runtime.program import Step, Tensor
 from tests.harness import data, sqnr
 
@@ -112,6 +118,24 @@ def test_dense_is_exact_at_the_largest_values() -> None:
     np.testing.assert_array_equal(written, requantized(acc, scales, q_y, "int16"))
 
 
+@pytest.mark.parametrize("count", [1, 5, 300])
+def test_softmax_reads_sixteen_bits(count: int) -> None:
+    """Distances from the largest element up to 40 and beyond the table; one division, rounded once."""
+    q_x, q_y = QParams.per_tensor(1 / 32, 0), QParams.per_tensor(1 / 256, -128)
+    x = np.linspace(-900, 900, 4 * count).round().astype(np.int16).reshape(4, count)[:, ::-1].copy()
+    op = Softmax(1)
+    (table,) = op.tables(Inputs([TensorType("int16", x.shape, q_x)]), [TensorType("int8", x.shape, q_y)])
+    assert table[0] == 2**30 and table[-1] == 0 and len(table) == 705
+    entries = [round(math.exp(-at / 32) * 2**30) for at in range(len(table))]
+    assert np.abs(table - np.array(entries)).max() <= 1
+    found = np.empty(x.shape, np.int8)
+    operands = [Operand(TensorType("int16", x.shape, q_x), x), Operand(type_of(table), table)]
+    op.plan(Inputs(operands), [Operand(TensorType("int8", x.shape, q_y), found)], ScratchPool(1 << 20).for_step())()
+    for row, have in zip(x.tolist(), found.tolist(), strict=True):
+        terms = [int(table[min(max(row) - each, 704)]) for each in row]
+        assert have == [min(round(256 * term / sum(terms)), 255) - 128 for term in terms]
+
+
 CALLS: dict[str, Callable[[Ref], Call]] = {
     "Add": lambda x: Add(low=0.0)(x, x),
     "AddConstant": lambda x: Add()(x, data(4, 1, 5, seed=4)),
@@ -125,6 +149,7 @@ CALLS: dict[str, Callable[[Ref], Call]] = {
     "Dense": lambda x: Dense()(x, data(5, 7), data(7)),
     "LayerNorm": lambda x: LayerNorm(2)(x, data(6, 5), data(6, 5, seed=6)),
     "ReduceMean": ReduceMean((2, 3)),
+    "Mul": lambda x: Mul(low=-0.5)(x, x),
     "Transpose": Transpose((0, 2, 3, 1)),
 }  # fmt: skip
 
@@ -140,9 +165,29 @@ def test_sixteen_bits_are_close_to_float_and_the_same_from_a_file(name: str) -> 
     found = Interpreter(program)(X)
     weights_are_int8 = "Conv" in name or name in ("Dense", "AddConstant")
     assert sqnr(wanted, found) > (38 if weights_are_int8 else 75)
-    np.testing.assert_array_equal(Interpreter(to_bytes(program))(X), found)
+    for memory in ("fast", "small"):  # carried as float32, and as the file declares it
+        np.testing.assert_array_equal(Interpreter(to_bytes(program), memory=memory)(X), found)
     np.testing.assert_array_equal(np.concatenate([Interpreter(to_program(raised(graph_of(CALLS[name]), *shared)))(X)]),
                                   found)  # fmt: skip
+
+
+@pytest.mark.skipif(sys.gettrace() is not None, reason="what traces lines, as coverage does, allocates")
+@pytest.mark.parametrize("name", CALLS)
+def test_sixteen_bits_allocate_nothing_beyond_the_output(name: str) -> None:
+    x = data(40, *SHAPE[1:])
+    graph = graph_of(CALLS[name], x)
+    shared = {each for node in graph.nodes for each in (*node.inputs, *node.outputs) if graph.constant(each) is None}
+    interpreter = Interpreter(to_program(raised(graph, *shared, x=x)))
+    for _ in range(3):
+        interpreter(x)
+    tracemalloc.start()
+    interpreter(x)
+    tracemalloc.reset_peak()
+    before, _ = tracemalloc.get_traced_memory()
+    y = interpreter(x)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak - before - y.nbytes <= 4096
 
 
 def hostile(op: object, dtype: str, q: QParams | None) -> Program:

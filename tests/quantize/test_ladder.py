@@ -16,7 +16,10 @@ from edgeconv.graph import Emitter, Graph
 from edgeconv.ops.add import Add
 from edgeconv.ops.base import Ref
 from edgeconv.ops.conv import Conv
+from edgeconv.ops.dense import Dense
+from edgeconv.ops.reduce import ReduceMean
 from edgeconv.ops.sigmoid import Sigmoid
+from edgeconv.ops.softmax import Softmax
 from edgeconv.quantize import QuantConfig, Quantized, quantize_recorded
 from edgeconv.quantize.ladder import climb, plans_of
 from edgeconv.quantize.sensitivity import groups_of, macs_of, sensitivities
@@ -117,7 +120,7 @@ def test_plans_rise_step_by_step_and_know_what_stays_in_int8() -> None:
     macs = macs_of(prepared.graph, BATCHES[0])
     per_sample = {"a": 64 * 4 * 3 * 9, "b": 64 * 4 * 4 * 9, "c": 0, "d": 0, "y": 64 * 2 * 4}
     assert macs == {name: 8 * count for name, count in per_sample.items()}
-    plans = plans_of(prepared, sensitivities(prepared, BATCHES[0]), macs)
+    plans = plans_of(sensitivities(prepared, BATCHES[0]), macs)
     wide = [plan for plan in plans if {each.precision for each in plan.raised} == {"int16"}]
     assert [len(plan.raised) for plan in wide] == list(range(1, len(wide) + 1))
     for plan in wide:
@@ -180,3 +183,40 @@ def test_a_choice_among_several_measurements_is_said() -> None:
     model = edgeconv.convert(network(), calibration=samples(), evaluation={"x": HELD}, min_sqnr=plain + 2)
     text = edgeconv.evaluate(model, {"x": HELD}, reference=network()).to_text()
     assert "measurements on the samples of --eval" in " ".join(text.split())
+
+
+def shortcut() -> Graph:
+    """x -> h -> r, to which s, a convolution of x, is added; the mean p of r; y of p, and its Softmax."""
+    emitter = Emitter({"x": TensorType("float32", (symbol("N"), 3, 8, 8))})
+    x = Ref("x", emitter.types["x"])
+    for name, seed in (("h", 0), ("s", 1)):
+        emitter.emit([Conv((1, 1), (1, 1, 1, 1), (1, 1))(x, data(4, 3, 3, 3, seed=seed), data(4))], [name], name)
+    h, s = (Ref(name, emitter.types[name]) for name in "hs")
+    emitter.emit([Conv((1, 1), (1, 1, 1, 1), (1, 1))(h, data(4, 4, 3, 3, seed=2), data(4), s)], ["r"], "r")
+    emitter.emit([ReduceMean((2, 3), keep_dims=False)(Ref("r", emitter.types["r"]))], ["p"], "p")
+    emitter.emit([Dense()(Ref("p", emitter.types["p"]), data(4, 5) / 20, data(5))], ["l"], "l")
+    emitter.emit([Softmax(1)(Ref("l", emitter.types["l"]))], ["y"], "y")
+    return Graph(emitter.nodes, emitter.types, ["x"], ["y"])
+
+
+def test_what_nothing_multiplies_is_held_in_16_bits_by_default_but_for_the_ends() -> None:
+    made = quantize_recorded(shortcut(), BATCHES, QuantConfig())
+    held = {name: made.graph.types[name].dtype for name in "xhsrply"}
+    assert held == {**dict.fromkeys("xhy", "int8"), **dict.fromkeys("srpl", "int16")}
+    assert made.record.free == tuple("srpl")
+    assert Interpreter(to_program(made.graph)).run(None, {"x": HELD}, raw=True)[0].dtype == np.int8
+
+
+def test_16_bits_that_cost_nothing_are_a_refinement_like_others() -> None:
+    made = quantize_recorded(shortcut(), BATCHES, QuantConfig(refinements=("bias", "gptq", "fit")))
+    assert made.record.free == ()
+    assert {made.graph.types[name].dtype for name in "xhsrply"} == {"int8"}
+
+
+def test_raising_more_rates_int8_beside_what_is_free() -> None:
+    """What is in 16 bits from the start is rated as int8, as all the rest."""
+    made = quantize_recorded(shortcut(), BATCHES, QuantConfig())
+    plain = quantize_recorded(shortcut(), BATCHES, QuantConfig(refinements=("equalize", "bias", "gptq", "fit")))
+    narrow = made.prepared.raised(())
+    assert narrow.qparams == plain.prepared.qparams
+    assert narrow.free == ()
