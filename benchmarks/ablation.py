@@ -33,7 +33,11 @@ WAYS = {
     "bias": QuantConfig(refinements=("bias",)),
     "+ GPTQ": QuantConfig(refinements=("bias", "gptq")),
     "+ fit": QuantConfig(refinements=("bias", "gptq", "fit")),
-    "+ equalization: default": QuantConfig(effort="default"),
+    "+ equalization": QuantConfig(refinements=("equalize", "bias", "gptq", "fit")),
+    "+ free 16 bits: default": QuantConfig(effort="default"),
+    "best without 16 bits that cost": QuantConfig(
+        effort="best", refinements=("equalize", "bias", "gptq", "fit", "free", "ranges")
+    ),
     "best": QuantConfig(effort="best"),
 }
 

@@ -8,8 +8,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as the command line does
 
 import edgeconv
 from benchmarks.assets import CLASSIFIERS, Asset
-from benchmarks.runtime import outputs, top1
-from benchmarks.table import Options, publish, sqnr, table
+from benchmarks.runtime import outputs, score, top1
+from benchmarks.table import Options, publish, table
 from edgeconv.runtime import Interpreter
 
 HEADER = ("model", "fp32 bytes", "fp16", "w8", "int8")
@@ -37,8 +37,8 @@ def _row(asset: Asset) -> list[str]:
             reference, whole = found, len(data)
             row.append(f"{whole:,}, {100 * top1(found, labels):.2f} %")
             continue
-        share = f"{100 * len(data) / whole:.0f} % of bytes"
-        row.append(f"{share}, {sqnr(reference, found):.1f} dB, {100 * top1(found, labels):.2f} %")
+        reached = score(found, reference, labels, len(data))
+        row.append(f"{100 * reached.size / whole:.0f} % of bytes, {reached}")
     return row
 
 

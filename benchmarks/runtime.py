@@ -6,6 +6,7 @@ import contextlib
 import io
 import logging
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,16 @@ from onnxruntime.quantization import CalibrationDataReader, CalibrationMethod, Q
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from benchmarks.assets import Asset
+from benchmarks.table import sqnr
 from edgeconv.core import Array
 
-__all__ = ["METHODS", "outputs", "quantize_file", "quantize_onnx", "session", "top1"]
+__all__ = ["METHODS", "Score", "outputs", "quantize_file", "quantize_onnx", "score", "session", "top1"]
 
-METHODS = {"MinMax": CalibrationMethod.MinMax, "Percentile": CalibrationMethod.Percentile}
+METHODS = {
+    "MinMax": CalibrationMethod.MinMax,
+    "Percentile": CalibrationMethod.Percentile,
+    "Entropy": CalibrationMethod.Entropy,
+}
 _AT_ONCE = 50
 logging.getLogger().setLevel(logging.ERROR)  # the quantizer's advice to do what was done already
 
@@ -43,6 +49,23 @@ def outputs(run: Any, asset: Asset, samples: Array) -> Array:
     size = asset.batch or _AT_ONCE
     parts = [np.asarray(run(samples[start : start + size])) for start in range(0, len(samples), size)]
     return np.concatenate([part.copy() for part in parts])
+
+
+@dataclass(frozen=True)
+class Score:
+    """Top-1 (0 to 1), SQNR in dB of the outputs against fp32, and bytes of the file."""
+
+    top1: float
+    sqnr: float
+    size: int
+
+    def __str__(self) -> str:
+        return f"{100 * self.top1:.2f} %, {self.sqnr:.1f} dB"
+
+
+def score(found: Array, reference: Array, labels: Array, size: int) -> Score:
+    """What outputs `found` are worth beside those of fp32, of a file of `size` bytes."""
+    return Score(top1(found, labels), sqnr(reference, found), size)
 
 
 def quantize_onnx(asset: Asset, method: str, folder: Path, calibration: Array) -> Path:

@@ -1,4 +1,4 @@
-"""Calibration streams: its memory does not grow with the number of samples."""
+"""Calibration and comparison stream: their memory does not grow with the number of samples."""
 
 from __future__ import annotations
 
@@ -16,19 +16,30 @@ pytest.importorskip("edgeconv_cli", reason="edgeconv is not installed")
 if not hasattr(os, "wait4"):
     pytest.skip("this system does not tell the memory of a child", allow_module_level=True)
 
-_CONVERT = "from edgeconv_cli.main import main; main()"
+_COMMAND = "from edgeconv_cli.main import main; main()"
 
 
 def test_ten_times_the_samples_take_no_more_memory(tmp_path: Path) -> None:
     onnx.save(_classifier(), tmp_path / "model.onnx")
-    few, many = (_peak(tmp_path, samples) for samples in (200, 2000))
+    few, many = (
+        _peak(tmp_path, "convert", "model.onnx", f"{samples}.edge", "--calib", f"random:{samples}")
+        for samples in (200, 2000)
+    )
     assert many <= 1.1 * few
 
 
-def _peak(folder: Path, samples: int) -> int:
-    """The most memory that converting on so many random samples of 224x224 pixels had resident, in kilobytes."""
-    arguments = ["convert", "model.onnx", f"{samples}.edge", "--calib", f"random:{samples}", "--quiet"]
-    child = subprocess.Popen([sys.executable, "-c", _CONVERT, *arguments], cwd=folder)
+def test_comparing_ten_times_the_samples_takes_no_more_memory(tmp_path: Path) -> None:
+    onnx.save(_classifier(), tmp_path / "model.onnx")
+    _peak(tmp_path, "convert", "model.onnx", "model.edge", "--calib", "random:32")
+    few, many = (
+        _peak(tmp_path, "compare", "model.onnx", "model.edge", "--data", f"random:{samples}") for samples in (100, 1000)
+    )
+    assert many <= 1.1 * few
+
+
+def _peak(folder: Path, *arguments: str) -> int:
+    """The most memory that a command on random samples of 224x224 pixels had resident, in kilobytes."""
+    child = subprocess.Popen([sys.executable, "-c", _COMMAND, *arguments, "--quiet"], cwd=folder)
     _, status, usage = os.wait4(child.pid, 0)
     assert status == 0
     return usage.ru_maxrss
