@@ -18,6 +18,7 @@ from edgeconv.importer.arguments import NO_TENSORS, call_rule
 from edgeconv.importer.decode import attribute_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
 from edgeconv.importer.scope import Around, Scope, node_label
+from edgeconv.importer.strings import Numbering
 from edgeconv.importer.subgraph import OnnxSubgraph, opaque
 from edgeconv.ops.base import Call, Expr, Ref, ShapeError
 from edgeconv.ops.identity import Identity
@@ -58,6 +59,7 @@ class GraphBuilder:
         self._around = around
         self.read: dict[str, Ref] = {}
         self._notes: list[str] = []
+        self.strings: Numbering | None = None
 
     def add_input(self, name: str, dtype: str, shape: Shape) -> Ref:
         """A graph input."""
@@ -254,7 +256,7 @@ class GraphBuilder:
             found[item.name] = (
                 OnnxSubgraph(attribute.g, self, scope) if is_graph else attribute_value(attribute, self.folder, where)
             )
-        return found
+        return self.strings.numbered(node, found) if self.strings and scope is self.scope else found
 
     def _apply(
         self, rule: ImportRule, inputs: Sequence[Value], attributes: dict[str, Any], outputs: int, where: str

@@ -24,6 +24,8 @@ from edgeconv.importer.bind import bind_inputs
 from edgeconv.importer.build import GraphBuilder
 from edgeconv.importer.decode import dtype_name, external_path
 from edgeconv.importer.scope import Scope
+from edgeconv.importer.strings import Numbering
+from edgeconv.runtime.interpreter import STRINGS
 
 __all__ = ["Constants", "InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
 
@@ -58,6 +60,8 @@ def load_onnx(source: Source, input_shapes: InputShapes | None = None, constants
         builder.add_node(node)
     built = builder.finish([value.name for value in graph.output])
     built.log.append(("import", builder.count, builder.count - len(built.nodes)))
+    built.add_notes(builder.strings.notes())
+    built.metadata.update((STRINGS + name, "\x1f".join(table)) for name, table in builder.strings.tables.items())
     built.metadata["source.operators"] = str(builder.count)
     built.metadata["source.sha256"] = parsed.digest
     if parsed.nbytes is not None:
@@ -82,10 +86,11 @@ def prepare(
     opsets = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
     functions = {("" if f.domain == "ai.onnx" else f.domain, f.name, f.overload): f for f in model.functions}
     builder = GraphBuilder(Scope(opsets), folder, functions)
+    builder.strings = strings = Numbering(graph, inputs)
     for value in inputs:
-        builder.add_input(
-            value.name, dtype_name(value.type.tensor_type.elem_type, f"input {value.name!r}"), shapes[value.name]
-        )
+        is_text = value.name in strings.tables
+        dtype = "int64" if is_text else dtype_name(value.type.tensor_type.elem_type, f"input {value.name!r}")
+        builder.add_input(value.name, dtype, shapes[value.name])
     declared = [*graph.input, *graph.value_info]
     builder.scope.elements.update((value.name, value.type.tensor_type.elem_type) for value in declared)
     for name, array in bound.items():

@@ -9,8 +9,8 @@ import numpy as np
 from edgeconv.core import Array, TensorType
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.cast import Cast
-from edgeconv.ops.class_labels import names_note
-from edgeconv.ops.onnx_rules import Noted, Unsupported, onnx_rule
+from edgeconv.ops.class_labels import names_note, picked
+from edgeconv.ops.onnx_rules import Names, Noted, Unsupported, onnx_rule
 from edgeconv.records import dataclass
 
 __all__ = ["MapValues"]
@@ -48,9 +48,9 @@ class MapValues(Operator):
 @onnx_rule("LabelEncoder", domain="ai.onnx.ml")
 def import_label_encoder_strings(
     x: Ref, *, classes_strings: Sequence[str] = (), default_int64: int = -1, default_string: str = ""
-) -> Expr:
-    """Opset 1 knows strings only."""
-    raise Unsupported(_STRINGS)
+) -> Noted:
+    """Opset 1 knows strings only: of numbers it makes the names of classes, which are these numbers."""
+    return picked(Names(tuple(classes_strings)), x)
 
 
 @onnx_rule("LabelEncoder", domain="ai.onnx.ml", since=2)

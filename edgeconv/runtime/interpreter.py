@@ -35,6 +35,9 @@ _PLANS_KEPT = 4
 Tap = Callable[[str, Array], None]
 """Called with (tensor name, array) after each step; the array is only valid during the call."""
 
+STRINGS = "strings."
+"""Before the name of an input in a file's metadata: the strings that its numbers stand for."""
+
 
 class Interpreter(LiteRTCalls):
     """A loaded model. One thread at a time may use it: make one Interpreter per thread.
@@ -229,7 +232,16 @@ def prepare_inputs(program: Program, feeds: Mapping[str, Array]) -> list[Array]:
     if missing:
         raise DataError(f"input {missing[0]!r} is missing; the model's inputs are {names}")
     types = [program.tensors[index].type for index in program.inputs]
-    return [_import(np.asarray(feeds[name]), known, name) for name, known in zip(names, types, strict=True)]
+    arrays = [_numbered(np.asarray(feeds[name]), program.metadata.get(STRINGS + name)) for name in names]
+    return [_import(array, known, name) for array, known, name in zip(arrays, types, names, strict=True)]
+
+
+def _numbered(array: Array, table: str | None) -> Array:
+    """Strings as their places in the table that the file has for an input, -1 for those that are not in it."""
+    if table is None or array.dtype.kind not in "UO":
+        return array
+    places = {text: number for number, text in enumerate(table.split("\x1f"))}
+    return np.array([places.get(text, -1) for text in array.ravel().tolist()], np.int64).reshape(array.shape)
 
 
 def _import(array: Array, known: TensorType, name: str) -> Array:
