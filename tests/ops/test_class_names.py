@@ -140,7 +140,5 @@ def test_strings_as_input_are_refused_with_a_way_on() -> None:
     x = helper.make_tensor_value_info("x", TensorProto.STRING, ["N"])
     y = helper.make_tensor_value_info("y", TensorProto.STRING, ["N"])
     graph = helper.make_graph([helper.make_node("Identity", ["x"], ["y"])], "words", [x], [y])
-    with pytest.raises(
-        EdgeconvError, match=r"'y' is strings from an input; .* compute on the host what comes"
-    ):
+    with pytest.raises(EdgeconvError, match=r"'y' is strings from an input; .* compute on the host what comes"):
         load_onnx(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9))
