@@ -39,6 +39,14 @@ class OnnxSubgraph(Subgraph):
         """Number of its outputs."""
         return len(self._graph.output)
 
+    def hands_on(self, output: int, source: int) -> bool:
+        """Is an output the input `source` itself, Identity nodes aside?"""
+        name = self._graph.output[output].name
+        for node in reversed(self._graph.node):
+            if name in node.output and node.op_type in ("Cast", "Identity"):
+                name = node.input[0]
+        return bool(name == self._graph.input[source].name)
+
     def inline(self, values: Sequence[Result] = ()) -> tuple[Value, ...]:
         """Import its nodes into the graph around it."""
         return self._builder.inline(self._graph, values, self._scope)

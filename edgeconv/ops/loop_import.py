@@ -163,6 +163,8 @@ def _written_out(
     if condition is not None and go is None:
         raise AtRunTime(condition, "cond").because(why) from why
     assert most is not None and go is not None
+    if most > _MOST_WRITTEN_OUT and body.hands_on(0, 1):  # nothing but the number of trips ends it
+        raise Unsupported(f"{why}, and {_MOST_WRITTEN_OUT} trips do not end it")
     values: list[Value] = list(carried)
     rows: list[tuple[Value, ...]] = []
     while go and len(rows) < most:

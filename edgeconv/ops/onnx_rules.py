@@ -111,6 +111,10 @@ class Subgraph:
         """Number of its outputs."""
         raise NotImplementedError
 
+    def hands_on(self, output: int, source: int) -> bool:
+        """Is an output the input `source` itself, whatever that is?"""
+        raise NotImplementedError
+
     def inline(self, values: Sequence[Result] = ()) -> tuple[Value, ...]:
         """Import its nodes into the graph around it, `values` for its inputs; what its outputs are then."""
         raise NotImplementedError

@@ -196,13 +196,20 @@ def test_refused(name: str) -> None:
 
 
 def test_a_loop_that_grows_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(loop_import, "_MOST_WRITTEN_OUT", 20)
     monkeypatch.setattr(loop, "_MOST_TRIPS", 100)
     body = """(float[] y) { y = Loop (many, yes, x) <
         body = b (int64 i, bool c, v) => (c2, w) { w = Concat <axis = 0> (v, x)  c2 = Identity (c) }> }"""
     interpreter = Interpreter(to_program(load_onnx(model_from(_model(body)))))
     with pytest.raises(EdgeconvError, match="has made 100 trips and would go on"):
         interpreter(X)
+
+
+def test_a_loop_that_is_written_out_for_too_long_runs_instead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(loop_import, "_MOST_WRITTEN_OUT", 3)
+    body = """(float[] y) { y = Loop (many, yes, x) <
+        body = b (int64 i, bool c, v) => (c2, w) { w = Concat <axis = 0> (v, x)  c2 = Less (i, three) }> }"""
+    graph = agrees(_model(body), {"x": X}, judge="onnxruntime")
+    assert "Loop" in {node.op_name for node in graph.nodes}
 
 
 def test_a_loop_without_end_is_stopped(monkeypatch: pytest.MonkeyPatch) -> None:
