@@ -59,7 +59,7 @@ class GraphBuilder:
         self._around = around
         self.read: dict[str, Ref] = {}
         self._notes: list[str] = []
-        self.strings: Numbering | None = None
+        self.strings = Numbering(onnx.GraphProto(), [])
 
     def add_input(self, name: str, dtype: str, shape: Shape) -> Ref:
         """A graph input."""
@@ -256,7 +256,7 @@ class GraphBuilder:
             found[item.name] = (
                 OnnxSubgraph(attribute.g, self, scope) if is_graph else attribute_value(attribute, self.folder, where)
             )
-        return self.strings.numbered(node, found) if self.strings and scope is self.scope else found
+        return self.strings.numbered(node, found) if scope is self.scope else found
 
     def _apply(
         self, rule: ImportRule, inputs: Sequence[Value], attributes: dict[str, Any], outputs: int, where: str
