@@ -12,6 +12,7 @@ from edgeconv.ops.base import Operator, QuantRule
 from edgeconv.passes.linear import RAW_SPREAD, affine
 from edgeconv.passes.rewrite import View
 from edgeconv.quantize.config import QuantConfig
+from edgeconv.quantize.decoding import decoding
 from edgeconv.quantize.masks import masked_softmax
 from edgeconv.quantize.spectra import spectra
 
@@ -63,7 +64,7 @@ def select(graph: Graph, config: QuantConfig) -> Selection:
     excluded = excluded_nodes(graph, config)
     chosen = Selection(value for value, precision in config.raised if precision == "int16")
     in_float = {value for value, precision in config.raised if precision == "float"}
-    raw = _standardising(graph) | masked_softmax(graph) | spectra(graph)
+    raw = _standardising(graph) | masked_softmax(graph) | spectra(graph) | decoding(graph)
     for node in graph.nodes:
         reason = excluded.get(node.outputs[0]) or raw.get(node.outputs[0]) or obstacle(graph, node)
         raised = next((name for name in (*node.inputs, *node.outputs) if name in in_float), None)

@@ -66,7 +66,7 @@ def test_scores_beside_pixels_keep_their_own_steps() -> None:
     assert sqnr(want[..., 4:], found[..., 4:]) > 30
     reasons = {node.op_name: reason for node, reason in float_nodes(lowered)}
     assert reasons.keys() == {"Add", "Concat", "Transpose"}
-    assert "meet in it" in reasons["Add"]
+    assert "boxes or coordinates" in reasons["Add"]
 
 
 def test_anchors_of_many_sizes_multiply_in_float() -> None:
