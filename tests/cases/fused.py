@@ -14,6 +14,7 @@ ROWS, GAMMA, BETA = data(2, 5, 8), data(8, low=0.5), data(8)
 A, M, C = data(3, 8), data(8, 6), data(6)
 WORDS = data(2, 5, 8, low=-30000, high=30000, dtype="int16")
 PACKED = data(6, 4, 8, low=0, high=255, dtype="uint8")
+BYTES = data(6, 4, 16, low=0, high=255, dtype="uint8")
 SCALES = data(24, low=0.01, high=0.05)
 ZEROS = data(12, low=0, high=255, dtype="uint8")
 BLOCKS = {"K": 64, "N": 6, "bits": 4, "block_size": 16}
@@ -48,5 +49,6 @@ CASES = [
         "rms", "SimplifiedLayerNormalization", (ROWS, GAMMA), {"axis": -1, "epsilon": 1e-5}, (1,), judge="onnxruntime"
     ),
     fused("symmetric", "MatMulNBits", data(3, 64), PACKED, SCALES, constants=(1, 2), **BLOCKS),
+    fused("eight bits", "MatMulNBits", data(3, 64), BYTES, SCALES, constants=(1, 2), **BLOCKS | {"bits": 8}),
     fused("zero_points", "MatMulNBits", data(3, 64), PACKED, SCALES, ZEROS, constants=(1, 2, 3), **BLOCKS),
 ]

@@ -185,6 +185,31 @@ REFUSED = {
             body = b (int64 i, bool c, v) => (c2, w) { [deep] w = Hologram (v)  c2 = Identity (c) }> }""",
         "Hologram 'deep': the operator Hologram is not supported",
     ),
+    "another dtype, as often as data says": (
+        """(int64[] y) { s = ReduceMax <keepdims = 0> (x)  k = Cast <to = 7> (s)  y = Loop (k, yes, x) <
+            body = b (int64 i, bool c, v) => (c2, w) { w = Cast <to = 7> (v)  c2 = Identity (c) }> }""",
+        "its carried value 0 is .* after a trip; and its input 'M' is computed at run time",
+    ),
+    "another dtype, if data says so": (
+        """(int64[] y) { s = ReduceMin <keepdims = 0> (x)  go = Greater (s, big)  y = Loop (three, go, x) <
+            body = b (int64 i, bool c, v) => (c2, w) { w = Cast <to = 7> (v)  c2 = Identity (c) }> }""",
+        "its input 'cond' is computed at run time",
+    ),
+    "another dtype, while data says so": (
+        """(int64[] y) { y = Loop (three, yes, x) <
+            body = b (int64 i, bool c, v) => (c2, w) { w = Cast <to = 7> (v)
+                s = ReduceSum <keepdims = 0> (w)  c2 = Less (s, three) }> }""",
+        "its condition depends on data; make every trip the same",
+    ),
+    "nothing to collect": (
+        """(int64[] y, float[] z) { y, z = Loop (zero, yes, x) <
+            body = b (int64 i, bool c, v) => (c2, w, s) { w = Cast <to = 7> (v)  s = Exp (x)  c2 = Identity (c) }> }""",
+        "it makes no trip",
+    ),
+    "a scan of nothing": (
+        "(float[] y) { y = Scan <num_scan_inputs = 0, body = b (v) => (w) { w = Neg (v) }> (x) }",
+        "it scans nothing",
+    ),
 }
 
 

@@ -106,6 +106,22 @@ REFUSED = {
     "an output of nothing": ("{ y = SequenceEmpty () }", "output 'y' is a sequence; the device has tensors only"),
     "an unknown dimension": ("{ s = SplitToSequence (x)  y = SequenceAt (s, zero) }", "fix it with --input-shape"),
     "nothing to concatenate": ("{ s = SequenceEmpty ()  y = ConcatFromSequence <axis = 0> (s) }", "an empty sequence"),
+    "nothing to erase": ("{ s = SequenceEmpty ()  t = SequenceErase (s)  y = SequenceAt (t, zero) }", "from an empty"),
+    "parts of nothing": ("{ s = SplitToSequence <axis = 1> (x, zero)  y = SequenceAt (s, one) }", "into parts of 0"),
+    "sequences of two lengths": (
+        """{ s = SequenceConstruct (x, x)  t = SequenceConstruct (x)
+        m = SequenceMap (s, t) <body = f (p, q) => (r) { r = Mul (p, q) }>  y = SequenceAt (m, zero) }""",
+        "its sequences differ in length",
+    ),
+    "a map to sequences": (
+        """{ s = SequenceConstruct (x, x)
+        m = SequenceMap (s) <body = f (p) => (r) { r = SequenceConstruct (p) }>  y = SequenceAt (m, zero) }""",
+        "something else than tensors",
+    ),
+    "a map of nothing": (
+        "{ s = SequenceEmpty ()  m = SequenceMap (s) <body = f (p) => (r) { r = Neg (p) }>  y = SequenceAt (m, zero) }",
+        "position 0 is outside a sequence of 0",
+    ),
     "nothing there": (
         "{ o = Optional <type = float[2]> ()  y = OptionalGetElement (o) }",
         "the optional holds nothing",

@@ -52,6 +52,65 @@ REFUSED = [
 ]
 
 
+def _microsoft(op_type: str, inputs: Sequence[Array | None], outputs: int = 1, **attributes: object) -> Case:
+    return Case("refused", op_type, inputs, attributes, (), outputs, domain="com.microsoft", dynamic=None)
+
+
+def _learned(op_type: str, **attributes: object) -> Case:
+    return Case("refused", op_type, (data(2, 4),), attributes, domain="ai.onnx.ml", domain_opset=3)
+
+
+PACKED, SCALE = data(6, 4, 8, low=0, high=255, dtype="uint8"), np.float32(0.1)
+ROWS, IDS, LENGTH = data(2, 5, 12), np.int32([[1, 0, 2], [2, 2, 1]]), np.int32([5])
+WEIGHTS, KEYS, ANGLES = data(12, 36), data(2, 7, 12), data(9, 4)
+HEADS, GROUPS = {"num_heads": 3}, {"num_heads": 4, "kv_num_heads": 2}
+REFUSED += [
+    (_microsoft("Attention", (ROWS, WEIGHTS, None, None, None, None, LENGTH), **HEADS), "'past_sequence_length'"),
+    (_microsoft("Attention", (ROWS, WEIGHTS), do_rotary=1, **HEADS), "turns what it compares"),
+    (_microsoft("Attention", (ROWS, data(3, 12, 12)), **HEADS), "turns what it compares"),
+    (_microsoft("Attention", (ROWS, WEIGHTS), num_heads=5), "5 heads do not share"),
+    (_microsoft("Attention", (ROWS, WEIGHTS, None, np.zeros((2, 1, 5, 5), np.int32)), **HEADS), "its mask"),
+    (_microsoft("MultiHeadAttention", (ROWS, KEYS, KEYS), 4, **HEADS), "scores are an output"),
+    (_microsoft("MultiHeadAttention", (data(2, 5, 3, 3, 4),), **HEADS), "packed"),
+    (_microsoft("MultiHeadAttention", (ROWS, data(2, 3, 7, 4), data(2, 3, 7, 4), data(36)), **HEADS), "adds a bias to"),
+    (
+        _microsoft("GroupQueryAttention", (data(1, 5, 128), *[None] * 4, IDS, LENGTH), smooth_softmax=1, **GROUPS),
+        "smooth",
+    ),
+    (
+        _microsoft("GroupQueryAttention", (data(1, 5, 128), *[None] * 4, IDS, LENGTH), do_rotary=1, **GROUPS),
+        "no tables",
+    ),
+    (_microsoft("GroupQueryAttention", (data(1, 5, 126), *[None] * 4, IDS, LENGTH), **GROUPS), "does not hold 4 heads"),
+    (_microsoft("RotaryEmbedding", (ROWS, np.int64([[0]]), ANGLES, ANGLES), is_packed_batching=1), "several lengths"),
+    (_microsoft("RotaryEmbedding", (ROWS, np.int64([[0]]), ANGLES, ANGLES), num_heads=3), "do not fit"),
+    (
+        _microsoft("EmbedLayerNormalization", (IDS, None, data(3, 8), None, None, data(8), data(8))),
+        "needs embeddings",
+    ),
+    (_microsoft("BiasSplitGelu", (data(2, 5, 7), data(7))), "no two halves"),
+    (_microsoft("SkipGroupNorm", (X, P[0], P[1], X), groups=2, channels_last=0), "channels come first"),
+    (_microsoft("GroupNorm", (X, data(6), data(6)), groups=2, activation=3), "activation 3 is neither"),
+    (_microsoft("FusedConv", (X, data(4, 4, 3, 3)), activation="Mish"), "its activation is 'Mish'"),
+    (_microsoft("SimplifiedLayerNormalization", (ROWS, data(12)), 2), "statistics"),
+    (_microsoft("MatMulNBits", (data(3, 64), PACKED, data(24)), K=64, N=6, bits=2, block_size=16), "bits"),
+    (_microsoft("DequantizeLinear", (LENGTH.astype(np.int8), SCALE, np.int8(0)), block_size=2), "blocks of 2"),
+    (
+        _microsoft("QLinearConcat", (SCALE, np.uint8(0), np.uint8([1]), SCALE), axis=0),
+        "needs a scale and a zero point for each",
+    ),
+    (Case("kernel", "Conv", (X, data(4, 4, 3, 3)), {"kernel_shape": [2, 2]}, (1,)), "kernel_shape"),
+    (Case("pad", "Conv", (X, data(4, 4, 3, 3)), {"auto_pad": "SAME"}, (1,)), "none of NOTSET"),
+    (Case("open", "Conv", (X, data(4, 4, 3, 3)), {"auto_pad": "SAME_UPPER"}, (1,), dynamic=2), "fixed spatial shape"),
+    (Case("sizes", "Split", (X, np.int64([2, 2, 2])), {"axis": 1}, (), 2, opset=13), "needs 2 sizes"),
+    (Case("long", "STFT", (data(1, 32, 1), np.int64(4), None, np.int64(64)), {}, (1, 3), dynamic=None), "do not fit"),
+    (Case("open", "STFT", (data(1, 32, 1), np.int64(4), None, np.int64(8)), {}, (1, 3), dynamic=1), "unknown length"),
+    (Case("batch", "TensorScatter", (X, X[:, :, :2]), {"axis": 2}, opset=24), "needs write_indices"),
+    (Case("windows", "MaxUnpool", (X, np.zeros((2, 4, 6, 6), np.int64)), {"kernel_shape": [2]}), "unpools"),
+    (_learned("SVMRegressor", coefficients=[1.0], rho=[0.0], support_vectors=[1.0] * 7, n_supports=2), "7 numbers"),
+]
+
+
 @pytest.mark.parametrize(("case", "match"), REFUSED, ids=[str(case) for case, _ in REFUSED])
 def test_refused(case: Case, match: str) -> None:
     with pytest.raises(EdgeconvError, match=match):
