@@ -39,6 +39,7 @@ def _grouped(length: int, past: int) -> tuple[Array | None, ...]:
 
 
 TURN = (np.cos(data(16, 8)), np.sin(data(16, 8)))
+ADDED_TO_ALL, ADDED_TO_EACH = data(1, 1, 5, 5), data(1, 4, 5, 5)
 GROUPS = {"num_heads": 4, "kv_num_heads": 2}
 PACKED = (data(1, 5, 128), None, None, None, None, np.int32([[4]]), np.array(5, np.int32))
 QINT, WINT = data(N, S, HIDDEN, low=0, high=255, dtype="uint8"), data(HIDDEN, 36, low=-90, high=90, dtype="int8")
@@ -66,6 +67,8 @@ CASES = [
     microsoft("past", "MultiHeadAttention", (Q, K, V, None, None, None, PAST[0], PAST[1]), 3, num_heads=HEADS),
     microsoft("as heads", "MultiHeadAttention", (Q, data(N, 3, 7, 4), data(N, 3, 7, 4, seed=1)), num_heads=HEADS),
     microsoft("prompt", "GroupQueryAttention", _grouped(5, 0), 3, **GROUPS),
+    microsoft("added", "GroupQueryAttention", (*_grouped(5, 0), None, None, None, ADDED_TO_ALL), 3, **GROUPS),
+    microsoft("added to heads", "GroupQueryAttention", (*_grouped(5, 0), None, None, None, ADDED_TO_EACH), 3, **GROUPS),
     microsoft("one more", "GroupQueryAttention", _grouped(1, 6), 3, **GROUPS),
     microsoft("turned", "GroupQueryAttention", (*_grouped(5, 0), *TURN), 3, (7, 8), do_rotary=1, **GROUPS),
     microsoft("one more turned", "GroupQueryAttention", (*_grouped(1, 6), *TURN), 3, (7, 8), do_rotary=1, **GROUPS),

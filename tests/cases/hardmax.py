@@ -11,6 +11,7 @@ TIES = np.float32([[1, 3, 3], [2, 2, 2]])
 
 CASES = [
     Case("last_axis", "Hardmax", (X,)),
+    Case("nothing", "Hardmax", (X[:0],), dynamic=None),
     Case("axis", "Hardmax", (X,), {"axis": 1}),
     Case("negative_axis", "Hardmax", (X,), {"axis": -3}),
     Case("ties", "Hardmax", (TIES,)),

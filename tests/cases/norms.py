@@ -19,6 +19,7 @@ CASES = [
     Case("one_group", GROUP, (X, *P), {"num_groups": 1, "epsilon": 0.1}, (1, 2), opset=21, int8_sqnr=30),
     Case("no_space", GROUP, (X[:, :, 0, 0], *P), {"num_groups": 2}, (1, 2), opset=21, int8_sqnr=30),
     Case("per_group", GROUP, (X, data(3), data(3, seed=1)), {"num_groups": 3}, (1, 2), opset=18, int8_sqnr=30),
+    Case("per_group_at_run_time", GROUP, (X, data(3), data(3, seed=1)), {"num_groups": 3}, opset=18),
     Case("size_3", "LRN", (X,), {"size": 3}, judge="onnxruntime"),
     Case("even_size", "LRN", (data(6, 6, 3, 4),), {"size": 4, "alpha": 0.2, "beta": 0.5, "bias": 2.0}),
     Case("wider_than_channels", "LRN", (X,), {"size": 99, "alpha": 0.2}, judge="onnxruntime"),

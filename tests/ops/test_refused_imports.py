@@ -62,6 +62,7 @@ def _learned(op_type: str, **attributes: object) -> Case:
 
 PACKED, SCALE = data(6, 4, 8, low=0, high=255, dtype="uint8"), np.float32(0.1)
 ROWS, IDS, LENGTH = data(2, 5, 12), np.int32([[1, 0, 2], [2, 2, 1]]), np.int32([5])
+BYTES = ROWS.astype(np.uint8)
 WEIGHTS, KEYS, ANGLES = data(12, 36), data(2, 7, 12), data(9, 4)
 HEADS, GROUPS = {"num_heads": 3}, {"num_heads": 4, "kv_num_heads": 2}
 REFUSED += [
@@ -93,6 +94,12 @@ REFUSED += [
     (_microsoft("GroupNorm", (X, data(6), data(6)), groups=2, activation=3), "activation 3 is neither"),
     (_microsoft("FusedConv", (X, data(4, 4, 3, 3)), activation="Mish"), "its activation is 'Mish'"),
     (_microsoft("SimplifiedLayerNormalization", (ROWS, data(12)), 2), "statistics"),
+    (_microsoft("QGemm", (BYTES, SCALE, np.uint8(0), BYTES.astype(np.int8), SCALE, np.int8(0))), "two matrices"),
+    (_microsoft("Attention", (ROWS, WEIGHTS), past_present_share_buffer=1, **HEADS), "shares its buffers"),
+    (
+        _microsoft("QAttention", (BYTES, WEIGHTS.astype(np.int8), data(36), SCALE, SCALE), do_rotary=1, **HEADS),
+        "turns what",
+    ),
     (_microsoft("MatMulNBits", (data(3, 64), PACKED, data(24)), K=64, N=6, bits=2, block_size=16), "bits"),
     (_microsoft("DequantizeLinear", (LENGTH.astype(np.int8), SCALE, np.int8(0)), block_size=2), "blocks of 2"),
     (

@@ -9,9 +9,11 @@ import pytest
 
 from edgeconv.core import Array, TensorType, type_of
 from edgeconv.ops.base import Operator, ShapeError, infer_types
+from edgeconv.ops.conv import Conv
 from edgeconv.ops.grid_sample import GridSample
 from edgeconv.ops.label_encoder import MapValues
 from edgeconv.ops.non_max_suppression import NonMaxSuppression
+from edgeconv.ops.reshape import Reshape
 from edgeconv.ops.svm import PairProbabilities, VectorKernel
 
 
@@ -45,6 +47,8 @@ REFUSED: list[tuple[Operator, Sequence[TensorType], str]] = [
     (VectorKernel("RBF"), (real(2, 3), real(5, 4)), "rows like its vectors"),
     (PairProbabilities(3), (real(2, 3), real(2), real(3)), "a slope and an offset"),
     (PairProbabilities(3), (real(2, 3), real(3), TensorType("float64", (3,))), "a slope and an offset"),
+    (Conv((1, 1), (0,) * 4, (1, 1)), (real(1, 2, 4, 4), real(3, 2, 3, 3), real(3), real(1, 3, 9, 9)), "residual"),
+    (Reshape((3, 5)), (real(2, 4),), "cannot|elements|reshape"),
     (PairProbabilities(1), (real(2, 0), real(0), real(0)), "scores of all pairs"),
 ]
 

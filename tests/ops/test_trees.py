@@ -165,3 +165,20 @@ def test_rows_are_walked_in_parts() -> None:
     for start in (0, 16_300, 39_990):
         (part,) = interpreter.run(None, {"input0": x[start : start + 10]})
         np.testing.assert_array_equal(whole[start : start + 10], part)
+
+
+_NEWEST = next(case for case in CASES if case.op_type == "TreeEnsemble")
+_CLASSIFIER = next(case for case in CASES if case.op_type == "TreeEnsembleClassifier")
+REFUSED = {
+    "no mode": (_NEWEST, {"nodes_modes": np.uint8([9] * len(_NEWEST.attributes["nodes_featureids"]))}),
+    "different lengths": (_NEWEST, {"nodes_falseleafs": [1]}),
+    "sets of members": (_NEWEST, {"membership_values": np.float32([1, np.nan] * 50)}),
+    "have no agreed meaning": (_CLASSIFIER, {"base_values": [0.5] * 7}),
+}
+
+
+@pytest.mark.parametrize("words", REFUSED)
+def test_what_no_importer_understands(words: str) -> None:
+    case, more = REFUSED[words]
+    with pytest.raises(EdgeconvError, match=words):
+        load_onnx(model_of(replace(case, attributes={**case.attributes, **more})))
