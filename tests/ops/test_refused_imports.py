@@ -18,6 +18,7 @@ from tests.harness import Case, data, feeds_of, model_of, reference_outputs
 X = data(2, 4, 6, 6)
 P = (data(4), data(4))
 SIZES, SCALES = np.array([2, 4, 9, 9]), np.array([1, 1, 2, 2], np.float32)
+CROP, ROI = {"coordinate_transformation_mode": "tf_crop_and_resize"}, np.float32([0, 0, 0.1, 0.2, 1, 1, 0.8, 0.9])
 NEAR = {"axes": [2, 3], "keep_aspect_ratio_policy": "not_larger"}
 
 REFUSED = [
@@ -41,6 +42,8 @@ REFUSED = [
     (Case("mode", "TensorScatter", (X, X, np.int64([0, 0])), {"mode": "round"}, opset=24), "'round'"),
     (Case("kernel", "DeformConv", (X, data(4, 4, 3, 3), X), {"kernel_shape": [2, 2]}, opset=19), "kernel_shape"),
     (Case("length", "DFT", (data(2, 9, 1),), {}, dynamic=1, opset=20), "not known"),
+    (Case("cubic crop", "Resize", (X, ROI, None, SIZES), {**CROP, "mode": "cubic"}, (1, 3)), "resizes by 'cubic'"),
+    (Case("open crop", "Resize", (X, ROI, None, SIZES), {**CROP, "mode": "linear"}, (1, 3), dynamic=2), "crops a dim"),
     (Case("neither", "Resize", (X,)), "needs scales, or sizes"),
     (Case("mode", "Resize", (X, None, SCALES), {"mode": "lanczos"}, (2,)), "lanczos"),
     (Case("count", "Resize", (X, None, SCALES[:3]), {}, (2,)), "needs 4 scales"),
