@@ -18,6 +18,9 @@ from edgeconv.records import dataclass
 
 __all__ = ["NonMaxSuppression"]
 
+_BLOCK = 64
+"""Boxes that are held against those picked before, and against each other, at once."""
+
 
 @dataclass(frozen=True)
 class NonMaxSuppression(Operator):
@@ -93,16 +96,26 @@ def _best(corners: Array, scores: Array, limit: int, above: np.float32, floor: n
     """The boxes of one class, best first; of equal scores, the first."""
     places = np.arange(len(scores)) if floor is None else np.flatnonzero(scores > floor)
     places = places[np.argsort(-scores[places], kind="stable")]
-    rest = corners[:, places]
-    while places.size and limit:
-        limit -= 1
-        yield int(places[0])
-        apart = _is_apart(rest[:, :1], rest[:, 1:], above)
-        places, rest = places[1:][apart], rest[:, 1:][:, apart]
+    kept = corners[:, :0]
+    for start in range(0, len(places), _BLOCK):
+        block = places[start : start + _BLOCK]
+        block = block[_is_apart(kept[:, :, None], corners[:, None, block], above).all(0)]
+        mine = corners[:, block]
+        apart, picked = _is_apart(mine[:, :, None], mine[:, None], above), list[int]()
+        is_free = np.ones(len(block), bool)
+        for place in range(len(block)):
+            if is_free[place]:
+                yield int(block[place])
+                picked.append(place)
+                is_free &= apart[place]
+                limit -= 1
+                if not limit:
+                    return
+        kept = np.concatenate([kept, mine[:, picked]], axis=1)
 
 
 def _is_apart(one: Array, others: Array, above: np.float32) -> Array:
-    """Which of `others` share no more than `above` of their union with the box `one`; 0 / 0 is no overlap."""
+    """Which of `others` share no more than `above` of their union with `one`, by broadcasting; 0 / 0 is no overlap."""
     sides = np.minimum(one[2:4], others[2:4])
     sides -= np.maximum(one[:2], others[:2])
     np.maximum(sides, 0, out=sides)

@@ -26,6 +26,7 @@ TWO, TWO_SCORES = _boxes(2, 25, seed=3), data(2, 4, 25, seed=4, low=0, high=1)
 TIES = np.repeat(np.float32([[[0.5, 0.25]]]), 20, axis=2).reshape(1, 1, 40)
 TURNED = BOXES[..., [2, 1, 0, 3]]
 EMPTY = np.concatenate([BOXES[:, :6], np.zeros((1, 2, 4), np.float32)], axis=1)
+MANY, MANY_SCORES = _boxes(1, 400, seed=7), data(1, 2, 400, seed=8, low=0, high=1).round(2)
 _CONSTANT = (2, 3, 4)
 
 CASES = [
@@ -39,6 +40,8 @@ CASES = [
         ("boxes without area", (EMPTY, SCORES[..., :8], *_limits(9, 0.4, 0.0)), {}, _CONSTANT, 17, (0, 1)),
         ("two samples", (TWO, TWO_SCORES, *_limits(4, 0.3, 0.25)), {}, _CONSTANT, 17, (0, 1)),
         ("equal scores", (BOXES, TIES, *_limits(40, 0.3, 0.0)), {}, _CONSTANT, 17, (0, 1)),
+        ("many, all that are apart", (MANY, MANY_SCORES, *_limits(400, 0.5, 0.1)), {}, _CONSTANT, 17, (0, 1)),
+        ("many, some", (MANY, MANY_SCORES, *_limits(70, 0.7, 0.1)), {}, _CONSTANT, 17, (0, 1)),
         ("none is good enough", (BOXES, SCORES, *_limits(5, 0.3, 2.0)), {}, _CONSTANT, 17, (0, 1)),
         ("any score", (BOXES, SCORES - 1, np.int64([5]), np.float32([0.3])), {}, (2, 3), 17, (0, 1)),
         ("no overlap given", (BOXES, SCORES, np.int64([5])), {}, (2,), 17, (0, 1)),
