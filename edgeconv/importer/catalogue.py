@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import sys
 import types
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from edgeconv.ops.onnx_rules import REFUSED, RULES
 __all__ = ["OLDEST_OPSET", "OnnxOperator", "supported_operators"]
 
 OLDEST_OPSET = 7
-_HELPERS = ("Cast", "DequantizeLinear", "QuantizeLinear", "Reshape", "Transpose")
+_HELPERS = ("Cast", "DequantizeLinear", "Dims", "QuantizeLinear", "Reshape", "Transpose")
 """What rules put around the operator that they are about; it decides nothing."""
 _PRODUCTS = "edgeconv.ops.integer_products"
 
@@ -119,11 +120,18 @@ def _made_by(function: Callable[..., Any], seen: set[object]) -> Iterator[type[O
         return
     seen.add(function)
     cells = [cell.cell_contents for cell in function.__closure__ or ()]
-    for item in [*cells, *(function.__globals__.get(name) for name in _names(function.__code__))]:
+    for item in [*cells, *(_named(name, function) for name in _names(function.__code__))]:
         if isinstance(item, type) and issubclass(item, Operator) and item.__name__ in MODULES:
             yield item
         elif isinstance(item, types.FunctionType) and item.__module__.startswith("edgeconv.ops."):
             yield from _made_by(item, seen)
+
+
+def _named(name: str, function: types.FunctionType) -> object:
+    """What a name means in a function: a global, or an operator that it imports itself."""
+    module = f"edgeconv.ops.{MODULES[name]}" if name in MODULES else ""
+    is_local = name not in function.__globals__ and module in _names(function.__code__)
+    return getattr(sys.modules[module], name) if is_local else function.__globals__.get(name)
 
 
 def _names(code: types.CodeType) -> Iterator[str]:
