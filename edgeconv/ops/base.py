@@ -59,7 +59,7 @@ class QuantRule:
     `weight_only`: (input, axis) pairs kept in int8, also where the arithmetic stays in float.
     `constants`: inputs that must be known for the int8 form, `absent`: those that it does not know.
     `table_at`: position of the tables, where inputs before them may be missing. `reach`, `steps`: so far below
-    its largest element an input in 16 bits matters, and in how many steps; the tables are as long as that.
+    its largest element an input in 16 bits matters, and in how many steps; its table serves as many.
     """
 
     activations: tuple[int, ...] | None = None

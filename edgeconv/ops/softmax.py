@@ -2,7 +2,7 @@
 
 int8 Softmax: e[max - q] from a table in the file, an exact integer sum, and one division. The output's scale is 1/256
 at most, since the results lie between 0 and 1; over many elements they are small, and so is the scale then. In 16 bits
-an input has a longer table, down to where exponentials vanish.
+the table has the exponentials of 16 steps and of multiples of 16, whose products are those of all steps.
 """
 
 from __future__ import annotations
@@ -29,7 +29,8 @@ _TABLE_BITS = 30
 """exp(0) in the table is 2**30: a sum of 2**23 entries is still exact in float64."""
 _REACH, _STEPS = 22.0, 704
 """exp(-22) * 2**30 is rounded to nothing; down to there an input in 16 bits has at most 704 steps, of 3 % or less."""
-_MOST_ENTRIES = 1 << 16
+_FINE, _MOST = 16, 1 << 12
+"""Entries of single steps, and how many of all steps at most."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +65,7 @@ class Softmax(_AlongAxis):
         dim = x.shape[self.axis]
         if not is_held(x) or (isinstance(dim, int) and not 1 <= dim <= 1 << (53 - _TABLE_BITS)):
             raise ShapeError(f"needs a quantized input of 1 to 2**23 elements along axis {self.axis}, found {x}")
-        if table.dtype != "int32" or not _is_exp_table(table.value, 256 if x.dtype == "int8" else None):
+        if table.dtype != "int32" or table.value is None or not _is_exp_table(table.value, x.dtype == "int8"):
             raise ShapeError(f"needs a table int32[256] of exponentials, falling from at most 2**30, found {table}")
         return (TensorType("int8", x.shape, x.q),)
 
@@ -74,8 +75,11 @@ class Softmax(_AlongAxis):
 
     def tables(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> tuple[Array, ...]:
         scale, _ = scalar(inputs[0].q)
-        count = 256 if inputs[0].dtype == "int8" else min(ceil(_REACH / scale), _STEPS) + 1
-        return (np.rint(np.exp(-np.arange(count) * scale) * 2**_TABLE_BITS).astype(np.int32),)
+        steps = np.arange(256)
+        if inputs[0].dtype != "int8":
+            coarse = np.arange(ceil(min(_REACH / scale, _STEPS) / _FINE) + 1) * _FINE
+            steps = np.concatenate([np.arange(_FINE), coarse])
+        return (np.rint(np.exp(-steps * scale) * 2**_TABLE_BITS).astype(np.int32),)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         if inputs[0].q is not None:
@@ -112,7 +116,7 @@ class Softmax(_AlongAxis):
             partial(np.maximum.reduce, source, axis, None, top, True),
             partial(np.subtract, top, source, distance),
             cast(index, distance),
-            partial(table.astype(np.float64).take, index, None, values, "clip"),
+            partial(_entries(table, x.type.dtype == "int8").astype(np.float64).take, index, None, values, "clip"),
             plan_sum(values, (axis,), sums),
             partial(np.multiply, sums, np.float64(scale), sums),
             partial(np.divide, values, sums, values),
@@ -131,14 +135,21 @@ class LogSoftmax(_AlongAxis):
         return np.asarray(shifted - np.log(np.exp(shifted).sum(axis=self.axis, keepdims=True)), x.dtype)
 
 
-def _is_exp_table(table: Array | None, count: int | None) -> bool:
-    """True for `count` falling integers (None: at least one) from at most 2**30, the first positive.
+def _entries(table: Array, is_int8: bool) -> Array:
+    """e[distance]; what is farther from the largest element has the last. In 16 bits: rounded down, exactly."""
+    if is_int8:
+        return table
+    fine, coarse = np.split(table.astype(np.int64), [_FINE])
+    return (coarse[:, None] * fine >> _TABLE_BITS).reshape(-1)
 
-    Then every sum is exact and positive. What is farther from the largest element than the table is long has its last.
-    """
-    if table is None or table.ndim != 1 or not 1 <= table.size <= _MOST_ENTRIES or count not in (None, table.size):
+
+def _is_exp_table(table: Array, is_int8: bool) -> bool:
+    """True for entries from 0 to 2**30, the first positive, those for int8 256 and falling: every sum is exact then."""
+    if table.ndim != 1 or (table.size != 256 if is_int8 else not _FINE < table.size <= _FINE + _MOST // _FINE):
         return False
-    return bool(0 < table[0] <= 1 << _TABLE_BITS and table[-1] >= 0 and np.all(table[1:] <= table[:-1]))
+    entries = _entries(table, is_int8)
+    is_falling = not is_int8 or bool(np.all(table[1:] <= table[:-1]))
+    return is_falling and bool(entries[0] > 0 and table.min() >= 0 and table.max() <= 1 << _TABLE_BITS)
 
 
 def import_flattened(op: type[_AlongAxis], x: Typed, axis: int) -> Expr:

@@ -88,17 +88,14 @@ def _group(graph: Graph, selection: Selection, names: Sequence[str]) -> Group:
 def free_values(prepared: Prepared, batch: Mapping[str, Array]) -> tuple[str, ...]:
     """The values that 16 bits cost nothing: nothing multiplies them, and kernels are as fast on them.
 
-    What comes in and goes out stays int8, and so does what would need long tables inside the network.
+    What comes in and goes out stays int8.
     """
     graph, macs = prepared.graph, macs_of(prepared.graph, batch)
-    most, readers = FREE * sum(macs.values()), graph.consumers()
-    ends = {*graph.inputs, *graph.outputs}
+    most, ends = FREE * sum(macs.values()), {*graph.inputs, *graph.outputs}
 
     def is_free(group: Group) -> bool:
-        rules = [(node, node.op.quant) for name in group.names for node in readers.get(name, [])]
-        long = any(rule is not None and rule.steps and not ends & set(node.outputs) for node, rule in rules)
         taken = sum(macs[key] for key in group.multipliers)
-        return group.can_be_int16 and not long and taken <= most and ends.isdisjoint(group.names)
+        return group.can_be_int16 and taken <= most and ends.isdisjoint(group.names)
 
     return tuple(name for group in groups_of(prepared) if is_free(group) for name in group.names)
 
