@@ -16,7 +16,7 @@ from edgeconv.quantize.refine.stepper import Stepper
 
 __all__ = ["Moments", "clamp_of", "columns_of", "moments"]
 
-_COLUMNS, _PER_TAP, _ELEMENTS = 1 << 11, 5, 1 << 23
+_COLUMNS, _PER_TAP, _ELEMENTS = 1 << 13, 8, 1 << 23
 """Columns at least, columns for each tap, and how many elements they may have in all."""
 
 
