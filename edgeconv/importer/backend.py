@@ -114,8 +114,13 @@ def _declared(value: onnx.ValueInfoProto) -> np.dtype[Any] | None:
 
 
 def _plain(value: Any) -> Array:
-    """An input in the dtype that stands for its own on the device: half precision as float32, int4 as int8."""
+    """An input in the dtype that stands for its own on the device: half precision as float32, int4 as int8.
+
+    Strings stay: the interpreter knows their numbers.
+    """
     array = np.asarray(value)
+    if array.dtype.kind in "UO":
+        return array
     return array.astype(onnx_dtype(onnx.helper.np_dtype_to_tensor_dtype(array.dtype)), copy=False)
 
 
