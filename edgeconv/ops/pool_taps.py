@@ -67,7 +67,11 @@ def window_counts(window: Window, spatial: Sequence[int], out: Sequence[int], in
         spatial = [window.pads[axis] + size + window.pads[axis + rank] for axis, size in enumerate(spatial)]
         window = replace(window, pads=(0,) * (2 * rank))
     for axis, (size, outputs) in enumerate(zip(spatial, out, strict=True)):
-        counts = np.multiply.outer(counts, axis_members(window, axis, size, outputs).sum(axis=1))
+        begins = np.arange(outputs) * window.strides[axis] - window.pads[axis]
+        dilation = window.dilations[axis]
+        first = np.maximum(-(begins // dilation), 0)  # the first tap that is not before the input
+        beyond = np.minimum((size - 1 - begins) // dilation + 1, window.kernel[axis])
+        counts = np.multiply.outer(counts, np.maximum(beyond - first, 0))
     return counts
 
 
