@@ -78,9 +78,7 @@ class EdgeconvBackend(Backend):
         return EdgeconvRep(model, constants or {})
 
     @classmethod
-    def run_model(
-        cls, model: onnx.ModelProto, inputs: Any, device: str = "CPU", **kwargs: Any
-    ) -> tuple[Array | list[Array], ...]:
+    def run_model(cls, model: onnx.ModelProto, inputs: Any, device: str = "CPU", **kwargs: Any) -> _Outputs:
         """Convert and run; inputs that shapes depend on are bound to the values given."""
         rep, _ = prepare_binding(model, inputs)
         return rep.run(inputs)

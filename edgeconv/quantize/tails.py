@@ -59,8 +59,14 @@ def _mixture(graph: Graph, node: Node, seen: _Range, statistics: Mapping[str, St
     """Why one scale is too coarse for what `node` gives, or None."""
     constants = [value for name in node.inputs if name and (value := graph.constant(name)) is not None]
     variable = [name for name in node.inputs if name in statistics]
-    if len(variable) == 1 and variable[0] not in graph.inputs and _grows(node, *seen(variable[0])) >= _MOST**2:
-        return "its results differ so much in size that one scale would leave nothing of the smaller ones"
+    if isinstance(node.op, Exp | Reciprocal):
+        is_after_a_layer = bool(variable) and variable[0] not in graph.inputs
+        grows = is_after_a_layer and _growth(node, *seen(variable[0])) >= _MOST**2
+        return (
+            "its results differ so much in size that one scale would leave nothing of the smaller ones"
+            if grows
+            else None
+        )
     if isinstance(node.op, Mul | Div):
         if any(_spread(abs(value)) >= _MOST for value in constants):
             return "its factors differ so much that one scale would leave nothing of its smaller results"
@@ -78,13 +84,11 @@ def _width(low: float, high: float) -> float:
     return max(high, 0.0) - min(low, 0.0)
 
 
-def _grows(node: Node, low: float, high: float) -> float:
-    """How many times the largest result of an exponential or a reciprocal is the smallest; 1 for anything else."""
+def _growth(node: Node, low: float, high: float) -> float:
+    """How many times the largest result of an exponential or a reciprocal is the smallest."""
     if isinstance(node.op, Exp):
         return exp(min(high - low, 80.0))
-    if isinstance(node.op, Reciprocal):
-        return inf if low <= 0 <= high else max(low / high, high / low)
-    return 1.0
+    return inf if low <= 0 <= high else max(low / high, high / low)
 
 
 def _spread(values: Array) -> float:
