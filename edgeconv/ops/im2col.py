@@ -21,14 +21,14 @@ from edgeconv.ops.planes import Planes, run_of, strided
 from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass, replace
 
-__all__ = ["BLOCK_BYTES", "Block", "Columns", "Stage"]
+__all__ = ["BLOCK_BYTES", "WORTH_SPLITTING", "Block", "Columns", "Stage", "lane_of", "parts_of"]
 
 BLOCK_BYTES = 1 << 20
 """Bytes of taps laid out at a time: near a core's second cache. benchmarks/blocks.py measures other sizes."""
 FRUGAL_BYTES = 1 << 16
 """The same where memory is short."""
 
-_WORTH_SPLITTING = 4_000_000
+WORTH_SPLITTING = 4_000_000
 """Cost of a layer that may gain from a second thread, see `Columns.cost`."""
 
 _NARROW = 128
@@ -118,11 +118,11 @@ class Columns:
         array = used[None] if self.groups == 1 else used.reshape(self.groups, self.taps, -1)
         wanted, everything = self._wanted(outputs), slice(0, self.groups)
         if self._is_short(wanted):
-            parts = _parts(outputs, outputs, _row_parts(outputs, wanted))
+            parts = parts_of(outputs, outputs, _row_parts(outputs, wanted))
             blocks = [Block(everything, part, slice(0, self.run), None, array, 0) for part in parts]
         else:
             most = max(1, BLOCK_BYTES // (4 * outputs * self.steps[0]))
-            spans = [self._span(lines) for lines in _parts(self.out[0], most, wanted)]
+            spans = [self._span(lines) for lines in parts_of(self.out[0], most, wanted)]
             blocks = [Block(everything, slice(0, outputs), span, None, array[:, :, span], 0) for span in spans]
         return [Stage((), tuple(_in_lanes(blocks, threads)))]
 
@@ -133,9 +133,9 @@ class Columns:
     def _wanted(self, outputs: int) -> int:
         """Into how many blocks the product is split so that threads can share it, whatever their number."""
         cost = self.cost(outputs)
-        if cost < _WORTH_SPLITTING:
+        if cost < WORTH_SPLITTING:
             return 1
-        return 2 if cost < 8 * _WORTH_SPLITTING else 4
+        return 2 if cost < 8 * WORTH_SPLITTING else 4
 
     def _is_short(self, wanted: int) -> bool:
         """True where a part of the columns would be too narrow for BLAS, so that the output rows are split instead."""
@@ -170,10 +170,10 @@ class Columns:
             spans = [(slice(0, 1), line) for line in self._lines(most_bytes, itemsize, wanted)]
         else:
             most = max(1, most_bytes // ((self.taps + 1) * itemsize * self.run))
-            spans = [(part, slice(0, self.out[0])) for part in _parts(self.groups, most, wanted)]
+            spans = [(part, slice(0, self.out[0])) for part in parts_of(self.groups, most, wanted)]
         blocks = []
         for index, (groups, line) in enumerate(spans):
-            lane = _lane_of(index, len(spans), threads)
+            lane = lane_of(index, len(spans), threads)
             buffer = self._buffer(f"{key} {lane}", _size(spans[0][0]), spans[0][1], dtype, ones, scratch)
             blocks.append(self._block(rows, buffer, groups, line, outputs, lane))
         return [Stage((), tuple(blocks))]
@@ -181,7 +181,7 @@ class Columns:
     def _lines(self, most_bytes: int, itemsize: int, wanted: int) -> list[slice]:
         """The lines of the output in parts whose taps take up to `most_bytes`."""
         line = max(self.steps[0], prod(self.out[1:]))
-        return _parts(self.out[0], max(1, most_bytes // ((self.taps + 1) * itemsize * line)), wanted)
+        return parts_of(self.out[0], max(1, most_bytes // ((self.taps + 1) * itemsize * line)), wanted)
 
     def _buffer(self, key: str, groups: int, lines: slice, dtype: str, ones: bool, scratch: Scratch) -> Array:
         widest = run_of((_size(lines), *self.out[1:]), self.steps)
@@ -220,7 +220,7 @@ class Columns:
         return as_strided(buffer, shape, (group, *lead, *tail))
 
 
-def _lane_of(index: int, count: int, threads: int) -> int:
+def lane_of(index: int, count: int, threads: int) -> int:
     """Which of the threads works on block number `index` of `count`."""
     return index * min(threads, count) // count
 
@@ -229,13 +229,13 @@ def _in_lanes(blocks: Sequence[Block], threads: int) -> list[Block]:
     """The blocks, shared among the threads."""
     if threads == 1:
         return list(blocks)
-    return [replace(block, lane=_lane_of(index, len(blocks), threads)) for index, block in enumerate(blocks)]
+    return [replace(block, lane=lane_of(index, len(blocks), threads)) for index, block in enumerate(blocks)]
 
 
 def _split_rows(block: Block, count: int, threads: int) -> Stage:
     """The stage that loads the block's columns, and then computes its output rows in parts."""
     rows = _size(block.rows)
-    parts = [replace(block, rows=part, load=None) for part in _parts(rows, rows, _row_parts(rows, count))]
+    parts = [replace(block, rows=part, load=None) for part in parts_of(rows, rows, _row_parts(rows, count))]
     return Stage(() if block.load is None else (block.load,), tuple(_in_lanes(parts, threads)))
 
 
@@ -249,7 +249,7 @@ def _size(part: slice) -> int:
     return size
 
 
-def _parts(total: int, most: int, wanted: int) -> list[slice]:
+def parts_of(total: int, most: int, wanted: int) -> list[slice]:
     """Nearly equal parts of `total`, each at most `most`, and `wanted` of them where there are as many."""
     count = min(max(-(-total // most), wanted), total)
     bounds = [-(-total * index // count) for index in range(count + 1)]
