@@ -8,7 +8,7 @@ from edgeconv.core import QParams
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import QuantRule
 from edgeconv.ops.pad import Pad
-from edgeconv.quantize.observers import Observer
+from edgeconv.quantize.in_float import Ranges
 from edgeconv.quantize.observers.minmax import minmax_range
 from edgeconv.quantize.ranges import activation_qparams, constant_qparams, wide_qparams
 from edgeconv.quantize.select import Selection, activation_inputs
@@ -41,9 +41,9 @@ def scale_roots(graph: Graph, selection: Selection) -> dict[str, str]:
 
 
 def assign(
-    graph: Graph, selection: Selection, statistics: Mapping[str, Statistics], observer: Observer
+    graph: Graph, selection: Selection, statistics: Mapping[str, Statistics], ranges: Ranges
 ) -> dict[str, QParams]:
-    """The parameters of every value of `observed_values`."""
+    """The parameters of every value of `observed_values`: int8 over its range, 16 bits over all that was seen."""
     roots, producers = scale_roots(graph, selection), graph.producers()
     added, rules = _added_values(graph, roots), _table_rules(graph, roots)
     found: dict[str, QParams] = {}
@@ -53,7 +53,7 @@ def assign(
             if root in selection.wide:
                 found[root] = _wide_qparams(statistics[root], rules.get(root))
             else:
-                found[root] = _qparams(graph, root, producers.get(root), statistics, observer, added.get(root, 0.0))
+                found[root] = _qparams(graph, root, producers.get(root), ranges, added.get(root, 0.0))
         found[name] = found[root]
     return _joined_states(graph, roots, found)
 
@@ -87,19 +87,12 @@ def _added_values(graph: Graph, roots: Mapping[str, str]) -> dict[str, float]:
     return found
 
 
-def _qparams(
-    graph: Graph,
-    name: str,
-    producer: Node | None,
-    statistics: Mapping[str, Statistics],
-    observer: Observer,
-    added: float,
-) -> QParams:
+def _qparams(graph: Graph, name: str, producer: Node | None, ranges: Ranges, added: float) -> QParams:
     """Parameters of a value, which `added` belongs to as well where it does not make the steps much wider."""
     value = graph.constant(name)
     if value is not None:
         return constant_qparams(value)
-    low, high = observer(statistics[name])
+    low, high = ranges[name]
     if abs(added) <= _MOST_WIDENING * max(-low, high):
         low, high = min(low, added), max(high, added)
     rule, found = producer.op.quant if producer is not None else None, activation_qparams(low, high)

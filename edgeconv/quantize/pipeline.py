@@ -1,7 +1,7 @@
 """From a simplified float graph to the int8 one, once, with given options; `best` calls it several times.
 
-equalize -> select (which nodes) -> calibrate (statistics) -> tails (what its ranges forbid) -> assign (scales and zero
-points) -> lower (the int8 graph) -> refine (weights and biases, layer by layer).
+equalize -> calibrate (statistics of what may become int8) -> observe (a range for each value) -> select (which nodes
+become int8) -> assign (scales and zero points) -> lower (the int8 graph) -> refine (weights and biases by layer).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from edgeconv.quantize.assign import assign, observed_values
 from edgeconv.quantize.calibrate import collect
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.first_layers import first_layers
+from edgeconv.quantize.in_float import Ranges
 from edgeconv.quantize.judge import Judge
 from edgeconv.quantize.lower import lower
 from edgeconv.quantize.observers import OBSERVERS
@@ -25,7 +26,6 @@ from edgeconv.quantize.refine.walk import refine_layers
 from edgeconv.quantize.select import Selection, select
 from edgeconv.quantize.sensitivity import free_values
 from edgeconv.quantize.statistics import Statistics
-from edgeconv.quantize.tails import keep_tails_in_float
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import RefinementRecord, Trial
 
@@ -42,12 +42,14 @@ Progress = Callable[[str, int, "int | None"], None]
 class Prepared:
     """A float graph ready to be lowered: which nodes become int8, and the parameters of values.
 
-    `statistics`: what calibration saw of every value. `free`: values in 16 bits since that costs nothing.
+    `statistics`: what calibration saw of every value; `ranges`: what int8 shall cover of that. `free`: values in 16
+    bits since that costs nothing.
     """
 
     graph: Graph
     config: QuantConfig
     statistics: Mapping[str, Statistics]
+    ranges: Ranges
     selection: Selection
     qparams: Mapping[str, QParams]
     free: tuple[str, ...] = ()
@@ -60,13 +62,10 @@ class Prepared:
 
     def raised(self, raised: tuple[tuple[str, str], ...]) -> Prepared:
         """The same with these values above int8; searched ranges of the others are kept."""
-        config = replace(self.config, raised=raised)
-        selection = select(self.graph, config)
-        keep_tails_in_float(self.graph, selection, self.statistics, OBSERVERS[config.method])
-        fresh = assign(self.graph, selection, self.statistics, OBSERVERS[config.method])
-        wide = selection.wide | self.selection.wide
-        kept = {name: self.qparams[name] for name in fresh if name in self.qparams and name not in wide}
-        return replace(self, config=config, selection=selection, qparams={**fresh, **kept}, free=())
+        fresh = _ranged(self.graph, replace(self.config, raised=raised), self.statistics, self.ranges)
+        wide = fresh.selection.wide | self.selection.wide
+        kept = {name: self.qparams[name] for name in fresh.qparams if name in self.qparams and name not in wide}
+        return replace(fresh, qparams={**fresh.qparams, **kept})
 
 
 @dataclass(frozen=True)
@@ -116,14 +115,18 @@ def quantize_once(
 def prepare(
     graph: Graph, samples: Iterable[Mapping[str, Array]], config: QuantConfig, progress: Progress | None = None
 ) -> Prepared:
-    """Select, calibrate and assign."""
-    selection = select(graph, config)
-    wanted = [name for name in observed_values(graph, selection) if graph.constant(name) is None]
+    """Calibrate, choose ranges, select and assign."""
+    wanted = [name for name in observed_values(graph, select(graph, config)) if graph.constant(name) is None]
     count = None if progress is None else partial(_tell, progress, "calibrating", None)
     statistics = collect(graph, samples, wanted, count)
-    keep_tails_in_float(graph, selection, statistics, OBSERVERS[config.method])
-    qparams = assign(graph, selection, statistics, OBSERVERS[config.method])
-    return Prepared(graph, config, statistics, selection, qparams)
+    observer = OBSERVERS[config.method]
+    return _ranged(graph, config, statistics, {name: observer(seen) for name, seen in statistics.items()})
+
+
+def _ranged(graph: Graph, config: QuantConfig, statistics: Mapping[str, Statistics], ranges: Ranges) -> Prepared:
+    """Select and assign, for ranges that are known."""
+    selection = select(graph, config, ranges)
+    return Prepared(graph, config, statistics, ranges, selection, assign(graph, selection, statistics, ranges))
 
 
 def raise_free(prepared: Prepared, few: Sequence[Mapping[str, Array]]) -> Prepared:

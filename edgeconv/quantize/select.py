@@ -9,12 +9,8 @@ from fnmatch import fnmatchcase
 from edgeconv.errors import UsageError
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import Operator, QuantRule
-from edgeconv.passes.linear import RAW_SPREAD, affine
-from edgeconv.passes.rewrite import View
 from edgeconv.quantize.config import QuantConfig
-from edgeconv.quantize.decoding import decoding
-from edgeconv.quantize.masks import masked_softmax
-from edgeconv.quantize.spectra import spectra
+from edgeconv.quantize.in_float import BY_FORM, Ranges, tails
 
 __all__ = [
     "WEIGHT_ONLY",
@@ -59,14 +55,14 @@ class Selection:
         return "int16" if name in self.wide else "int8"
 
 
-def select(graph: Graph, config: QuantConfig) -> Selection:
-    """Decide for every node. UsageError for a pattern or type that matches nothing."""
+def select(graph: Graph, config: QuantConfig, ranges: Ranges | None = None) -> Selection:
+    """Decide for every node; `ranges`, once known, keep tails in float. UsageError for what matches nothing."""
     excluded = excluded_nodes(graph, config)
     chosen = Selection(value for value, precision in config.raised if precision == "int16")
     in_float = {value for value, precision in config.raised if precision == "float"}
-    raw = _standardising(graph) | masked_softmax(graph) | spectra(graph) | decoding(graph)
+    kept = {key: reason for rule in BY_FORM for key, reason in rule(graph).items()}
     for node in graph.nodes:
-        reason = excluded.get(node.outputs[0]) or raw.get(node.outputs[0]) or obstacle(graph, node)
+        reason = excluded.get(node.outputs[0]) or kept.get(node.outputs[0]) or obstacle(graph, node)
         raised = next((name for name in (*node.inputs, *node.outputs) if name in in_float), None)
         if reason is None and raised is not None:
             reason = f"{raised!r} stays in float to keep the accuracy"
@@ -76,6 +72,9 @@ def select(graph: Graph, config: QuantConfig) -> Selection:
         elif any(graph.types[name].is_float for name in node.outputs if name):
             chosen.reasons[node.outputs[0]] = reason
     _drop_islands(graph, chosen)
+    for key, reason in ({} if ranges is None else tails(graph, chosen.int8, ranges)).items():
+        chosen.int8.discard(key)
+        chosen.reasons[key] = reason
     return chosen
 
 
@@ -190,17 +189,6 @@ def protect_excluded(graph: Graph, config: QuantConfig) -> Graph:
     graph = graph.copy()
     graph.protected = frozenset(node.name for node in graph.nodes if node.outputs[0] in keys)
     return graph
-
-
-def _standardising(graph: Graph) -> dict[str, str]:
-    """Nodes that bring raw input features of very different sizes to one scale: int8 has one scale before them."""
-    view = View(graph)
-    found = {}
-    for node in graph.nodes:
-        inner = affine(node, view, 1) if graph.types[node.outputs[0]].rank > 1 else None
-        if inner is not None and inner.x in graph.inputs and inner.spread > RAW_SPREAD:
-            found[node.outputs[0]] = "it brings raw input features to one scale, which int8 could not hold before it"
-    return found
 
 
 def excluded_nodes(graph: Graph, config: QuantConfig) -> dict[str, str]:

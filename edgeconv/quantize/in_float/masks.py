@@ -5,6 +5,7 @@ from __future__ import annotations
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.softmax import Softmax
 from edgeconv.ops.where import Where
+from edgeconv.quantize.in_float.following import with_following
 
 __all__ = ["masked_softmax"]
 
@@ -19,7 +20,9 @@ def masked_softmax(graph: Graph) -> dict[str, str]:
     found: dict[str, str] = {}
     for softmax in graph.nodes:
         if isinstance(softmax.op, Softmax):
-            found.update((name, _REASON) for name in _masked(graph, _chain(graph, softmax, producers)))
+            chain = _chain(graph, softmax, producers)
+            masked = with_following(chain, lambda node: _REASON if _holds_mask(graph, node) else None)
+            found.update(masked if softmax.outputs[0] in masked else {})
     return found
 
 
@@ -32,15 +35,6 @@ def _chain(graph: Graph, softmax: Node, producers: dict[str, Node]) -> list[Node
                 seen.add(each.outputs[0])
                 todo.append(each)
     return [node for node in graph.nodes if node.outputs[0] in seen]
-
-
-def _masked(graph: Graph, chain: list[Node]) -> set[str]:
-    """The outputs of a chain from its masks on; none where the Softmax at its end is not masked."""
-    masked: set[str] = set()
-    for node in chain:
-        if _holds_mask(graph, node) or masked.intersection(node.inputs):
-            masked.update(node.outputs[:1])
-    return masked if chain[-1].outputs[0] in masked else set()
 
 
 def _before(node: Node, producers: dict[str, Node]) -> list[Node]:

@@ -6,7 +6,7 @@ scale for both leaves nothing of the smaller, and a tail has few operations: fro
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Set
 from math import exp, inf
 
 from edgeconv.core import Array
@@ -16,52 +16,43 @@ from edgeconv.ops.base import Operator
 from edgeconv.ops.concat import Concat
 from edgeconv.ops.elementwise import Exp, Reciprocal
 from edgeconv.ops.mul import Div, Mul
-from edgeconv.quantize.observers import Observer
-from edgeconv.quantize.select import Selection
-from edgeconv.quantize.statistics import Statistics
+from edgeconv.quantize.in_float.following import with_following
 
-__all__ = ["keep_tails_in_float"]
+__all__ = ["Ranges", "tails"]
+
+Ranges = Mapping[str, tuple[float, float]]
+"""Value -> (lowest, highest) real value that its integers shall represent."""
 
 _MOST = 4.0
 """Times that a range may be wider than another which shares its steps: two of the eight bits are lost."""
 
-_Range = Callable[[str], tuple[float, float]]
+
+def tails(graph: Graph, int8: Set[str], ranges: Ranges) -> dict[str, str]:
+    """First output -> reason, of what computes in a tail with values of very different ranges, and of what follows.
+
+    int8: the nodes, by their first output, that shall compute in int8.
+    """
+    return with_following(_tail(graph, int8), lambda node: _mixture(graph, node, ranges))
 
 
-def keep_tails_in_float(
-    graph: Graph, selection: Selection, statistics: Mapping[str, Statistics], observer: Observer
-) -> None:
-    """Take out of `selection` what computes in a tail with values of very different ranges, and all that follows."""
-    reasons: dict[str, str] = {}
-    for node in _tail(graph, selection):
-        before = next((reasons[name] for name in node.inputs if name in reasons), None)
-        reason = before or _mixture(graph, node, lambda name: observer(statistics[name]), statistics)
-        if reason is not None:
-            reasons.update(dict.fromkeys(node.outputs, reason))
-    for node in graph.nodes:
-        if selection.has(node) and node.outputs[0] in reasons:
-            selection.int8.discard(node.outputs[0])
-            selection.reasons[node.outputs[0]] = reasons[node.outputs[0]]
-
-
-def _tail(graph: Graph, selection: Selection) -> list[Node]:
+def _tail(graph: Graph, int8: Set[str]) -> list[Node]:
     """int8 nodes without products whose results only such nodes and float ones read, in order."""
     consumers, free = graph.consumers(), set[str]()
     for node in reversed(graph.nodes):
-        is_soft = type(node.op).macs is Operator.macs and selection.has(node)
-        readers = (reader for name in node.outputs for reader in consumers.get(name, []))
-        if is_soft and all(not selection.has(reader) or reader.outputs[0] in free for reader in readers):
+        is_soft = type(node.op).macs is Operator.macs and node.outputs[0] in int8
+        readers = [reader.outputs[0] for name in node.outputs for reader in consumers.get(name, [])]
+        if is_soft and all(key not in int8 or key in free for key in readers):
             free.add(node.outputs[0])
     return [node for node in graph.nodes if node.outputs[0] in free]
 
 
-def _mixture(graph: Graph, node: Node, seen: _Range, statistics: Mapping[str, Statistics]) -> str | None:
+def _mixture(graph: Graph, node: Node, ranges: Ranges) -> str | None:
     """Why one scale is too coarse for what `node` gives, or None."""
     constants = [value for name in node.inputs if name and (value := graph.constant(name)) is not None]
-    variable = [name for name in node.inputs if name in statistics]
+    variable = [name for name in node.inputs if name in ranges]
     if isinstance(node.op, Exp | Reciprocal):
         is_after_a_layer = bool(variable) and variable[0] not in graph.inputs
-        grows = is_after_a_layer and _growth(node, *seen(variable[0])) >= _MOST**2
+        grows = is_after_a_layer and _growth(node, *ranges[variable[0]]) >= _MOST**2
         return (
             "its results differ so much in size that one scale would leave nothing of the smaller ones"
             if grows
@@ -73,7 +64,7 @@ def _mixture(graph: Graph, node: Node, seen: _Range, statistics: Mapping[str, St
         return None
     if not isinstance(node.op, Concat) and not (constants and isinstance(node.op, Add | Sub)):
         return None
-    least, most = min((_width(*seen(name)) for name in variable), default=0.0), _width(*seen(node.outputs[0]))
+    least, most = min((_width(*ranges[name]) for name in variable), default=0.0), _width(*ranges[node.outputs[0]])
     if least > 0 and least * _MOST < most:
         return f"values up to {least:.3g} and up to {most:.3g} meet in it; one scale would leave nothing of the smaller"
     return None

@@ -12,6 +12,7 @@ from edgeconv.ops.add import Add, Sub
 from edgeconv.ops.base import Operator
 from edgeconv.ops.concat import Concat
 from edgeconv.ops.mul import Div, Mul
+from edgeconv.quantize.in_float.following import with_following
 
 __all__ = ["decoding"]
 
@@ -52,13 +53,9 @@ class _Tail:
         """What decodes, all behind it, what is there for it alone, and what no layer comes before or after."""
         first = {node.outputs[0]: node for node in self._nodes if self._decodes(node)}
         is_few = len(first) < _SEVERAL and not any(self._has_grid(node) for node in first.values())
-        touched = set[str]()
         found = {node.outputs[0] for node in self._nodes if not is_few and self._after.isdisjoint(node.outputs)}
-        for node in self._nodes:
-            decodes = node.outputs[0] in first and not is_few
-            if decodes or not touched.isdisjoint(node.inputs):
-                touched.update(node.outputs)
-                found.add(node.outputs[0])
+        if not is_few:
+            found.update(with_following(self._nodes, lambda node: _REASON if node.outputs[0] in first else None))
         ahead = self._ahead(found)
         for node in self._nodes:  # movements of what is in int8 stay so
             if node.outputs[0] in ahead and _moves(node):
