@@ -20,8 +20,8 @@ from edgeconv.ops.im2col import Block, Columns
 from edgeconv.ops.integer import (
     centred_weight,
     clamp_bounds,
+    exact_product,
     multiplier,
-    product_dtype,
     real_bias,
     required,
     scalar,
@@ -73,10 +73,10 @@ class ConvLayer:
         if tiled is not None:
             yield from tiled
             return
-        matrix, dtype, ones = self._matrix(source)
+        matrix, dtype, ones, cut = self._matrix(source)
         target = self.y.planes if self.y.planes is not None and self.y.planes.spatial == self._out else None
         columns = Columns.over(self.window, source.planes, self._out, target, self.groups, self.x.array.shape[1])
-        finish = _Finish(self, columns, dtype, scratch)
+        finish = _Finish(self, columns, dtype, cut, scratch)
         direct = columns.is_pointwise and dtype == "float32"
         carried = ones and (not direct or (source.has_ones and self.groups == 1))
         grouped = scratch.hold(matrix if carried or not ones else np.ascontiguousarray(matrix[:, :, :-1]))
@@ -119,21 +119,21 @@ class ConvLayer:
     def _out(self) -> tuple[int, ...]:
         return self.y.type.ints[2:]
 
-    def _matrix(self, source: _Source) -> tuple[Array, str, bool]:
-        """Weights (groups, outputs, taps [+ 1 for the bias]), the dtype of the product, and whether there is a bias."""
-        rows, weight = self.weight.array.shape[0], self.weight.array
+    def _matrix(self, source: _Source) -> tuple[Array, str, bool, int]:
+        """Weights (groups, outputs, taps [+ 1 for the bias]), the product's dtype, whether there is a bias, the cut."""
+        rows, weight, cut = self.weight.array.shape[0], self.weight.array, 0
         if self.x.q is None:
             dtype, bias = "float32", None if self.bias is None else self.bias.array
         else:
             weight, whole = centred_weight(self.weight).reshape(rows, -1), whole_bias(self.bias)
             bias = -source.folded * weight.sum(axis=1, dtype=np.int64) + (0 if whole is None else whole)
-            dtype = product_dtype(weight, bias, source.lowest, source.highest)
+            dtype, cut = exact_product(weight, bias, source.lowest, source.highest)
         taps = weight.size // rows
         matrix = np.empty((rows, taps + (bias is not None)), dtype)
         matrix[:, :taps] = weight.reshape(rows, taps)
         if bias is not None:
             matrix[:, taps] = bias
-        return matrix.reshape(self.groups, rows // self.groups, -1), dtype, bias is not None
+        return matrix.reshape(self.groups, rows // self.groups, -1), dtype, bias is not None, cut
 
 
 class _Source:
@@ -201,8 +201,8 @@ def _planes_for(layer: ConvLayer, begins: tuple[int, ...], ends: tuple[int, ...]
 class _Finish:
     """From the sums of a block to the output: scale (int8), residual, clamp, and the way into y."""
 
-    def __init__(self, layer: ConvLayer, columns: Columns, dtype: str, scratch: Scratch) -> None:
-        self._layer, self._columns, self._dtype, self._scratch = layer, columns, dtype, scratch
+    def __init__(self, layer: ConvLayer, columns: Columns, dtype: str, cut: int, scratch: Scratch) -> None:
+        self._layer, self._columns, self._dtype, self._cut, self._scratch = layer, columns, dtype, cut, scratch
         self._y, self._q = layer.y, layer.y.q
         aligned = self._y.planes is not None and self._y.planes.spatial == columns.out
         self._aligned = aligned and self._y.planes is not None and self._y.planes.steps == columns.steps
@@ -275,10 +275,22 @@ class _Finish:
         left = matrix[block.groups] if self._layer.groups > 1 else matrix[:, rows]
         shape = (left.shape[0], count // left.shape[0], run)
         inner = as_strided(acc, shape, (shape[1] * acc.strides[0], *acc.strides))
-        yield partial(np.matmul, left, block.array, inner)
-        if offset is not None:
-            yield partial(np.add, acc, offset.reshape(-1)[rows].reshape(-1, 1), acc)
+        column = None if offset is None else offset.reshape(-1)[rows].reshape(left.shape[0], -1, 1)
+        yield from self._product(left, block.array, column, inner, lane)
         yield from self._scale_and_write(n, sums, rows, columns, lane)
+
+    def _product(self, left: Array, right: Array, offset: Array | None, out: Array, lane: int) -> Iterator[Kernel]:
+        """(groups, rows, K) times (groups, K, columns), plus (groups, rows, 1); in two where one would not be exact."""
+        last, cut = out, self._cut
+        if cut:
+            last = self._scratch.shared(f"rest {lane}", out.shape, self._dtype)
+            yield partial(np.matmul, left[..., :cut], right[:, :cut], out)
+            left, right = left[..., cut:], right[:, cut:]
+        yield partial(np.matmul, left, right, last)
+        if offset is not None:
+            yield partial(np.add, last, offset, last)
+        if cut:
+            yield partial(np.add, out, last, out)
 
     def _scale_and_write(self, n: int, acc: Array, rows: slice, columns: slice, lane: int) -> Iterator[Kernel]:
         work = acc

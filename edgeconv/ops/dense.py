@@ -17,8 +17,8 @@ from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
 from edgeconv.ops.integer import (
     centred_weight,
+    exact_product,
     multiplier,
-    product_dtype,
     real_bias,
     requantize_into,
     required,
@@ -115,7 +115,7 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     matrix = centred_weight(weight)
     whole, real = whole_bias(bias), real_bias(bias, scalar(q)[0])
     fill = (centre - zero_x) * matrix.sum(axis=0, dtype=np.int64) + (0 if whole is None else whole)
-    dtype = product_dtype(matrix.T, fill, *span(x.type, centre))
+    dtype, cut = exact_product(matrix.T, fill, *span(x.type, centre))
     factor = multiplier(np.broadcast_to(np.array(q_weight.scale, np.float64), fill.shape) * scale_x, scalar(q)[0])
     product = scratch.hold(np.array(matrix, dtype, order="C"))
     rows, out = _rows(x.array), _rows(y.array)
@@ -125,7 +125,10 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     if rows.dtype.name != dtype:
         source, rows = rows, scratch(rows.shape, dtype)
         jobs.append(cast(rows, source))
-    jobs += [partial(np.matmul, rows, product, acc), partial(np.add, acc, offset, acc)]
+    last = scratch(out.shape, dtype) if cut else acc
+    jobs += [partial(np.matmul, rows[:, cut:], product[cut:], last), partial(np.add, last, offset, last)]
+    if cut:
+        jobs += [partial(np.matmul, rows[:, :cut], product[:cut], acc), partial(np.add, acc, last, acc)]
     add: list[Kernel] = [] if real is None else [partial(np.add, work, real, work)]
     add += [] if residual is None else Residual(residual, y.type).add_to(work, _rows(residual.array), scratch)
     jobs.append(requantize_into(acc, factor, q, out, dense.low, dense.high, add=add, work=work, dtype=y.type.dtype))

@@ -22,13 +22,13 @@ __all__ = [
     "centred_weight",
     "clamp_bounds",
     "exact_dtype",
+    "exact_product",
     "held_dtype",
     "is_held",
     "is_int16",
     "is_real",
     "multiplier",
     "narrow",
-    "product_dtype",
     "real_bias",
     "required",
     "requantize_into",
@@ -64,15 +64,23 @@ def sum_bound(matrix: Array, bias: Array, lowest: int, highest: int) -> int:
     return int((np.maximum(above, below) + np.abs(bias)).max(initial=0))
 
 
-def product_dtype(matrix: Array, bias: Array, lowest: int, highest: int) -> str:
-    """The narrowest dtype in which rows of integers (O, K) times activations from `lowest` to `highest` are exact.
+def exact_product(matrix: Array, bias: Array, lowest: int, highest: int) -> tuple[str, int]:
+    """(dtype, cut): how rows of integers (O, K) times activations from `lowest` to `highest` are exact, with the bias.
 
+    The cut is 0 for one product. Otherwise those of the first `cut` columns and of the rest are each exact in float32,
+    and one float32 addition of both rounds their exact sum once, as a float64 product cast to float32 would be.
     `matrix` is a `centred_weight`: short rows are exact whatever stands in them.
     """
     largest = (128 if matrix.dtype == np.int8 else 255) * max(-lowest, highest) * matrix.shape[1]
     if largest + int(np.abs(bias).max(initial=0)) < EXACT_FLOAT32:
-        return "float32"
-    return exact_dtype(sum_bound(matrix, bias, lowest, highest))
+        return "float32", 0
+    dtype, cut = exact_dtype(sum_bound(matrix, bias, lowest, highest)), matrix.shape[1] // 2
+    if dtype == "float32" or cut == 0:
+        return dtype, 0
+    first = sum_bound(matrix[:, :cut], np.zeros_like(bias), lowest, highest)
+    if max(first, sum_bound(matrix[:, cut:], bias, lowest, highest)) < EXACT_FLOAT32:
+        return "float32", cut
+    return dtype, 0
 
 
 def centred_weight(weight: Operand) -> Array:

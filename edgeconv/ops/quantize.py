@@ -14,7 +14,7 @@ from edgeconv.ops.integer import clamp_bounds, is_held, narrow, required
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.records import dataclass
 
-__all__ = ["Dequantize", "Quantize", "quantizer"]
+__all__ = ["POSITIVE_ZERO", "Dequantize", "Quantize", "quantizer"]
 
 
 @dataclass(frozen=True)
@@ -51,6 +51,10 @@ def quantizer(y: Array, q: QParams, work: Array, dtype: str = "int8") -> Callabl
     return run
 
 
+POSITIVE_ZERO = np.float32(0)
+"""Added to integers that are carried as float32: rounding may have left -0.0, which int8 does not know."""
+
+
 @dataclass(frozen=True)
 class Dequantize(Operator):
     """int8 or int16 -> float32: scale * (q - zero_point)."""
@@ -70,5 +74,5 @@ class Dequantize(Operator):
             raise ShapeError("its input has no quantization parameters")
         scale, zero_point = q.arrays(x.array.ndim)
         if x.is_wide:
-            return partial(np.multiply, x.array, scale, y)
+            return chain([partial(np.add, x.array, POSITIVE_ZERO, y), partial(np.multiply, y, scale, y)])
         return chain([cast(y, x.array), partial(np.subtract, y, zero_point, y), partial(np.multiply, y, scale, y)])

@@ -10,7 +10,7 @@ from edgeconv.core import Array, TensorType
 from edgeconv.errors import EdgeconvError
 from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.planes import Planes, fill_of
-from edgeconv.ops.quantize import quantizer
+from edgeconv.ops.quantize import POSITIVE_ZERO, quantizer
 from edgeconv.records import dataclass
 from edgeconv.runtime.arena import Arena, Lifetime
 from edgeconv.runtime.forms import Form
@@ -146,7 +146,8 @@ def export(held: Operand, raw: bool) -> Array:
     scale, zero_point = held.q.arrays(held.array.ndim)
     real: Array = np.empty(held.array.shape, np.float32)
     if held.is_wide:
-        return np.multiply(held.array, scale, out=real)
-    np.copyto(real, held.array)
-    np.subtract(real, zero_point, out=real)
+        np.add(held.array, POSITIVE_ZERO, out=real)
+    else:
+        np.copyto(real, held.array)
+        np.subtract(real, zero_point, out=real)
     return np.multiply(real, scale, out=real)

@@ -9,6 +9,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from edgeconv.core import Array, QParams, TensorType, type_of
 from edgeconv.ops.conv import Conv
 from edgeconv.ops.dense import Dense
+from edgeconv.ops.integer import exact_product
 from edgeconv.runtime import Interpreter
 from edgeconv.runtime.program import Program, Step, Tensor
 
@@ -93,6 +94,51 @@ def test_conv_beyond_float32_stays_exact() -> None:
     scales = np.array([1e-5, 3e-4], np.float32)
     found = run_one(conv, x, w, QParams.per_channel(scales, 0), None)
     np.testing.assert_array_equal(found, requantize(conv_accumulator(x, w, None, conv), scales, 1))
+
+
+def beyond_float32(taps: int) -> tuple[Array, Array, Array, Array]:
+    """x (taps,), rows (6, taps), scales and real biases: sums beyond 2**24 of which the biases leave a few steps."""
+    x = np.full(taps, -128, np.int8)
+    rows = integers(6, taps, low=-127, high=-126)
+    scales = np.linspace(9, 15, 6).astype(np.float32)
+    sums = rows.astype(np.int64) @ (x.astype(np.int64) - X_Q.zero_point[0])
+    biases = -(sums + np.arange(-40, 80, 20)) * np.float64(X_Q.scale[0]) * scales.astype(np.float64)
+    return x, rows, scales, biases.astype(np.float32)
+
+
+def with_real_bias(acc: Array, scales: Array, bias: Array) -> Array:
+    """saturate(rint(float32(acc) * float32(sx * sw / sy) + float32(bias / sy)) + zy) for acc (..., outputs)."""
+    factor = (np.float64(X_Q.scale[0]) * scales.astype(np.float64) / np.float64(Y_Q.scale[0])).astype(np.float32)
+    values = acc.astype(np.float32) * factor + (bias.astype(np.float64) / np.float64(Y_Q.scale[0])).astype(np.float32)
+    assert values.dtype == np.float32
+    return np.clip(np.rint(values) + Y_Q.zero_point[0], -128, 127).astype(np.int8)
+
+
+@pytest.mark.parametrize("kernel", [1, 3])
+@pytest.mark.parametrize("taps", [1206, 1800, 4500])
+def test_conv_in_two_products(taps: int, kernel: int) -> None:
+    x, rows, scales, bias = beyond_float32(taps)
+    acc = rows.astype(np.int64) @ (x.astype(np.int64) - X_Q.zero_point[0])
+    assert abs(acc).min() > 2**24 and (acc % 2).any()
+    w, image = rows.reshape(6, -1, kernel, kernel), x.reshape(1, -1, kernel, kernel)
+    found = run_one(Conv((1, 1), (0, 0, 0, 0), (1, 1)), image, w, QParams.per_channel(scales, 0), bias)
+    wanted = with_real_bias(acc, scales, bias)
+    np.testing.assert_array_equal(found.reshape(-1), wanted)
+    assert np.unique(wanted).size > 3
+
+
+@pytest.mark.parametrize("taps", [1206, 1800, 4500])
+def test_dense_in_two_products(taps: int) -> None:
+    x, rows, scales, bias = beyond_float32(taps)
+    acc = rows.astype(np.int64) @ (x.astype(np.int64) - X_Q.zero_point[0])
+    found = run_one(Dense(), x[None], np.ascontiguousarray(rows.T), QParams.per_channel(scales, 1), bias)
+    np.testing.assert_array_equal(found[0], with_real_bias(acc, scales, bias))
+
+
+def test_two_products_where_one_is_not_exact_and_two_are() -> None:
+    none = np.zeros(6, np.int64)
+    bounds = {taps: exact_product(beyond_float32(taps)[1], none, -121, 134) for taps in (900, 1206, 1800, 4500)}
+    assert bounds == {900: ("float32", 0), 1206: ("float32", 603), 1800: ("float32", 900), 4500: ("float64", 0)}
 
 
 @pytest.mark.parametrize("biased", [False, True])
