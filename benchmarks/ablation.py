@@ -34,9 +34,10 @@ WAYS = {
     "+ GPTQ": QuantConfig(refinements=("bias", "gptq")),
     "+ fit": QuantConfig(refinements=("bias", "gptq", "fit")),
     "+ equalization": QuantConfig(refinements=("equalize", "bias", "gptq", "fit")),
-    "+ free 16 bits: default": QuantConfig(effort="default"),
+    "+ free 16 bits": QuantConfig(refinements=("equalize", "bias", "gptq", "fit", "free")),
+    "+ cheap 16 bits: default": QuantConfig(effort="default"),
     "best without 16 bits that cost": QuantConfig(
-        effort="best", refinements=("equalize", "bias", "gptq", "fit", "free", "ranges")
+        effort="best", refinements=("equalize", "bias", "gptq", "fit", "free", "cheap", "ranges")
     ),
     "best": QuantConfig(effort="best"),
 }

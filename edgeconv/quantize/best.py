@@ -107,7 +107,7 @@ class _Search:
         graph, record = refine(prepared, self._few, steps, self._config.effort, self._budget, told)
         self.stopped = record.stopped
         record = record if plan is None else replace(record, raised=plan.raised)
-        share = 1.0 if plan is None else plan.int8_share
+        share = prepared.int8_share if plan is None else plan.int8_share
         self.tried.append(_Attempt(name, self._judge.sqnr(graph), prepared, steps, graph, record, share))
 
     def attempt_ranges(self) -> None:

@@ -10,17 +10,17 @@ from edgeconv.quantize.observers import OBSERVERS
 
 __all__ = ["EFFORTS", "RAISED", "REFINEMENTS", "QuantConfig"]
 
-REFINEMENTS = ("equalize", "means", "bias", "gptq", "fit", "free", "ranges", "wide")
-"""Equalization of the float graph, 16 bits where that is free, the search for ranges, 16 bits; the others are proposals
-for each layer.
+REFINEMENTS = ("equalize", "means", "bias", "gptq", "fit", "free", "cheap", "ranges", "wide")
+"""Equalization of the float graph, 16 bits where that is free or costs little, the search for ranges, 16 bits; the
+others are proposals for each layer.
 
 "means" corrects biases by the float network's means, "bias" by what the int8 network so far gives; "fit" needs "gptq".
 """
 
 EFFORTS: Mapping[str, tuple[str, ...]] = {
     "fast": ("means",),
-    "default": ("equalize", "bias", "gptq", "fit", "free"),
-    "best": ("equalize", "bias", "gptq", "fit", "free", "ranges", "wide"),
+    "default": ("equalize", "bias", "gptq", "fit", "free", "cheap"),
+    "best": ("equalize", "bias", "gptq", "fit", "free", "cheap", "ranges", "wide"),
 }
 """The refinements of each level of effort; `best` also tries several ways, and takes the best on held-back samples."""
 

@@ -96,12 +96,12 @@ def climb(
     refinements are tried, too, before anything costs int8 products: a share of hits is a matter of few samples.
     """
     search = _Climb(made, measure, progress, budget or TimeBudget(None))
-    if search.holds(made, 1.0):
+    if search.holds(made, made.prepared.int8_share):
         return search.result(made), True
     if not made.few:
         return search.result(made), False
     others = _other_steps(made.steps) if tries_steps else ()
-    found = search.first(Plan((), 1.0, 0.0), others)
+    found = search.first(Plan((), made.prepared.int8_share, 0.0), others)
     if found is not None:
         return search.result(found), True
     macs = macs_of(made.prepared.graph, made.few[0])

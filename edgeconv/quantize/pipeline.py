@@ -24,10 +24,10 @@ from edgeconv.quantize.refine.equalize import EXPONENT, equalize
 from edgeconv.quantize.refine.stepper import few_batches, judging
 from edgeconv.quantize.refine.walk import refine_layers
 from edgeconv.quantize.select import Selection, select
-from edgeconv.quantize.sensitivity import free_values
+from edgeconv.quantize.sensitivity import cheap_values, free_values
 from edgeconv.quantize.statistics import Statistics
 from edgeconv.quantize.time_budget import TimeBudget
-from edgeconv.report.record import RefinementRecord, Trial
+from edgeconv.report.record import RaisedValue, RefinementRecord, Trial
 
 __all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "prepare", "quantize_once", "raise_free", "refine"]
 
@@ -43,7 +43,7 @@ class Prepared:
     """A float graph ready to be lowered: which nodes become int8, and the parameters of values.
 
     `statistics`: what calibration saw of every value; `ranges`: what int8 shall cover of that. `free`: values in 16
-    bits since that costs nothing.
+    bits since that costs nothing; `cheap`: those for which it costs little.
     """
 
     graph: Graph
@@ -53,6 +53,12 @@ class Prepared:
     selection: Selection
     qparams: Mapping[str, QParams]
     free: tuple[str, ...] = ()
+    cheap: tuple[RaisedValue, ...] = ()
+
+    @property
+    def int8_share(self) -> float:
+        """Of the multiply-accumulates, what `cheap` leaves int8 weights times int8 activations."""
+        return 1 - sum(each.macs for each in self.cheap)
 
     def lowered(self) -> Graph:
         """The int8 graph, nothing refined; it remembers what its first layers compute on calibration samples."""
@@ -130,12 +136,18 @@ def _ranged(graph: Graph, config: QuantConfig, statistics: Mapping[str, Statisti
 
 
 def raise_free(prepared: Prepared, few: Sequence[Mapping[str, Array]]) -> Prepared:
-    """With what costs nothing to hold in 16 bits held so, where the refinements ask for it."""
-    if "free" not in prepared.config.steps:
-        return prepared
-    free = free_values(prepared, few[0])
-    raised = (*prepared.config.raised, *((name, "int16") for name in free))
-    return replace(prepared.raised(raised), free=free)
+    """With what costs nothing to hold in 16 bits held so, and what costs little, where the refinements ask for it."""
+    free = free_values(prepared, few[0]) if "free" in prepared.config.steps else ()
+    if free:
+        prepared = replace(_wider(prepared, free), free=free)
+    cheap = cheap_values(prepared, few[0]) if "cheap" in prepared.config.steps else ()
+    if cheap:
+        prepared = replace(_wider(prepared, [name for each in cheap for name in each.names]), free=free, cheap=cheap)
+    return prepared
+
+
+def _wider(prepared: Prepared, names: Iterable[str]) -> Prepared:
+    return prepared.raised((*prepared.config.raised, *((name, "int16") for name in names)))
 
 
 def refine(
@@ -150,7 +162,7 @@ def refine(
     lowered = prepared.lowered()
     count = None if progress is None else partial(progress, "refining")
     layers, stopped = refine_layers(prepared.graph, lowered, few, steps, budget, count)
-    return lowered, RefinementRecord(effort, tuple(layers), stopped=stopped, free=prepared.free)
+    return lowered, RefinementRecord(effort, tuple(layers), stopped=stopped, free=prepared.free, cheap=prepared.cheap)
 
 
 def _judged(source: Graph, plain: Graph, made: Quantized) -> Quantized:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from dataclasses import dataclass
+from math import log10
 from typing import TYPE_CHECKING
 
 from edgeconv.core import Array, QParams
@@ -16,8 +17,10 @@ from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.ops.base import Inputs
 from edgeconv.quantize.assign import scale_roots
+from edgeconv.quantize.refine.stepper import first_rows
 from edgeconv.quantize.select import Selection, activation_inputs, is_table
 from edgeconv.quantize.simulate import Simulation
+from edgeconv.report.record import RaisedValue
 from edgeconv.report.tasks import in_order
 from edgeconv.runtime.interpreter import prepare_inputs
 from edgeconv.runtime.planner import resolve_types
@@ -26,10 +29,15 @@ from edgeconv.runtime.program import ABSENT
 if TYPE_CHECKING:
     from edgeconv.quantize.pipeline import Prepared
 
-__all__ = ["FREE", "Group", "Sensitivity", "free_values", "groups_of", "macs_of", "sensitivities"]
+__all__ = ["FREE", "Group", "Sensitivity", "cheap_values", "free_values", "groups_of", "macs_of", "sensitivities"]
 
 FREE = 0.002
 """Share of all multiply-accumulates up to which a group counts as one that nothing multiplies."""
+_CHEAP = 0.03
+"""Share of all multiply-accumulates that `cheap_values` may take out of int8, all together."""
+_LEAST_NOISE = 0.02
+"""Share of the noise of all activations from which a group is worth 16 bits."""
+_RATING_ROWS = 8
 _CHUNK = 4
 """Groups that one task of an executor rates; each task simulates the network once before."""
 
@@ -98,6 +106,30 @@ def free_values(prepared: Prepared, batch: Mapping[str, Array]) -> tuple[str, ..
         return group.can_be_int16 and taken <= most and ends.isdisjoint(group.names)
 
     return tuple(name for group in groups_of(prepared) if is_free(group) for name in group.names)
+
+
+def cheap_values(prepared: Prepared, batch: Mapping[str, Array]) -> tuple[RaisedValue, ...]:
+    """The values that harm the output most for the few multiply-accumulates that 16 bits cost with them.
+
+    What comes in and goes out stays int8. Most harmful for its cost first.
+    """
+    graph, macs = prepared.graph, macs_of(prepared.graph, batch)
+    total, ends = max(sum(macs.values()), 1), {*graph.inputs, *graph.outputs}
+    narrow = [group for group in groups_of(prepared) if prepared.selection.wide.isdisjoint(group.names)]
+    costs = {group: sum(macs[key] for key in group.multipliers) / total for group in narrow}
+    open_to = [each for each in narrow if each.can_be_int16 and costs[each] <= _CHEAP and ends.isdisjoint(each.names)]
+    if not open_to:
+        return ()
+    few = first_rows(graph, batch, _RATING_ROWS)
+    qparams = {name: prepared.qparams[name] for group in narrow for name in group.names}
+    least = max(_LEAST_NOISE * Simulation(graph, few, qparams).noise, 1e-30)
+    noises = dict(zip(open_to, _noises((graph, few, qparams, [each.names for each in open_to])), strict=True))
+    found, left = [], _CHEAP
+    for group in sorted(open_to, key=lambda each: -noises[each] / (costs[each] + FREE)):
+        if noises[group] >= least and costs[group] <= left:
+            left -= costs[group]
+            found.append(RaisedValue(group.names, "int16", -10 * log10(noises[group]), costs[group]))
+    return tuple(found)
 
 
 def macs_of(graph: Graph, batch: Mapping[str, Array]) -> dict[str, int]:

@@ -90,7 +90,7 @@ class RefinementRecord:
 
     `raised`: activations above int8, most harmful first; `attempts`: what was measured on the way there; `held_out`:
     what came out on samples that no attempt was measured on. `metric`: what attempts were measured in.
-    `free`: activations in 16 bits that nothing multiplies.
+    `free`: activations in 16 bits that nothing multiplies; `cheap`: harmful ones in 16 bits that few products take.
     """
 
     effort: str
@@ -103,6 +103,7 @@ class RefinementRecord:
     metric: str = ""
     held_out: HeldOut | None = None
     free: tuple[str, ...] = ()
+    cheap: tuple[RaisedValue, ...] = ()
     undone: tuple[str, ...] = field(default=())
     """Sentences: what was tried beyond a single layer, got worse on held-back samples, and was undone."""
 

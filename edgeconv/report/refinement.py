@@ -27,6 +27,10 @@ def refinement_blocks(record: RefinementRecord) -> Iterable[Block]:
     yield from _raised(record)
     if record.free:
         yield Facts((("held in 16 bits, nothing multiplies them", f"{len(record.free)} activations"),))
+    if record.cheap:
+        count, share = sum(len(each.names) for each in record.cheap), sum(each.macs for each in record.cheap)
+        what = f"{count} activations, {100 * share:.1f} % of the multiply-accumulates"
+        yield Facts((("held in 16 bits, few products take them", what),))
     if record.layers:
         yield Facts((("effort", record.effort), ("layers", _taken(record.layers))))
     if len(record.trials) > 1:
@@ -113,7 +117,8 @@ def refinement_json(record: RefinementRecord) -> dict[str, Any]:
     """effort, held_back, stopped, undone; trials [{name, sqnr_db, taken}]; layers [{node, output, operator, taken,
     undone, sqnr_db: {proposal: dB}}], null for what is exact; raised [{values, precision, sqnr_db (of the network when
     they alone are int8), macs (share)}]; attempts [{raised (their number), int8_macs, value, is_enough}]; held_out
-    {samples, value, error} or null; free [values in 16 bits that nothing multiplies].
+    {samples, value, error} or null; free [values in 16 bits that nothing multiplies]; cheap [as raised: harmful
+    values in 16 bits that few products take].
     """
     return {
         "effort": record.effort,
@@ -122,6 +127,7 @@ def refinement_json(record: RefinementRecord) -> dict[str, Any]:
         "undone": list(record.undone),
         "trials": [{"name": t.name, "sqnr_db": _number(t.sqnr), "taken": t.taken} for t in record.trials],
         "free": list(record.free),
+        "cheap": [_value(each) for each in record.cheap],
         "raised": [_value(each) for each in record.raised],
         "attempts": [_attempt(each) for each in record.attempts],
         "held_out": None if record.held_out is None else asdict(record.held_out),

@@ -213,6 +213,37 @@ def test_16_bits_that_cost_nothing_are_a_refinement_like_others() -> None:
     assert {made.graph.types[name].dtype for name in "xhsrply"} == {"int8"}
 
 
+def narrowing() -> Graph:
+    """x -> 32 wide layers -> h -> a depthwise layer, d -> 32 wide layers -> y; h has few products and coarse steps."""
+    emitter = Emitter({"x": TensorType("float32", (symbol("N"), 32, 8, 8))})
+    x, spread = Ref("x", emitter.types["x"]), np.geomspace(1, 40, 32, dtype=np.float32)
+    dense = data(32, 32, 3, 3, seed=3) / 12
+    emitter.emit([Conv((1, 1), (1, 1, 1, 1), (1, 1), high=200.0)(x, dense * spread[:, None, None, None], data(32))],
+                 ["h"], "h")  # fmt: skip
+    depthwise = data(32, 1, 3, 3, seed=4) / spread[:, None, None, None]
+    h, same = Ref("h", emitter.types["h"]), (1, 1, 1, 1)
+    emitter.emit([Conv((1, 1), same, (1, 1), 32)(h, depthwise, data(32))], ["d"], "d")
+    emitter.emit([Conv((1, 1), same, (1, 1))(Ref("d", emitter.types["d"]), dense, data(32))], ["y"], "y")
+    return Graph(emitter.nodes, emitter.types, ["x"], ["y"])
+
+
+def test_what_harms_most_for_few_products_is_held_in_16_bits_by_default() -> None:
+    batches = [{"x": data(8, 32, 8, 8, seed=seed)} for seed in range(4)]
+    made = quantize_recorded(narrowing(), batches, QuantConfig())
+    assert {name: made.graph.types[name].dtype for name in "xhdy"} == {**dict.fromkeys("xdy", "int8"), "h": "int16"}
+    (cheap,) = made.record.cheap
+    assert cheap.names == ("h",)
+    assert cheap.macs == pytest.approx(9 / (2 * 32 * 9 + 9))
+    assert made.prepared.int8_share == pytest.approx(1 - cheap.macs)
+    others = ("equalize", "bias", "gptq", "fit", "free")
+    plain = quantize_recorded(narrowing(), batches, QuantConfig(refinements=others))
+    held = {"x": data(8, 32, 8, 8, seed=9)}
+    reference, *found = (
+        Interpreter(to_program(graph)).run(None, held)[0] for graph in (narrowing(), made.graph, plain.graph)
+    )
+    assert sqnr(reference, found[0]) > sqnr(reference, found[1]) + 3
+
+
 def test_raising_more_rates_int8_beside_what_is_free() -> None:
     """What is in 16 bits from the start is rated as int8, as all the rest."""
     made = quantize_recorded(shortcut(), BATCHES, QuantConfig())

@@ -102,6 +102,7 @@ def full_report() -> AccuracyReport:
                 stopped=HOSTILE[4],
                 raised=raised,
                 attempts=(Attempt(raised, 0.93, 0.004, True),),
+                cheap=raised,
                 undone=(HOSTILE[5],),
             ),
         ),

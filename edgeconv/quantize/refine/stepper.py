@@ -17,7 +17,7 @@ from edgeconv.runtime.interpreter import prepare_inputs
 from edgeconv.runtime.planner import activation_bytes, plan_alone, resolve_types
 from edgeconv.runtime.program import ABSENT, Program, Step
 
-__all__ = ["Stepper", "few_batches", "fitting", "held_back", "judging"]
+__all__ = ["Stepper", "few_batches", "first_rows", "fitting", "held_back", "judging"]
 
 _SAMPLES = 128
 _BYTES = 1 << 28
@@ -94,6 +94,12 @@ def few_batches(graph: Graph, samples: Iterable[Mapping[str, Array]]) -> list[Ma
         if taken >= _SAMPLES or live * (len(found) + 1) > _BYTES:
             break
     return _split(program, found[0]) if len(found) == 1 else found
+
+
+def first_rows(graph: Graph, batch: Mapping[str, Array], count: int) -> Mapping[str, Array]:
+    """The first rows of a batch, where the model takes any number of them; else all."""
+    is_free = all(_is_open(graph.types[name]) for name in graph.inputs)
+    return {name: array[:count] for name, array in batch.items()} if is_free else batch
 
 
 def _split(program: Program, batch: Mapping[str, Array]) -> list[Mapping[str, Array]]:
