@@ -20,6 +20,9 @@ from edgeconv.records import dataclass
 
 __all__ = ["Lookup"]
 
+_WHOLE, _BYTE = np.float32(3 << 22), np.int32(255)
+"""Integers of less than 22 bits plus `_WHOLE` end in the same bits as float32 as they do in two's complement."""
+
 
 @dataclass(frozen=True)
 class Lookup(Operator):
@@ -41,20 +44,22 @@ class Lookup(Operator):
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0], outputs[0]
         (values,), out = lines_of([x], y)
-        index = scratch(values.shape, np.dtype(np.intp).name)
-        table = inputs[1].array
-        load: list[Kernel]
-        if x.is_wide:
-            zero = np.intp(scalar(x.q)[1] - INT8_MIN)
-            load = [cast(index, values), partial(np.add, index, zero, index)]
-        else:
-            # Read as uint8, the values 0..127 come before -128..-1, so the table is rotated once instead.
-            table, load = np.roll(table, 128), [cast(index, values.view(np.uint8))]
-        if y.is_wide:
-            table = table.astype(np.float32) - np.float32(scalar(y.q)[1])
+        index, table = scratch(values.shape, np.dtype(np.intp).name), inputs[1].array
         # `np.take` would make indices and results of its own otherwise.
         found = out if out.flags.c_contiguous else scratch(out.shape, out.dtype.name)
-        jobs: list[Kernel] = [*load, partial(table.take, index, None, found, "clip")]
+        load: list[Kernel]
+        # The lowest byte of a value, read as uint8: 0 .. 127 come before the negative ones.
+        if x.is_wide:
+            table = np.roll(table, INT8_MIN - scalar(x.q)[1])
+            whole = found if y.is_wide else scratch(values.shape)
+            lowest = whole.view(np.int32)
+            load = [partial(np.add, values, _WHOLE, whole), partial(np.bitwise_and, lowest, _BYTE, lowest)]
+            load.append(cast(index, lowest))
+        else:
+            table, load = np.roll(table, INT8_MIN), [cast(index, values.view(np.uint8))]
+        if y.is_wide:
+            table = table.astype(np.float32) - np.float32(scalar(y.q)[1])
+        jobs: list[Kernel] = [*load, partial(table.take, index, None, found, "wrap")]
         if found is not out:
             jobs.append(cast(out, found))
         return chain(jobs + clear(y, out))
