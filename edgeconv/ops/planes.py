@@ -52,8 +52,9 @@ class Planes:
 
     @cached_property
     def length(self) -> int:
-        """Cells of a row."""
-        return self.origin + (self.spatial[0] + self.ends[0]) * self.steps[0] + self.ends[-1]
+        """Cells of a row: whole lines, so that NumPy sees that no two elements share a cell, and copies nothing."""
+        cells = self.origin + (self.spatial[0] + self.ends[0]) * self.steps[0] + self.ends[-1]
+        return -(-cells // self.steps[0]) * self.steps[0]
 
     def covers(self, begins: Sequence[int], ends: Sequence[int]) -> bool:
         """True when the margins are at least these."""
