@@ -1,8 +1,8 @@
 """The highest effort: several ways to quantize the whole network, the best on held-back calibration samples taken.
 
-No equalization, or with exponents .25 and .5; GPTQ rounding with and without the least-squares fit; then, on the best
-of these, ranges searched on the network's output; then, where it pays, activations in 16 bits: those that nothing
-multiplies, and those of at most a fifth of the multiply-accumulates.
+No equalization, or with exponents .25 and .5; then, on the best of these, GPTQ rounding without the least-squares fit;
+ranges searched on the network's output; and, where it pays, activations in 16 bits: those that nothing multiplies, and
+those of at most a fifth of the multiply-accumulates.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from edgeconv.graph import Graph
 from edgeconv.quantize.assign import scale_roots
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.judge import HeldBack, Judge
-from edgeconv.quantize.ladder import Plan, plans_of
+from edgeconv.quantize.ladder import Plan, plan_within
 from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, equalized_forms, prepare, raise_free, refine
 from edgeconv.quantize.refine.range_search import search_ranges
 from edgeconv.quantize.refine.stepper import few_batches, fitting
@@ -26,11 +26,11 @@ from edgeconv.report.record import RefinementRecord, Trial
 
 __all__ = ["quantize_best"]
 
-_LEAST_INT8 = 0.8
-"""Share of the multiply-accumulates that stays int8 weights times int8 activations."""
+_LEAST_INT8 = (0.97, 0.8)
+"""Shares of the multiply-accumulates that stay int8 weights times int8 activations, to try."""
 _PRICE = 3.0
 """dB that 16-bit products must gain for all multiply-accumulates, and in proportion for some."""
-_LAYER_STEPS = (("bias", "gptq", "fit"), ("bias", "gptq"))
+_FIT, _NO_FIT = ("bias", "gptq", "fit"), ("bias", "gptq")
 
 
 def quantize_best(
@@ -47,8 +47,8 @@ def quantize_best(
             break
         name = f"equalization {exponent:g}" if exponent else "no equalization"
         prepared = raise_free(prepare(equal, samples, config, None if search.tried else progress), few)
-        for steps in _LAYER_STEPS:
-            search.attempt(f"{name}, {'with' if 'fit' in steps else 'without'} fit", prepared, steps)
+        search.attempt(name, prepared, _FIT)
+    search.attempt(f"{search.best.name}, without fit", search.best.prepared, _NO_FIT)
     if "ranges" in config.steps:
         search.attempt_ranges()
     if "wide" in config.steps:
@@ -122,7 +122,8 @@ class _Search:
         found, stopped = search_ranges(
             source.graph, fitting(self._few), source.qparams, _groups(source), self._budget, told
         )
-        self.attempt(f"{best.name}, ranges searched", replace(source, qparams=found), best.steps)
+        if found != source.qparams:
+            self.attempt(f"{best.name}, ranges searched", replace(source, qparams=found), best.steps)
         self.stopped = self.stopped or stopped
 
     def attempt_wide(self) -> None:
@@ -131,14 +132,10 @@ class _Search:
             return
         best, batch = self.best, self._few[0]
         macs, narrow = macs_of(best.prepared.graph, batch), best.prepared.raised(())
-        plans = [
-            plan
-            for plan in plans_of(sensitivities(narrow, batch), macs)
-            if all(each.precision == "int16" for each in plan.raised)
-        ]
-        for least in (0.998, _LEAST_INT8):
-            plan = max((p for p in plans if p.int8_share >= least), key=lambda p: len(p.raised), default=None)
-            if plan is not None and all(other.record.raised != plan.raised for other in self.tried):
+        rated = sensitivities(narrow, batch)
+        for least in _LEAST_INT8:
+            plan = plan_within(rated, macs, least)
+            if plan.raised and all(other.record.raised != plan.raised for other in self.tried):
                 name = f"{best.name}, {len(plan.raised)} groups of activations in 16 bits"
                 self.attempt(name, best.prepared.raised(plan.values), best.steps, plan)
 

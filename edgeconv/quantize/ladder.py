@@ -19,7 +19,7 @@ from edgeconv.quantize.sensitivity import FREE, Sensitivity, macs_of, sensitivit
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import Attempt, RaisedValue
 
-__all__ = ["Measure", "Plan", "climb", "plans_of"]
+__all__ = ["Measure", "Plan", "climb", "plan_within", "plans_of"]
 
 Measure = Callable[[Graph], tuple[float, bool]]
 """The value of what is to be kept (a drop, an SQNR) for a quantized graph, and whether it is good enough."""
@@ -52,18 +52,36 @@ def plans_of(rated: Sequence[Sensitivity], macs: dict[str, int]) -> list[Plan]:
 
     Groups that nothing multiplies come first.
     """
+    ranked, total, noise = _ranked(rated, macs)
+    wide = [each for each in ranked if each.group.can_be_int16]
+    steps = [wide[: count + 1] for count in range(len(wide))]
+    floats: list[Sequence[Sensitivity]] = [ranked[: count + 1] for count in range(len(ranked))]
+    int16 = [_plan(part, (), macs, total, noise) for part in steps]
+    return int16 + [_plan([e for e in wide if e not in part], part, macs, total, noise) for part in floats]
+
+
+def plan_within(rated: Sequence[Sensitivity], macs: dict[str, int], least: float) -> Plan:
+    """16 bits for the most harmful groups, in the order of `plans_of`, that leave `int8_share` at `least` or more."""
+    ranked, total, noise = _ranked(rated, macs)
+    taken: list[Sensitivity] = []
+    above: frozenset[str] = frozenset()
+    for each in ranked:
+        with_it = above | each.group.multipliers
+        if each.group.can_be_int16 and sum(macs.get(key, 0) for key in with_it) <= (1 - least) * total:
+            taken.append(each)
+            above = with_it
+    return _plan(taken, (), macs, total, noise)
+
+
+def _ranked(rated: Sequence[Sensitivity], macs: dict[str, int]) -> tuple[list[Sensitivity], int, float]:
+    """Groups by harm for their cost, those that nothing multiplies first; all multiply-accumulates; all noise."""
     total = max(sum(macs.values()), 1)
 
     def cost(each: Sensitivity) -> float:
         return sum(macs.get(key, 0) for key in each.group.multipliers) / total
 
     ranked = sorted(rated, key=lambda each: (cost(each) > FREE, -each.noise / (cost(each) + _SMALL)))
-    noise = max(sum(each.noise for each in rated), 1e-300)
-    wide = [each for each in ranked if each.group.can_be_int16]
-    steps = [wide[: count + 1] for count in range(len(wide))]
-    floats: list[Sequence[Sensitivity]] = [ranked[: count + 1] for count in range(len(ranked))]
-    int16 = [_plan(part, (), macs, total, noise) for part in steps]
-    return int16 + [_plan([e for e in wide if e not in part], part, macs, total, noise) for part in floats]
+    return ranked, total, max(sum(each.noise for each in rated), 1e-300)
 
 
 def _plan(

@@ -52,7 +52,7 @@ def test_default_proposes_every_refinement_and_takes_the_best_for_each_layer() -
 
 def test_best_takes_the_trial_with_the_highest_score() -> None:
     record = made("best").record
-    assert len(record.trials) == 8
+    assert len(record.trials) == 6
     assert [t.sqnr for t in record.trials if t.taken] == [max(t.sqnr for t in record.trials)]
     assert sum("in 16 bits" in t.name for t in record.trials) == 1
     assert record.raised

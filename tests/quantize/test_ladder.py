@@ -21,8 +21,8 @@ from edgeconv.ops.reduce import ReduceMean
 from edgeconv.ops.sigmoid import Sigmoid
 from edgeconv.ops.softmax import Softmax
 from edgeconv.quantize import QuantConfig, Quantized, quantize_recorded
-from edgeconv.quantize.ladder import climb, plans_of
-from edgeconv.quantize.sensitivity import groups_of, macs_of, sensitivities
+from edgeconv.quantize.ladder import climb, plan_within, plans_of
+from edgeconv.quantize.sensitivity import Group, Sensitivity, groups_of, macs_of, sensitivities
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.runtime import Interpreter
 from tests.harness import data, sqnr
@@ -183,6 +183,20 @@ def test_a_choice_among_several_measurements_is_said() -> None:
     model = edgeconv.convert(network(), calibration=samples(), evaluation={"x": HELD}, min_sqnr=plain + 2)
     text = edgeconv.evaluate(model, {"x": HELD}, reference=network()).to_text()
     assert "measurements on the samples of --eval" in " ".join(text.split())
+
+
+def test_a_group_that_is_too_dear_does_not_keep_others_from_16_bits() -> None:
+    """In order of harm for the cost: free (nothing), dear (half of all), table (has no 16 bits), cheap, and late, whose
+    product has been paid for."""
+    readers = {"free": (), "dear": ("p",), "table": ("r",), "cheap": ("q",), "late": ("q",)}
+    noises = {"free": 1e-9, "dear": 9.0, "table": 1.0, "cheap": 0.5, "late": 1e-3}
+    rated = [
+        Sensitivity(Group((name,), frozenset(keys), frozenset(keys), name != "table"), noises[name])
+        for name, keys in readers.items()
+    ]
+    plan = plan_within(rated, {"p": 50, "q": 10, "r": 10, "s": 30}, 0.85)
+    assert [each.names for each in plan.raised] == [("free",), ("cheap",), ("late",)]
+    assert plan.int8_share == pytest.approx(0.9)
 
 
 def shortcut() -> Graph:

@@ -23,7 +23,7 @@ _FACTORS = (0.8, 1.2)
 _BYTES = 1 << 29
 """Of activations, over all simulated batches."""
 _GAIN = 0.97
-"""A range is changed only for this share of the noise or less."""
+"""A range is changed only for this share of the noise or less; where not rounding at all gives more, none is tried."""
 
 
 def search_ranges(
@@ -43,18 +43,27 @@ def search_ranges(
     for done, names in enumerate(groups.values()):
         if budget.is_spent:
             return found, budget.message(done, len(groups), "ranges")
-        noises = {}
-        for factor in _FACTORS:
-            q = _scaled(found[names[0]], factor)
-            noises[q] = sum(each.noise_with(dict.fromkeys(names, q)) for each in simulations)
-        best = min(noises, key=noises.__getitem__)
-        if noises[best] < _GAIN * sum(each.noise for each in simulations):
-            found.update(dict.fromkeys(names, best))
-            for each in simulations:
-                each.keep(dict.fromkeys(names, best))
+        first = simulations[0]
+        if first.noise_with(dict.fromkeys(names)) < _GAIN * first.noise:
+            best = _better(simulations, names, found[names[0]])
+            found.update({} if best is None else dict.fromkeys(names, best))
         if progress is not None:
             progress(done + 1, len(groups))
     return found, ""
+
+
+def _better(simulations: Sequence[Simulation], names: Sequence[str], present: QParams) -> QParams | None:
+    """The best of the other ranges, which the simulations then keep, or None where the present one is as good."""
+    noises = {}
+    for factor in _FACTORS:
+        q = _scaled(present, factor)
+        noises[q] = sum(each.noise_with(dict.fromkeys(names, q)) for each in simulations)
+    best = min(noises, key=noises.__getitem__)
+    if noises[best] >= _GAIN * sum(each.noise for each in simulations):
+        return None
+    for each in simulations:
+        each.keep(dict.fromkeys(names, best))
+    return best
 
 
 def _simulations(
