@@ -28,14 +28,15 @@ _SAMPLES = Path(__file__).resolve().parents[1] / "sample_models"
 _AT_ONCE = 32
 
 WAYS = {
-    "none": QuantConfig(refinements=()),
+    "none": QuantConfig("mse", refinements=()),
     "fast": QuantConfig(effort="fast"),
-    "bias": QuantConfig(refinements=("bias",)),
-    "+ GPTQ": QuantConfig(refinements=("bias", "gptq")),
-    "+ fit": QuantConfig(refinements=("bias", "gptq", "fit")),
-    "+ equalization": QuantConfig(refinements=("equalize", "bias", "gptq", "fit")),
-    "+ free 16 bits": QuantConfig(refinements=("equalize", "bias", "gptq", "fit", "free")),
-    "+ cheap 16 bits: default": QuantConfig(effort="default"),
+    "bias": QuantConfig("mse", refinements=("bias",)),
+    "+ GPTQ": QuantConfig("mse", refinements=("bias", "gptq")),
+    "+ fit": QuantConfig("mse", refinements=("bias", "gptq", "fit")),
+    "+ equalization": QuantConfig("mse", refinements=("equalize", "bias", "gptq", "fit")),
+    "+ free 16 bits": QuantConfig("mse", refinements=("equalize", "bias", "gptq", "fit", "free")),
+    "+ cheap 16 bits": QuantConfig("mse", effort="default"),
+    "+ measured ranges: default": QuantConfig(effort="default"),
     "best without 16 bits that cost": QuantConfig(
         effort="best", refinements=("equalize", "bias", "gptq", "fit", "free", "cheap", "ranges")
     ),

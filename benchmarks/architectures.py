@@ -17,6 +17,7 @@ import warnings
 from pathlib import Path
 
 import numpy as np
+import onnx
 import torch
 from onnxruntime.quantization import QuantType
 
@@ -29,6 +30,7 @@ from edgeconv.runtime import Interpreter
 
 HEADER = ("network", "fp32", "int8", "ORT int8", "more", "steps in float")
 _CALIBRATION, _TEST = 64, 24
+_LAYERS = ("Conv", "ConvTranspose", "GRU", "Gemm", "LSTM", "MatMul", "RNN")
 
 
 def main() -> None:
@@ -54,14 +56,15 @@ def _row(name: str, network: Network) -> list[str]:
         want = _onnx_output(path, test)
         fp32 = Interpreter(edgeconv.convert(path, precision="fp32").to_bytes())(test)
         interpreter = Interpreter(edgeconv.convert(path, calibration={"x": calibration}).to_bytes())
-        theirs = max(_theirs(path, calibration, test, want, kind) for kind in (QuantType.QInt8, QuantType.QUInt8))
+        theirs, kept = max(_theirs(path, calibration, test, want, kind) for kind in (QuantType.QInt8, QuantType.QUInt8))
     found = interpreter(test)
     ours, program = sqnr(want, found), interpreter.program
     in_float = sum(program.tensors[step.outputs[0]].type.is_float for step in program.steps)
     parts = [f"{part} {sqnr(want[place], found[place]):.1f}" for part, place in network.parts.items()]
     shown = f"{ours:.1f} dB" + (f" ({', '.join(parts)})" if parts else "")
     steps = f"{in_float} of {len(program.steps)}"
-    return [name, f"{sqnr(want, fp32):.0f} dB", shown, f"{theirs:.1f} dB", f"{ours - theirs:+.1f} dB", steps]
+    beside = f"{theirs:.1f} dB" + (f", {kept} in float" if kept else "")
+    return [name, f"{sqnr(want, fp32):.0f} dB", shown, beside, f"{ours - theirs:+.1f} dB", steps]
 
 
 def _exported(module: torch.nn.Module, samples: Array) -> bytes:
@@ -77,11 +80,16 @@ def _onnx_output(path: Path, samples: Array) -> Array:
     return np.asarray(session(path, is_exact=True).run(None, {"x": samples})[0])
 
 
-def _theirs(path: Path, calibration: Array, test: Array, want: Array, kind: QuantType) -> float:
-    """SQNR of ONNX Runtime's own int8 form."""
+def _theirs(path: Path, calibration: Array, test: Array, want: Array, kind: QuantType) -> tuple[float, str]:
+    """SQNR of ONNX Runtime's own int8 form, and the types of its layers whose weights are float."""
     target = path.with_suffix(f".{kind.name}.onnx")
     quantize_file(path, target, [{"x": row[None]} for row in calibration], activations=kind)
-    return sqnr(want, _onnx_output(target, test))
+    graph = onnx.load(target).graph
+    weights = {
+        each.name for each in graph.initializer if each.data_type == onnx.TensorProto.FLOAT and len(each.dims) > 1
+    }
+    kept = sorted({node.op_type for node in graph.node if node.op_type in _LAYERS and node.input[1] in weights})
+    return sqnr(want, _onnx_output(target, test)), ", ".join(kept)
 
 
 if __name__ == "__main__":

@@ -41,10 +41,10 @@ __all__ = ["convert"]
 @click.option("--precision", type=click.Choice(["int8", "w8", "fp16", "fp32"]), default="int8", show_default=True)
 @click.option(
     "--method",
-    type=click.Choice(["minmax", "percentile", "entropy", "mse"]),
-    default="mse",
+    type=click.Choice(["auto", "minmax", "percentile", "entropy", "mse"]),
+    default="auto",
     show_default=True,
-    help="How calibration picks the ranges of activations.",
+    help="How calibration picks the ranges of activations: auto measures which costs the network's output least.",
 )
 @options.state
 @click.option("--exclude", multiple=True, metavar="GLOB", help="Keep nodes whose name matches in float. Repeatable.")

@@ -37,6 +37,7 @@ from edgeconv.graph.late import settled
 from edgeconv.model import Model, Runnable, open_model, record_float_reasons, with_states
 from edgeconv.passes import simplify
 from edgeconv.quantize import (
+    AUTO,
     NARROW,
     QuantConfig,
     is_quantized,
@@ -114,7 +115,7 @@ def convert(
     source: Graph | str | os.PathLike[str] | bytes | onnx.ModelProto,
     calibration: Data | Calibrated | None = None,
     precision: str = "int8",
-    method: str = "mse",
+    method: str = AUTO,
     exclude: Sequence[str] = (),
     exclude_op: Sequence[str] = (),
     *,
@@ -140,12 +141,13 @@ def convert(
     weights alone (MatMulInteger) keeps these where there are no samples. source, input_shapes, constants: as for
     `load`; or source is its result. states: input -> the output that it is in the next call; samples are then one
     sequence. calibration: see `edgeconv.data.open_data`, or what `calibrate` found, or the path of its .calib file.
-    method: minmax, percentile, entropy or mse. exclude: shell patterns of node names that stay in float; exclude_op:
-    operator types. samples: use at most so many. effort: see `edgeconv.quantize.EFFORTS`; time_budget: seconds after
-    which refining stops, as the record then says. max_drop, min_sqnr: what to keep on the samples of `evaluation`, in
-    the metric (top1, top5) or in dB, with as few activations above int8 as that takes. hold_out: the share of
-    `evaluation` that this search does not see; the record tells the result on it. executor: measures and rates in its
-    workers. preprocessing: of images, kept in the file. Raises UsageError, DataError, AccuracyError.
+    method: minmax, percentile, entropy, mse, or auto, which measures. exclude: shell patterns of node names that stay
+    in float; exclude_op: operator types. samples: use at most so many. effort: see `edgeconv.quantize.EFFORTS`;
+    time_budget: seconds after which refining stops, as the record then says. max_drop, min_sqnr: what to keep on the
+    samples of `evaluation`, in the metric (top1, top5) or in dB, with as few activations above int8 as that takes.
+    hold_out: the share of `evaluation` that this search does not see; the record tells the result on it. executor:
+    measures and rates in its workers. preprocessing: of images, kept in the file. Raises UsageError, DataError,
+    AccuracyError.
     """
     _check_precision(precision, bool(exclude or exclude_op))
     config = QuantConfig(
@@ -263,7 +265,7 @@ def _quantized(
         for each in feeds.inputs
         if each.min == each.max
     )
-    return Model(result, config.method, feeds.samples, feeds.is_random, warnings, made.record)
+    return Model(result, made.prepared.config.method, feeds.samples, feeds.is_random, warnings, made.record)
 
 
 def _check_precision(precision: str, excludes: bool) -> None:

@@ -79,7 +79,7 @@ def test_save(model: edgeconv.Model, tmp_path: Path) -> None:
 
 def test_provenance_is_in_the_file(model: edgeconv.Model) -> None:
     metadata = Interpreter(model.to_bytes()).program.metadata
-    assert metadata["options.method"] == "mse"
+    assert metadata["options.method"] == "auto"
     assert metadata["calibration.samples"] == "160"
     assert len(metadata["calibration.sha256"]) == len(metadata["source.sha256"]) == 64
     assert metadata["producer"] == f"edgeconv {edgeconv.__version__}"

@@ -11,7 +11,7 @@ from edgeconv.core import Array
 from edgeconv.graph import Graph, Node
 from edgeconv.quantize.adopt import adopt, is_quantized
 from edgeconv.quantize.best import quantize_best
-from edgeconv.quantize.config import EFFORTS, QuantConfig
+from edgeconv.quantize.config import AUTO, EFFORTS, QuantConfig
 from edgeconv.quantize.observers import OBSERVERS
 from edgeconv.quantize.pipeline import Progress, Quantized, quantize_once
 from edgeconv.quantize.select import excluded_nodes, protect_excluded, select
@@ -19,6 +19,7 @@ from edgeconv.quantize.store import NARROW, store_weights
 from edgeconv.report.record import LayerChoice, RefinementRecord, Trial
 
 __all__ = [
+    "AUTO",
     "EFFORTS",
     "NARROW",
     "OBSERVERS",

@@ -17,7 +17,7 @@ from edgeconv.quantize.assign import scale_roots
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.judge import HeldBack, Judge
 from edgeconv.quantize.ladder import Plan, plan_within
-from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, equalized_forms, prepare, raise_free, refine
+from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, equalized_forms, prepare, refine
 from edgeconv.quantize.refine.range_search import search_ranges
 from edgeconv.quantize.refine.stepper import few_batches, fitting
 from edgeconv.quantize.sensitivity import macs_of, sensitivities
@@ -46,7 +46,7 @@ def quantize_best(
         if search.is_over:
             break
         name = f"equalization {exponent:g}" if exponent else "no equalization"
-        prepared = raise_free(prepare(equal, samples, config, None if search.tried else progress), few)
+        prepared = prepare(equal, samples, few, config, None if search.tried else progress)
         search.attempt(name, prepared, _FIT)
     search.attempt(f"{search.best.name}, without fit", search.best.prepared, _NO_FIT)
     if "ranges" in config.steps:
@@ -120,10 +120,11 @@ class _Search:
             told = partial(self._progress, "ranges")
         source = best.prepared
         found, stopped = search_ranges(
-            source.graph, fitting(self._few), source.qparams, _groups(source), self._budget, told
+            source.graph, fitting(self._few), source.narrow, _groups(source), self._budget, told
         )
-        if found != source.qparams:
-            self.attempt(f"{best.name}, ranges searched", replace(source, qparams=found), best.steps)
+        if found != source.narrow:
+            searched = replace(source, qparams={**source.qparams, **found})
+            self.attempt(f"{best.name}, ranges searched", searched, best.steps)
         self.stopped = self.stopped or stopped
 
     def attempt_wide(self) -> None:
@@ -148,11 +149,11 @@ class _Search:
 
 
 def _groups(prepared: Prepared) -> dict[str, list[str]]:
-    """Root -> the values that share its parameters, of all roots whose range was observed, in the data's order."""
+    """Root -> the values in 8 bits that share its parameters, of all roots whose range was observed, in order."""
     graph = prepared.graph
     roots, producers = scale_roots(graph, prepared.selection), graph.producers()
     found: dict[str, list[str]] = {}
-    for name in prepared.qparams:
+    for name in prepared.narrow:
         root = roots.get(name, name)
         rule = producers[root].op.quant if root in producers else None
         if graph.constant(root) is None and (rule is None or rule.output is None):

@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from edgeconv.errors import UsageError
 from edgeconv.quantize.observers import OBSERVERS
 
-__all__ = ["EFFORTS", "RAISED", "REFINEMENTS", "QuantConfig"]
+__all__ = ["AUTO", "EFFORTS", "RAISED", "REFINEMENTS", "QuantConfig"]
+
+AUTO = "auto"
+"""The method that takes mse, or another observer whose rounding the network's output shows clearly less of."""
+_TRIED = ("mse", "percentile", "minmax")
 
 REFINEMENTS = ("equalize", "means", "bias", "gptq", "fit", "free", "cheap", "ranges", "wide")
 """Equalization of the float graph, 16 bits where that is free or costs little, the search for ranges, 16 bits; the
@@ -30,14 +34,14 @@ RAISED = ("int16", "float")
 
 @dataclass(frozen=True)
 class QuantConfig:
-    """How to quantize: the observer that picks activation ranges, what stays in float, and the refinements.
+    """How to quantize: the observer that picks activation ranges (or AUTO), what stays in float, and the refinements.
 
     `exclude`: shell patterns matched against node and output names. `exclude_op`: operator types, edgeconv's or
     ONNX's, in any case. `effort`: fast, default or best. `refinements`: some of REFINEMENTS in place of the effort's.
     `time_budget`: seconds after which refining stops. `raised`: (value, one of RAISED) of activations above int8.
     """
 
-    method: str = "mse"
+    method: str = AUTO
     exclude: tuple[str, ...] = ()
     exclude_op: tuple[str, ...] = ()
     refinements: tuple[str, ...] | None = None
@@ -46,8 +50,9 @@ class QuantConfig:
     raised: tuple[tuple[str, str], ...] = ()
 
     def __post_init__(self) -> None:
-        if self.method not in OBSERVERS:
-            raise UsageError(f"there is no calibration method {self.method!r}; choose from {', '.join(OBSERVERS)}")
+        if self.method not in (AUTO, *OBSERVERS):
+            known = ", ".join((AUTO, *OBSERVERS))
+            raise UsageError(f"there is no calibration method {self.method!r}; choose from {known}")
         if self.effort not in EFFORTS:
             raise UsageError(f"there is no effort {self.effort!r}; choose from {', '.join(EFFORTS)}")
         unknown = sorted(set(self.refinements or ()) - set(REFINEMENTS))
@@ -60,3 +65,8 @@ class QuantConfig:
     def steps(self) -> tuple[str, ...]:
         """The refinements asked for."""
         return EFFORTS[self.effort] if self.refinements is None else self.refinements
+
+    @property
+    def observers(self) -> tuple[str, ...]:
+        """The observers to try."""
+        return _TRIED if self.method == AUTO else (self.method,)

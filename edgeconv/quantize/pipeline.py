@@ -1,7 +1,8 @@
 """From a simplified float graph to the int8 one, once, with given options; `best` calls it several times.
 
-equalize -> calibrate (statistics of what may become int8) -> observe (a range for each value) -> select (which nodes
-become int8) -> assign (scales and zero points) -> lower (the int8 graph) -> refine (weights and biases by layer).
+equalize -> calibrate (statistics of what may become int8) -> observe (a range for each value) ->
+select (which nodes become int8) -> assign (scales and zero points) -> choose (an observer) -> lower (the int8 graph) ->
+refine (weights and biases, layer by layer).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from edgeconv.core import Array, QParams
 from edgeconv.graph import Graph
 from edgeconv.quantize.assign import assign, observed_values
 from edgeconv.quantize.calibrate import collect
+from edgeconv.quantize.choose import choose
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.first_layers import first_layers
 from edgeconv.quantize.in_float import Ranges
@@ -27,9 +29,9 @@ from edgeconv.quantize.select import Selection, select
 from edgeconv.quantize.sensitivity import cheap_values, free_values
 from edgeconv.quantize.statistics import Statistics
 from edgeconv.quantize.time_budget import TimeBudget
-from edgeconv.report.record import RaisedValue, RefinementRecord, Trial
+from edgeconv.report.record import RaisedValue, RefinementRecord, Trial, decibels_of
 
-__all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "prepare", "quantize_once", "raise_free", "refine"]
+__all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "prepare", "quantize_once", "refine"]
 
 BEST_EXPONENTS = (0.25, 0.5, 0.0)
 """Strengths of equalization that the highest effort tries."""
@@ -42,8 +44,9 @@ Progress = Callable[[str, int, "int | None"], None]
 class Prepared:
     """A float graph ready to be lowered: which nodes become int8, and the parameters of values.
 
-    `statistics`: what calibration saw of every value; `ranges`: what int8 shall cover of that. `free`: values in 16
-    bits since that costs nothing; `cheap`: those for which it costs little.
+    `statistics`: what calibration saw of every value; `ranges`: what int8 shall cover of that, by the observer of
+    `config`. `free`: values in 16 bits since that costs nothing; `cheap`: those for which it costs little. `observed`:
+    the observers that were tried.
     """
 
     graph: Graph
@@ -54,11 +57,17 @@ class Prepared:
     qparams: Mapping[str, QParams]
     free: tuple[str, ...] = ()
     cheap: tuple[RaisedValue, ...] = ()
+    observed: tuple[Trial, ...] = ()
 
     @property
     def int8_share(self) -> float:
         """Of the multiply-accumulates, what `cheap` leaves int8 weights times int8 activations."""
         return 1 - sum(each.macs for each in self.cheap)
+
+    @property
+    def narrow(self) -> dict[str, QParams]:
+        """The parameters of the values in 8 bits."""
+        return {name: q for name, q in self.qparams.items() if name not in self.selection.wide}
 
     def lowered(self) -> Graph:
         """The int8 graph, nothing refined; it remembers what its first layers compute on calibration samples."""
@@ -71,7 +80,7 @@ class Prepared:
         fresh = _ranged(self.graph, replace(self.config, raised=raised), self.statistics, self.ranges)
         wide = fresh.selection.wide | self.selection.wide
         kept = {name: self.qparams[name] for name in fresh.qparams if name in self.qparams and name not in wide}
-        return replace(fresh, qparams={**fresh.qparams, **kept})
+        return replace(fresh, qparams={**fresh.qparams, **kept}, observed=self.observed)
 
 
 @dataclass(frozen=True)
@@ -107,11 +116,11 @@ def quantize_once(
 ) -> Quantized:
     """Quantize with the refinements of `config`, each layer's judged by held-back samples, and so the whole."""
     budget = TimeBudget(config.time_budget)
-    few = few_batches(graph, samples) if config.steps else []
+    few = few_batches(graph, samples) if config.steps or len(config.observers) > 1 else []
     ((_, equal),) = equalized_forms(graph, few, config)
-    prepared = raise_free(prepare(equal, samples, config, progress), few)
+    prepared = prepare(equal, samples, few, config, progress)
     if not config.steps:
-        return Quantized(prepared.lowered(), RefinementRecord(config.effort), prepared)
+        return Quantized(prepared.lowered(), RefinementRecord(config.effort, observed=prepared.observed), prepared)
     plain = prepared.lowered()
     refined, record = refine(prepared, few, config.steps, config.effort, budget, progress)
     made = Quantized(refined, record, prepared, few, config.steps)
@@ -119,14 +128,31 @@ def quantize_once(
 
 
 def prepare(
-    graph: Graph, samples: Iterable[Mapping[str, Array]], config: QuantConfig, progress: Progress | None = None
+    graph: Graph,
+    samples: Iterable[Mapping[str, Array]],
+    few: Sequence[Mapping[str, Array]],
+    config: QuantConfig,
+    progress: Progress | None = None,
 ) -> Prepared:
-    """Calibrate, choose ranges, select and assign."""
+    """Calibrate, select and assign; by several observers where `config` names none, judged by `few` of the batches."""
     wanted = [name for name in observed_values(graph, select(graph, config)) if graph.constant(name) is None]
     count = None if progress is None else partial(_tell, progress, "calibrating", None)
     statistics = collect(graph, samples, wanted, count)
-    observer = OBSERVERS[config.method]
-    return _ranged(graph, config, statistics, {name: observer(seen) for name, seen in statistics.items()})
+    method, *others = config.observers
+    first = _raise_free(_ranged_by(method, graph, config, statistics), few)
+    found = (_ranged_by(method, graph, first.config, statistics) for method in others)
+    ways = [first, *(replace(way, free=first.free, cheap=first.cheap) for way in found)]
+    best, noises = choose(ways, few)
+    observed = [
+        Trial(way.config.method, decibels_of(1.0, noise), way is best) for way, noise in zip(ways, noises, strict=False)
+    ]
+    return replace(best, observed=tuple(observed))
+
+
+def _ranged_by(method: str, graph: Graph, config: QuantConfig, statistics: Mapping[str, Statistics]) -> Prepared:
+    """Select and assign, for the ranges of one observer."""
+    ranges = {name: OBSERVERS[method](seen) for name, seen in statistics.items()}
+    return _ranged(graph, replace(config, method=method), statistics, ranges)
 
 
 def _ranged(graph: Graph, config: QuantConfig, statistics: Mapping[str, Statistics], ranges: Ranges) -> Prepared:
@@ -135,7 +161,7 @@ def _ranged(graph: Graph, config: QuantConfig, statistics: Mapping[str, Statisti
     return Prepared(graph, config, statistics, ranges, selection, assign(graph, selection, statistics, ranges))
 
 
-def raise_free(prepared: Prepared, few: Sequence[Mapping[str, Array]]) -> Prepared:
+def _raise_free(prepared: Prepared, few: Sequence[Mapping[str, Array]]) -> Prepared:
     """With what costs nothing to hold in 16 bits held so, and what costs little, where the refinements ask for it."""
     free = free_values(prepared, few[0]) if "free" in prepared.config.steps else ()
     if free:
@@ -162,7 +188,10 @@ def refine(
     lowered = prepared.lowered()
     count = None if progress is None else partial(progress, "refining")
     layers, stopped = refine_layers(prepared.graph, lowered, few, steps, budget, count)
-    return lowered, RefinementRecord(effort, tuple(layers), stopped=stopped, free=prepared.free, cheap=prepared.cheap)
+    record = RefinementRecord(
+        effort, tuple(layers), stopped=stopped, free=prepared.free, cheap=prepared.cheap, observed=prepared.observed
+    )
+    return lowered, record
 
 
 def _judged(source: Graph, plain: Graph, made: Quantized) -> Quantized:

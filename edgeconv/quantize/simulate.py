@@ -6,7 +6,7 @@ tensor is computed again. Weights stay float: refinements deal with them afterwa
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -17,7 +17,7 @@ from edgeconv.runtime.interpreter import prepare_inputs
 from edgeconv.runtime.planner import plan_alone, resolve_types
 from edgeconv.runtime.program import ABSENT, Step
 
-__all__ = ["Simulation", "rounded"]
+__all__ = ["Simulation", "noise_of", "rounded"]
 
 
 class Simulation:
@@ -97,15 +97,19 @@ class Simulation:
         return value if q is None else rounded(value, q)
 
     def _noise(self, values: Mapping[int, Array]) -> float:
-        """Noise of all outputs, each relative to its own signal: the mean of noise / signal.
+        return noise_of(self.wanted, [self._array(index, values) for index in self._program.outputs])
 
-        What all samples have in common does not count: corrected biases take it away.
-        """
-        shares = [
-            _power(_centred(self._array(index, values) - wanted)) / max(_power(wanted), 1e-30)
-            for index, wanted in zip(self._program.outputs, self.wanted, strict=True)
-        ]
-        return float(np.mean(shares)) if shares else 0.0
+
+def noise_of(wanted: Sequence[Array], given: Sequence[Array]) -> float:
+    """Noise of all outputs, each relative to its own signal: the mean of noise / signal.
+
+    What all samples have in common does not count: corrected biases take it away.
+    """
+    shares = [
+        _power(_centred(np.asarray(found, np.float64) - exact)) / max(_power(exact), 1e-30)
+        for exact, found in zip(wanted, given, strict=True)
+    ]
+    return float(np.mean(shares)) if shares else 0.0
 
 
 def rounded(x: Array, q: QParams) -> Array:

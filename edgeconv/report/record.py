@@ -91,6 +91,8 @@ class RefinementRecord:
     `raised`: activations above int8, most harmful first; `attempts`: what was measured on the way there; `held_out`:
     what came out on samples that no attempt was measured on. `metric`: what attempts were measured in.
     `free`: activations in 16 bits that nothing multiplies; `cheap`: harmful ones in 16 bits that few products take.
+    `observed`: the observers that were tried, each with the SQNR of the outputs when activations alone are rounded to
+    its ranges.
     """
 
     effort: str
@@ -104,6 +106,7 @@ class RefinementRecord:
     held_out: HeldOut | None = None
     free: tuple[str, ...] = ()
     cheap: tuple[RaisedValue, ...] = ()
+    observed: tuple[Trial, ...] = ()
     undone: tuple[str, ...] = field(default=())
     """Sentences: what was tried beyond a single layer, got worse on held-back samples, and was undone."""
 

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from math import isfinite
 from typing import Any
 
 from edgeconv.report.document import Block, Facts, Note, Table
-from edgeconv.report.record import Attempt, LayerChoice, RaisedValue, RefinementRecord
+from edgeconv.report.record import Attempt, LayerChoice, RaisedValue, RefinementRecord, Trial
 
 __all__ = ["refinement_blocks", "refinement_json"]
 
 _UNDONE_SHOWN = 8
+_ANYWAY = "taken, no other is clearly better"
 _LEAST_HARM = 0.05
 """dB; less reads as nothing."""
 
@@ -33,10 +34,18 @@ def refinement_blocks(record: RefinementRecord) -> Iterable[Block]:
         yield Facts((("held in 16 bits, few products take them", what),))
     if record.layers:
         yield Facts((("effort", record.effort), ("layers", _taken(record.layers))))
+    if record.observed:
+        yield Table(("ranges by", "SQNR, activations alone rounded", ""), _trials(record.observed, _ANYWAY), "lrl")
     if len(record.trials) > 1:
-        rows = tuple((trial.name, _decibels(trial.sqnr), "taken" if trial.taken else "") for trial in record.trials)
-        yield Table((f"on {record.held_back} held-back samples", "SQNR", ""), rows, "lrl")
+        yield Table((f"on {record.held_back} held-back samples", "SQNR", ""), _trials(record.trials), "lrl")
     yield from _undone(record.layers)
+
+
+def _trials(trials: Sequence[Trial], anyway: str = "taken") -> tuple[tuple[str, str, str], ...]:
+    """Rows: name, SQNR, and which was taken; `anyway` where it is not the one with the highest score."""
+    best = max(trial.sqnr for trial in trials)
+    words = ["" if not trial.taken else "taken" if trial.sqnr == best else anyway for trial in trials]
+    return tuple((trial.name, _decibels(trial.sqnr), word) for trial, word in zip(trials, words, strict=True))
 
 
 def _raised(record: RefinementRecord) -> Iterable[Block]:
@@ -114,18 +123,19 @@ def _decibels(value: float) -> str:
 
 
 def refinement_json(record: RefinementRecord) -> dict[str, Any]:
-    """effort, held_back, stopped, undone; trials [{name, sqnr_db, taken}]; layers [{node, output, operator, taken,
-    undone, sqnr_db: {proposal: dB}}], null for what is exact; raised [{values, precision, sqnr_db (of the network when
-    they alone are int8), macs (share)}]; attempts [{raised (their number), int8_macs, value, is_enough}]; held_out
-    {samples, value, error} or null; free [values in 16 bits that nothing multiplies]; cheap [as raised: harmful
-    values in 16 bits that few products take].
+    """effort, held_back, stopped, undone; observed, trials [{name, sqnr_db, taken}]; layers [{node, output, operator,
+    taken, undone, sqnr_db: {proposal: dB}}], null for what is exact; raised [{values, precision, sqnr_db (of the
+    network when they alone are int8), macs (share)}]; attempts [{raised (their number), int8_macs, value, is_enough}];
+    held_out {samples, value, error} or null; free [values in 16 bits that nothing multiplies]; cheap [as raised:
+    harmful values in 16 bits that few products take].
     """
     return {
         "effort": record.effort,
         "held_back": record.held_back,
         "stopped": record.stopped or None,
         "undone": list(record.undone),
-        "trials": [{"name": t.name, "sqnr_db": _number(t.sqnr), "taken": t.taken} for t in record.trials],
+        "observed": [_trial(each) for each in record.observed],
+        "trials": [_trial(each) for each in record.trials],
         "free": list(record.free),
         "cheap": [_value(each) for each in record.cheap],
         "raised": [_value(each) for each in record.raised],
@@ -133,6 +143,10 @@ def refinement_json(record: RefinementRecord) -> dict[str, Any]:
         "held_out": None if record.held_out is None else asdict(record.held_out),
         "layers": [_layer(layer) for layer in record.layers],
     }
+
+
+def _trial(each: Trial) -> dict[str, Any]:
+    return {"name": each.name, "sqnr_db": _number(each.sqnr), "taken": each.taken}
 
 
 def _value(each: RaisedValue) -> dict[str, Any]:

@@ -32,7 +32,7 @@ def test_convert_prints_the_report_and_writes_the_file(edgeconv: Command, tmp_pa
     nodes = len(onnx.load(MODEL).graph.node)
     for words in (
         f"  operators    {nodes} -> ",
-        "mse ranges from 160 samples",
+        " ranges from 160 samples",
         f"  bytes        {os.stat(MODEL).st_size:,} -> {target.stat().st_size:,} (",
         "  in float     1 operator, see below",
         "Accuracy on 285 samples",

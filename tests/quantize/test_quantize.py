@@ -87,7 +87,7 @@ def test_a_pattern_that_matches_nothing_names_near_ones(config: QuantConfig) -> 
 
 
 def test_an_unknown_method_is_refused() -> None:
-    with pytest.raises(UsageError, match="choose from mse, minmax, percentile, entropy"):
+    with pytest.raises(UsageError, match="choose from auto, mse, minmax, percentile, entropy"):
         QuantConfig(method="guess")
 
 

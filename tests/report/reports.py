@@ -97,6 +97,7 @@ def full_report() -> AccuracyReport:
             refinement=RefinementRecord(
                 effort="best",
                 layers=(LayerChoice(HOSTILE[1], "y", "Conv", "nearest", {"nearest": 1.0, "gptq": 2.0}, 900.0),),
+                observed=(Trial("mse", 24.0, False), Trial("minmax", 25.5, True)),
                 trials=(Trial(HOSTILE[0], 30.0, True), Trial("plain", 29.0, False)),
                 held_back=64,
                 stopped=HOSTILE[4],

@@ -7,7 +7,7 @@ import pytest
 
 from edgeconv.report.accuracy import Flips
 from edgeconv.report.document import Facts, Note, Table
-from edgeconv.report.record import Attempt, HeldOut, LayerChoice, RefinementRecord
+from edgeconv.report.record import Attempt, HeldOut, LayerChoice, RefinementRecord, Trial
 from edgeconv.report.refinement import refinement_blocks, refinement_json
 
 
@@ -40,3 +40,18 @@ def test_what_was_held_out_of_the_search_is_told() -> None:
     facts = dict(row for block in refinement_blocks(confirmed) if isinstance(block, Facts) for row in block.rows)
     assert facts["on 500 samples held out of the search"] == "a drop of 0.60 points, standard error 0.41"
     assert refinement_json(confirmed)["held_out"] == {"samples": 500, "value": 0.006, "error": 0.0041}
+
+
+def test_the_observers_that_were_tried_are_told_with_what_each_costs() -> None:
+    observed = (Trial("mse", 28.71, False), Trial("minmax", 43.4, True))
+    record = RefinementRecord("default", observed=observed)
+    (table,) = [block for block in refinement_blocks(record) if isinstance(block, Table)]
+    assert table.rows == (("mse", "28.7 dB", ""), ("minmax", "43.4 dB", "taken"))
+    near = RefinementRecord("default", observed=(Trial("mse", 42.9, True), Trial("minmax", 43.2, False)))
+    (table,) = [block for block in refinement_blocks(near) if isinstance(block, Table)]
+    assert table.rows[0] == ("mse", "42.9 dB", "taken, no other is clearly better")
+    assert refinement_json(record)["observed"] == [
+        {"name": "mse", "sqnr_db": 28.71, "taken": False},
+        {"name": "minmax", "sqnr_db": 43.4, "taken": True},
+    ]
+    assert not list(refinement_blocks(RefinementRecord("default")))
