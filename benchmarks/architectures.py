@@ -64,7 +64,8 @@ def _row(name: str, network: Network) -> list[str]:
     shown = f"{ours:.1f} dB" + (f" ({', '.join(parts)})" if parts else "")
     steps = f"{in_float} of {len(program.steps)}"
     beside = f"{theirs:.1f} dB" + (f", {kept} in float" if kept else "")
-    return [name, f"{sqnr(want, fp32):.0f} dB", shown, beside, f"{ours - theirs:+.1f} dB", steps]
+    exact = "equal" if np.array_equal(want, fp32) else f"{sqnr(want, fp32):.0f} dB"
+    return [name, exact, shown, beside, f"{ours - theirs:+.1f} dB", steps]
 
 
 def _exported(module: torch.nn.Module, samples: Array) -> bytes:

@@ -228,6 +228,21 @@ class _Points(nn.Module):
         return self.all(self.each(x).amax(-1))
 
 
+class _RawColumns(nn.Module):
+    """A multilayer perceptron on columns in their own units, as if trained on standardised ones and these folded in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layers = nn.Sequential(nn.Linear(12, 64), nn.ReLU(), nn.Linear(64, 32), nn.ReLU(), nn.Linear(32, 4))
+        first = self.layers[0]
+        with torch.no_grad():
+            first.weight /= _SIZES
+            first.bias -= first.weight @ (_SIZES * 2)
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.layers(x)
+
+
 class _Conformer(nn.Module):
     def __init__(self) -> None:
         super().__init__()
@@ -270,6 +285,13 @@ def _frames(count: int) -> Tensor:
     return torch.cumsum(torch.randn(count, 40, 40) * 0.3, 1)
 
 
+_SIZES = torch.logspace(-3, 4, 12)
+
+
+def _columns(count: int) -> Tensor:
+    return (torch.randn(count, 12) + 2) * _SIZES
+
+
 def _tokens(length: int) -> Callable[[int], Tensor]:
     return lambda count: torch.randint(0, 100, (count, length))
 
@@ -296,6 +318,7 @@ NETWORKS = {
     "temporal convolutions": _network(_Dilated, lambda count: _frames(count).transpose(1, 2)),
     "LSTM, both directions": _network(lambda: _Recurrent(nn.LSTM, both=True), _frames),
     "GRU": _network(lambda: _Recurrent(nn.GRU, both=False), _frames),
+    "perceptron, columns in their own units": _network(_RawColumns, _columns),
     "PointNet": _network(_Points, lambda count: torch.randn(count, 3, 128)),
 }
 """By the name in the table."""

@@ -14,17 +14,17 @@ AUTO = "auto"
 """The method that takes mse, or another observer whose rounding the network's output shows clearly less of."""
 _TRIED = ("mse", "percentile", "minmax")
 
-REFINEMENTS = ("equalize", "means", "bias", "gptq", "fit", "free", "cheap", "ranges", "wide")
-"""Equalization of the float graph, 16 bits where that is free or costs little, the search for ranges, 16 bits; the
-others are proposals for each layer.
+REFINEMENTS = ("features", "equalize", "means", "bias", "gptq", "fit", "free", "cheap", "ranges", "wide")
+"""Raw features scaled, equalization of the float graph, 16 bits where that is free or costs little, the search for
+ranges, 16 bits; the others are proposals for each layer.
 
 "means" corrects biases by the float network's means, "bias" by what the int8 network so far gives; "fit" needs "gptq".
 """
 
 EFFORTS: Mapping[str, tuple[str, ...]] = {
-    "fast": ("means",),
-    "default": ("equalize", "bias", "gptq", "fit", "free", "cheap"),
-    "best": ("equalize", "bias", "gptq", "fit", "free", "cheap", "ranges", "wide"),
+    "fast": ("features", "means"),
+    "default": ("features", "equalize", "bias", "gptq", "fit", "free", "cheap"),
+    "best": ("features", "equalize", "bias", "gptq", "fit", "free", "cheap", "ranges", "wide"),
 }
 """The refinements of each level of effort; `best` also tries several ways, and takes the best on held-back samples."""
 

@@ -1,6 +1,6 @@
 """From a simplified float graph to the int8 one, once, with given options; `best` calls it several times.
 
-equalize -> calibrate (statistics of what may become int8) -> observe (a range for each value) ->
+scale raw features, equalize -> calibrate (statistics of what may become int8) -> observe (a range for each value) ->
 select (which nodes become int8) -> assign (scales and zero points) -> choose (an observer) -> lower (the int8 graph) ->
 refine (weights and biases, layer by layer).
 """
@@ -23,6 +23,7 @@ from edgeconv.quantize.judge import Judge
 from edgeconv.quantize.lower import lower
 from edgeconv.quantize.observers import OBSERVERS
 from edgeconv.quantize.refine.equalize import EXPONENT, equalize
+from edgeconv.quantize.refine.raw_features import scale_features
 from edgeconv.quantize.refine.stepper import few_batches, judging
 from edgeconv.quantize.refine.walk import refine_layers
 from edgeconv.quantize.select import Selection, select
@@ -98,6 +99,7 @@ def equalized_forms(
     graph: Graph, few: Sequence[Mapping[str, Array]], config: QuantConfig
 ) -> Iterator[tuple[float, Graph]]:
     """(exponent, graph) of the forms of the network that an effort calibrates, 0 for the network as it is."""
+    graph = scale_features(graph, few) if "features" in config.steps else graph
     exponents: tuple[float, ...] = (EXPONENT,)
     if config.effort == "best":
         is_changed = equalize(graph, few[:1], BEST_EXPONENTS[0]).nodes != graph.nodes

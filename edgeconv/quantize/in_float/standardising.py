@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from edgeconv.graph import Graph
-from edgeconv.passes.linear import RAW_SPREAD, affine
+from edgeconv.passes.linear import RAW_SPREAD, Affine, affine
 from edgeconv.passes.rewrite import View
 
 __all__ = ["standardising"]
@@ -14,9 +14,17 @@ _REASON = "it brings raw input features to one scale, which int8 could not hold 
 def standardising(graph: Graph) -> dict[str, str]:
     """First output -> reason, of the nodes that scale channels of an input by very different factors."""
     view = View(graph)
-    found = {}
+    chains: dict[tuple[str, int], tuple[Affine, list[str]]] = {}
+    found: dict[str, str] = {}
     for node in graph.nodes:
-        inner = affine(node, view, 1) if graph.types[node.outputs[0]].rank > 1 else None
-        if inner is not None and inner.x in graph.inputs and inner.spread > RAW_SPREAD:
-            found[node.outputs[0]] = _REASON
+        rank = graph.types[node.outputs[0]].rank
+        for axis in sorted({1, rank - 1}) if rank > 1 else ():
+            outer = affine(node, view, axis)
+            if outer is None or not (outer.x in graph.inputs or (outer.x, axis) in chains):
+                continue
+            inner, before = chains.get((outer.x, axis), (None, []))
+            total = outer if inner is None else outer.after(inner)
+            chains[node.outputs[0], axis] = total, [*before, node.outputs[0]]
+            if total.spread > RAW_SPREAD:
+                found.update(dict.fromkeys((*before, node.outputs[0]), _REASON))
     return found
