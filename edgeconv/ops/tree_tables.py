@@ -89,20 +89,22 @@ def _below(values: Array) -> Array:
 
 
 def _top_down(trees: Trees, leaves: int) -> Array:
-    """The nodes that the roots lead to, parents first. ShapeError where that is no tree."""
+    """The nodes that the roots lead to, parents first; several may lead to one node. ShapeError for a circle."""
     ends = np.concatenate([trees.true_branch, trees.false_branch, trees.roots])
     if ends.size and not (ends.min() >= 0 and ends.max() < trees.size + leaves):
         raise ShapeError("a branch of its trees leads to a node that is not there")
-    levels, seen = [], np.zeros(trees.size, np.int64)
-    level = trees.roots[trees.roots < trees.size]
-    while level.size:
-        np.add.at(seen, level, 1)
-        if seen.max() > 1:
-            raise ShapeError("a node of its trees is reached in two ways")
-        levels.append(level)
-        level = np.stack([trees.true_branch[level], trees.false_branch[level]], axis=1).ravel()
-        level = level[level < trees.size]
-    return np.concatenate(levels) if levels else np.zeros(0, np.int64)
+    levels = [_firsts(trees.roots[trees.roots < trees.size])]
+    while levels[-1].size:
+        if len(levels) > trees.size:
+            raise ShapeError("a node of its trees leads back to itself")
+        level = np.stack([trees.true_branch[levels[-1]], trees.false_branch[levels[-1]]], axis=1).ravel()
+        levels.append(_firsts(level[level < trees.size]))
+    return _firsts(np.concatenate(levels)[::-1])[::-1]
+
+
+def _firsts(nodes: Array) -> Array:
+    """Every node once, where it comes first."""
+    return np.asarray(nodes[np.sort(np.unique(nodes, return_index=True)[1])])
 
 
 def _target(trees: Trees, place: Array, node: int, goal: bool | int) -> int:

@@ -57,6 +57,23 @@ def _as_double(fields: dict[str, Any], *names: str) -> dict[str, Any]:
     return plain | {f"{name}_as_tensor": np.array(fields[name], np.float64) for name in names}
 
 
+_SHARED: dict[str, Any] = {
+    "nodes_treeids": [0] * 6,
+    "nodes_nodeids": [*range(6)],
+    "nodes_featureids": [0, 1, 0, 0, 0, 0],
+    "nodes_modes": [*["BRANCH_LEQ"] * 3, *["LEAF"] * 3],
+    "nodes_values": [-0.5, 1.0, 0.25, 0.0, 0.0, 0.0],
+    "nodes_truenodeids": [2, 3, 4, 0, 0, 0],
+    "nodes_falsenodeids": [1, 2, 5, 0, 0, 0],
+    "target_treeids": [0] * 3,
+    "target_nodeids": [3, 4, 5],
+    "target_ids": [0] * 3,
+    "target_weights": [1.0, 2.0, 4.0],
+    "n_targets": 1,
+}
+"""Two ways lead to node 2, as to the rest of a chain of equalities that LightGBM's categories become."""
+
+
 def _regressors() -> Iterator[Case]:
     op, judge = "TreeEnsembleRegressor", "onnxruntime"
 
@@ -89,6 +106,7 @@ def _regressors() -> Iterator[Case]:
         yield case(f"missing_{mode.lower()}", HOLES, nodes | _weighted("target", leaves, [0]) | {"n_targets": 1})
         nodes, leaves = _forest((3, 3), 4, (mode,))
         yield case(f"nan_{mode.lower()}", HOLES, nodes | _weighted("target", leaves, [0]) | {"n_targets": 1})
+    yield case("shared_nodes", GRID, _SHARED)
     double = _as_double(one, "nodes_values", "target_weights")
     yield case("double", X.astype(np.float64), double | {"base_values_as_tensor": np.array([0.1])})
 

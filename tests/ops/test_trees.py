@@ -126,8 +126,8 @@ def test_a_deep_tree_is_walked() -> None:
     ("changes", "match"),
     [
         ({"nodes_nodeids": [0] * 7}, "twice"),
-        ({"nodes_modes": ["BRANCH_LEQ"] * 7}, "two ways"),
-        ({"nodes_falsenodeids": [0, 0, 6, 0, 0, 0, 0]}, "two ways"),
+        ({"nodes_modes": ["BRANCH_LEQ"] * 7}, "back to itself"),
+        ({"nodes_falsenodeids": [0, 0, 6, 0, 0, 0, 0]}, "back to itself"),
         ({"nodes_falsenodeids": [9, 2, 6, 0, 0, 0, 0]}, "not there"),
         ({"nodes_modes": ["BRANCH_ALMOST"] * 7}, "BRANCH_ALMOST"),
         ({"nodes_values": [0.0]}, "do not fit together"),
