@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from math import inf
+
 import numpy as np
 import pytest
 
@@ -11,9 +13,12 @@ from edgeconv.graph import Emitter, Graph
 from edgeconv.ops.base import Ref
 from edgeconv.ops.conv import Conv
 from edgeconv.quantize import QuantConfig, quantize
+from edgeconv.quantize.refine.columns import moments
 from edgeconv.quantize.refine.equalize import equalize
 from edgeconv.quantize.refine.gptq import inverse_factor, round_with_compensation
+from edgeconv.quantize.refine.layer import Candidate, LayerData, candidates, error_of, output_of
 from edgeconv.quantize.refine.least_squares import fit_weights
+from edgeconv.quantize.refine.parts import columns_in_parts, joined, weight_in_parts
 from edgeconv.quantize.refine.stepper import Stepper
 from edgeconv.runtime import Interpreter
 from tests.harness import data, sqnr
@@ -55,6 +60,27 @@ def test_least_squares_undoes_a_systematic_error_of_the_input() -> None:
     difference = (x - wrong) @ wrong.transpose(0, 2, 1) / x.shape[2]
     fitted = fit_weights(weight, difference, hessian)
     assert np.square(fitted @ wrong - weight @ x).mean() < 0.2 * np.square(weight @ wrong - weight @ x).mean()
+
+
+def test_the_parts_of_a_layer_with_very_many_inputs_add_up_to_it() -> None:
+    weight, columns = data(2, 3, 9217).astype(np.float64), data(2, 9217, 5, seed=1).astype(np.float64)
+    parts, pieces = weight_in_parts(weight), columns_in_parts(columns)
+    assert parts.shape == (6, 3, 3073) and pieces.shape == (6, 3073, 5)
+    total = np.matmul(parts, pieces).reshape(2, 3, 3, 5).sum(axis=1)
+    np.testing.assert_allclose(total, weight @ columns, rtol=1e-9, atol=1e-9)
+    np.testing.assert_array_equal(joined(parts, weight.shape), weight)
+
+
+def test_gptq_in_parts_beats_nearest_rounding() -> None:
+    size = 4700
+    x, weight = correlated(1, size, 60).astype(np.float32), data(1, 3, size).astype(np.float64)
+    layer = LayerData(weight, np.zeros((1, 3)), 0.01, -inf, inf, moments(x, x))
+    assert layer.moments.hessian.shape == (2, size // 2, size // 2)
+    scales = np.abs(weight).max(axis=2) / 127
+    plain = Candidate("nearest", np.rint(weight / scales[:, :, None]), scales, np.zeros((1, 3)))
+    wanted = output_of(layer, weight, layer.bias, x)
+    errors = {each.name: error_of(each, layer, wanted, x) for each in candidates(layer, plain, ("gptq",))}
+    assert errors["gptq"] < 0.3 * errors["nearest"]
 
 
 def two_convs(depthwise: bool, batch: Dim = 6) -> Graph:

@@ -12,6 +12,7 @@ from edgeconv.core import Array, dequantize
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import Operator
 from edgeconv.quantize.parallel import each
+from edgeconv.quantize.refine.parts import columns_in_parts
 from edgeconv.quantize.refine.stepper import Stepper
 
 __all__ = ["Moments", "clamp_of", "columns_of", "moments"]
@@ -22,9 +23,9 @@ _COLUMNS, _PER_TAP, _ELEMENTS = 1 << 13, 8, 1 << 23
 
 @dataclass(frozen=True)
 class Moments:
-    """Means (groups, K) of the float and the quantized input, and centred second moments (groups, K, K).
+    """Means (groups, K) of the float and the quantized input, and centred second moments (groups * parts, size, size).
 
-    The second moments are empty where nobody asked for them.
+    Of how many parts they are `parts` decides. They are empty where nobody asked for them.
     """
 
     mean: Array
@@ -54,6 +55,7 @@ def moments(x: Array, quantized: Array, is_second_needed: bool = True) -> Moment
         return Moments(mean, mean_quantized, np.empty(0), np.empty(0))
     centred = quantized - mean_quantized[:, :, None].astype(np.float32)
     off = (x - mean[:, :, None].astype(np.float32)) - centred
+    centred, off = columns_in_parts(centred), columns_in_parts(off)
     turned, count = centred.transpose(0, 2, 1), x.shape[2]
     hessian = np.matmul(centred, turned).astype(np.float64) / count
     return Moments(mean, mean_quantized, hessian, np.matmul(off, turned).astype(np.float64) / count)

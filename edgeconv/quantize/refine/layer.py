@@ -12,6 +12,7 @@ from edgeconv.quantize.refine.bias import corrected_bias
 from edgeconv.quantize.refine.columns import Moments
 from edgeconv.quantize.refine.gptq import inverse_factor, round_with_compensation
 from edgeconv.quantize.refine.least_squares import RIDGES, fit_weights
+from edgeconv.quantize.refine.parts import joined, weight_in_parts
 
 __all__ = ["Candidate", "LayerData", "candidates", "error_of", "output_of"]
 
@@ -48,19 +49,22 @@ def candidates(layer: LayerData, plain: Candidate, refinements: tuple[str, ...])
     found += [_with_bias(name, layer, plain.weight, plain.scales) for name in ("means", "bias") if name in refinements]
     if "gptq" in refinements:
         factor = inverse_factor(layer.moments.hessian)
-        found.append(_rounded("gptq", layer, layer.weight, factor))
+        weight = weight_in_parts(layer.weight)
+        found.append(_rounded("gptq", layer, weight, factor))
         if "fit" in refinements:
             for name, ridge in RIDGES.items():
-                fitted = fit_weights(layer.weight, layer.moments.difference, layer.moments.hessian, ridge)
+                fitted = fit_weights(weight, layer.moments.difference, layer.moments.hessian, ridge)
                 found.append(_rounded(name, layer, fitted, factor))
     return found
 
 
 def _rounded(name: str, layer: LayerData, weight: Array, factor: Array) -> Candidate:
-    largest = np.abs(weight).max(axis=2, initial=0.0)
+    """`weight` and `factor` are those of the layer's parts."""
+    largest = np.abs(joined(weight, layer.weight.shape)).max(axis=2, initial=0.0)
     limit = bias_limit_scales(layer.bias, layer.scale_x)
     scales = np.maximum(np.maximum(largest / 127, limit), 1e-30).astype(np.float32).astype(np.float64)
-    return _with_bias(name, layer, round_with_compensation(weight, scales, factor), scales)
+    rounded = round_with_compensation(weight, scales.repeat(len(weight) // len(scales), axis=0), factor)
+    return _with_bias(name, layer, joined(rounded, layer.weight.shape), scales)
 
 
 def _with_bias(name: str, layer: LayerData, weight: Array, scales: Array) -> Candidate:
