@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
+from math import prod
 from typing import ClassVar
 
 import numpy as np
@@ -20,6 +21,7 @@ from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.mul import Mul
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.reduce import ReduceMean
+from edgeconv.ops.reshape import reshape_to
 from edgeconv.records import dataclass
 
 __all__ = ["BatchNorm"]
@@ -137,8 +139,16 @@ def import_batch_norm(
     if outputs > 1:
         raise Unsupported("it is in training mode; export the model with model.eval()")
     if not spatial:
-        raise Unsupported("it has statistics for every element (spatial=0); export with opset 9 or newer")
+        return _of_elements(x, BatchNorm(epsilon), (scale, bias, mean, variance))
     return BatchNorm(epsilon)(x, scale, bias, mean, variance)
+
+
+def _of_elements(x: Ref, operator: BatchNorm, statistics: Sequence[Ref]) -> Expr:
+    """`operator` with statistics for every element of a sample: each is a channel."""
+    shape = x.type.shape
+    elements = prod(shape[1:])
+    flat = [reshape_to(each, each.type.shape, (elements,)) for each in statistics]
+    return reshape_to(operator(reshape_to(x, shape, (shape[0], elements)), *flat), (shape[0], elements), shape)
 
 
 def _batch_statistics(x: Ref) -> tuple[Expr, Expr]:

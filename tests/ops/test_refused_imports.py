@@ -28,7 +28,6 @@ REFUSED = [
     (Case("stash", "LayerNormalization", (X, data(6)), {"stash_type": 10}, (1,)), "stash_type"),
     (Case("groups", "GroupNormalization", (X, data(3), data(3)), {"num_groups": 2}, (1, 2), opset=18), "2 groups"),
     (Case("training", "BatchNormalization", (X, *P, *P), {}, (1, 2, 3, 4), outputs=3, opset=9), "training"),
-    (Case("spatial", "BatchNormalization", (X, *P, *P), {"spatial": 0}, (1, 2, 3, 4), opset=7), "spatial"),
     (Case("kernel", "ConvTranspose", (X, data(4, 3, 3, 3)), {"kernel_shape": [2, 2]}, (1,)), "kernel_shape"),
     (Case("group", "ConvTranspose", (X, data(4, 3, 3, 3)), {"group": 3}, (1,)), "3 groups"),
     (
