@@ -15,13 +15,20 @@ from edgeconv.importer.scope import node_label
 
 __all__ = ["Numbering"]
 
-_ENCODERS = {"OneHotEncoder": ("cats_strings", "cats_int64s"), "LabelEncoder": ("keys_strings", "keys_int64s")}
+_ENCODERS = {
+    "OneHotEncoder": {"cats_strings": "cats_int64s"},
+    "LabelEncoder": {"keys_strings": "keys_int64s", "classes_strings": "keys_int64s"},
+    "CategoryMapper": {"cats_strings": "keys_int64s"},
+    "TfIdfVectorizer": {"pool_strings": "pool_int64s"},
+}
+"""Operator -> the attribute that holds its strings, and the one of the same rule for their numbers."""
+
 _MOVEMENTS = (
     *("ArrayFeatureExtractor", "Concat", "Expand", "Flatten", "Gather", "Identity", "Reshape", "Slice", "Split"),
     *("Squeeze", "Tile", "Transpose", "Unsqueeze"),
 )
 _WAY_ON = (
-    "the device has no strings, but for inputs that go to LabelEncoder or OneHotEncoder; compute on the host what "
+    f"the device has no strings, but for inputs that go to {', '.join(_ENCODERS)}; compute on the host what "
     "comes before numbers (tokens, lower case, counts), and export the model behind that"
 )
 
@@ -51,18 +58,19 @@ class Numbering:
         """The attributes of an encoder of strings, as those of one of their numbers."""
         if not node.input or node.input[0] not in self._tables or node.op_type not in _ENCODERS:
             return attributes
-        source, target = _ENCODERS[node.op_type]
-        table = self._tables[node.input[0]]
-        numbers = tuple(table.index(text) for text in attributes[source])
-        return {target: numbers} | {name: value for name, value in attributes.items() if name != source}
+        table, names = self._tables[node.input[0]], _ENCODERS[node.op_type]
+        return {
+            names.get(name, name): tuple(table.index(text) for text in value) if name in names else value
+            for name, value in attributes.items()
+        }
 
     def _follow(self, node: onnx.NodeProto) -> None:
         """Strings that `node` reads: known to it by name, or only moved."""
         read = [name for name in node.input if name in self._tables]
         if not read:
             return
-        source, _ = _ENCODERS.get(node.op_type, ("", ""))
-        named = next((item.strings for item in node.attribute if item.name == source), None)
+        names = _ENCODERS.get(node.op_type, {})
+        named = next((item.strings for item in node.attribute if item.name in names), None)
         if named is not None:
             table = self._tables[read[0]]
             table.extend(dict.fromkeys(text for text in (each.decode() for each in named) if text not in table))

@@ -47,9 +47,20 @@ class MapValues(Operator):
 
 @onnx_rule("LabelEncoder", domain="ai.onnx.ml")
 def import_label_encoder_strings(
-    x: Ref, *, classes_strings: Sequence[str] = (), default_int64: int = -1, default_string: str = ""
-) -> Noted:
-    """Opset 1 knows strings only: of numbers it makes the names of classes, which are these numbers."""
+    x: Ref,
+    *,
+    classes_strings: Sequence[str] = (),
+    keys_int64s: Sequence[int] = (),
+    default_int64: int = -1,
+    default_string: str = "",
+) -> Expr | Noted:
+    """Opset 1: of numbers the names of classes, which are these numbers; of names, the numbers of the classes.
+
+    `keys_int64s` has, in place of `classes_strings`, what the importer has numbered those of a string input.
+    """
+    if keys_int64s:
+        places = np.arange(len(keys_int64s))
+        return _mapping(x, np.array(keys_int64s, np.int64), places, np.array([default_int64]))
     return picked(Names(tuple(classes_strings)), x)
 
 
@@ -85,6 +96,30 @@ def import_label_encoder(
     default = np.array(plain) if default_tensor is None else default_tensor.reshape(-1)[:1]
     found = _mapping(x, keys, values, default.astype(values.dtype).reshape(1))
     return Noted((found,), names_note("its result", names)) if names else found
+
+
+@onnx_rule("CategoryMapper", domain="ai.onnx.ml")
+def import_category_mapper(
+    x: Ref,
+    *,
+    cats_int64s: Sequence[int] = (),
+    cats_strings: Sequence[str] = (),
+    keys_int64s: Sequence[int] = (),
+    default_int64: int = -1,
+    default_string: str = "_Unused",
+) -> Expr | Noted:
+    """Of names their numbers; of numbers the names, each by its place among `cats_strings`, the default behind them.
+
+    `keys_int64s` has, in place of `cats_strings`, what the importer has numbered those of a string input.
+    """
+    count = len(cats_int64s)
+    if len(keys_int64s or cats_strings) != count:
+        raise ShapeError(f"it has {len(keys_int64s or cats_strings)} names for {count} numbers")
+    numbers = np.array(cats_int64s, np.int64)
+    if keys_int64s:
+        return _mapping(x, np.array(keys_int64s, np.int64), numbers, np.array([default_int64]))
+    found = _mapping(x, numbers, np.arange(count), np.array([count]))
+    return Noted((found,), names_note("its result", [*cats_strings, default_string]))
 
 
 def _mapping(x: Ref, keys: Array, values: Array, default: Array) -> Expr:

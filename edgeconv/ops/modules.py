@@ -155,6 +155,7 @@ MODULES = {
     "Tan": "elementwise",
     "Tanh": "elementwise",
     "TensorScatter": "tensor_scatter",
+    "TfIdf": "tf_idf",
     "ThresholdedRelu": "activations",
     "Tile": "expand",
     "TileBy": "expand",

@@ -34,6 +34,14 @@ PIPELINES = {
         c = ai.onnx.ml.OneHotEncoder <cats_strings = ["male", "female"], zeros = 1> (a)
         d = ai.onnx.ml.OneHotEncoder <cats_strings = ["C", "Q", "female"], zeros = 1> (b)
         e = Concat <axis = -1> (c, d)  f = Reshape (e, rows)  y = Concat <axis = 1> (age, f) }""",
+    "words to numbers": """{
+        a = ai.onnx.ml.CategoryMapper <cats_strings = ["female", "male"], cats_int64s = [4, 1], default_int64 = 7> (sex)
+        b = ai.onnx.ml.CategoryMapper <cats_strings = ["Q", "C"], cats_int64s = [0, 1]> (town)
+        both = Concat <axis = 1> (a, b)  c = Cast <to = 1> (both)  y = Concat <axis = 1> (age, c) }""",
+    "counts of words": """{
+        both = Concat <axis = 1> (sex, town)  c = TfIdfVectorizer <mode = "TF", min_gram_length = 1,
+            max_gram_length = 2, max_skip_count = 0, ngram_counts = [0, 2], ngram_indexes = [2, 0, 1],
+            pool_strings = ["male", "female", "male", "Q"]> (both)  y = Concat <axis = 1> (age, c) }""",
 }
 
 
@@ -102,3 +110,19 @@ def test_labels_of_opset_1_are_the_numbers_of_their_names() -> None:
     graph = load_onnx(model_from(text, '<ir_version: 8, opset_import: ["" : 15, "ai.onnx.ml" : 1]>\n'))
     assert "0 'ash', 1 'oak'" in graph.notes[0]
     np.testing.assert_array_equal(Interpreter(to_program(graph))(np.int64([1, 0])), [1, 0])
+
+
+def test_names_of_labels_of_opset_1_are_their_places() -> None:
+    text = """agraph (string[N] x) => (int64[N] y) {
+        y = ai.onnx.ml.LabelEncoder <classes_strings = ["ash", "oak"], default_int64 = 9> (x) }"""
+    graph = load_onnx(model_from(text, '<ir_version: 8, opset_import: ["" : 15, "ai.onnx.ml" : 1]>\n'))
+    found = Interpreter(to_program(graph)).run(None, {"x": np.array(["oak", "elm", "ash"], object)})[0]
+    np.testing.assert_array_equal(found, [1, 9, 0])
+
+
+def test_numbers_become_the_places_of_their_names() -> None:
+    text = """agraph (int64[N] x) => (string[N] y) { y = ai.onnx.ml.CategoryMapper
+        <cats_strings = ["ash", "oak"], cats_int64s = [30, 10], default_string = "?"> (x) }"""
+    graph = load_onnx(model_from(text, HEADER))
+    assert "0 'ash', 1 'oak', 2 '?'" in graph.notes[0]
+    np.testing.assert_array_equal(Interpreter(to_program(graph))(np.int64([10, 30, 5])), [1, 0, 2])

@@ -7,7 +7,7 @@ import re
 __all__ = ["DIFFERENCES", "REASONS", "reason_of"]
 
 REASONS = {
-    "strings: no string tensors on the device": r"of STRING|STRING tensor|reads strings|RegexFull|TfIdfVect|String",
+    "strings: no string tensors on the device": r"of STRING|STRING tensor|reads strings|RegexFull|String",
     "sequences: the device has tensors only": r"SequenceAt|SplitToSequence|is a sequence|no tensor|SequenceMap",
     "optionals: every input of a device program is there": r"OptionalHasElement|OptionalGetElement|is an optional",
     "training: the device infers, it does not learn": r"preview\.training",
