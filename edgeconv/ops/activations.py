@@ -104,7 +104,7 @@ def import_leaky_relu(x: Ref, *, alpha: float = 0.01) -> Expr:
     return LeakyRelu(alpha)(x)
 
 
-@onnx_rule("ThresholdedRelu", since=10)
+@onnx_rule("ThresholdedRelu")
 def import_thresholded_relu(x: Ref, *, alpha: float = 1.0) -> Expr:
     """A Relu that begins at alpha."""
     return ThresholdedRelu(alpha)(x)

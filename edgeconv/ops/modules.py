@@ -172,6 +172,7 @@ MODULES = {
 
 RULE_MODULES = (
     "attention_rules",
+    "experimental",
     "features",
     "fused",
     "gemm",

@@ -7,9 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from edgeconv.core import Array, TensorType
+from edgeconv.ops.add import Sub
 from edgeconv.ops.axes import check_axis, normal_axes, normal_axis
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.ops.reduce import ReduceMean
 from edgeconv.ops.standardise import standardise
 from edgeconv.records import dataclass
 
@@ -90,6 +92,13 @@ def import_lp_norm(x: Ref, *, axis: int = -1, p: int = 2) -> Expr:
 
 
 @onnx_rule("MeanVarianceNormalization")
+def import_mean_variance_norm_of_maps(x: Ref, *, across_channels: int = 0, normalize_variance: int = 1) -> Expr:
+    """Before opset 9: mean 0, and variance 1 where wanted, over each channel of x (N, C, H, W), or all of it."""
+    axes = normal_axes((0, 1, 2, 3) if across_channels else (0, 2, 3), x.type.rank)
+    return MeanVarianceNorm(axes)(x) if normalize_variance else Sub()(x, ReduceMean(axes)(x))
+
+
+@onnx_rule("MeanVarianceNormalization", since=9)
 def import_mean_variance_norm(x: Ref, *, axes: Sequence[int] = (0, 2, 3)) -> Expr:
     """Mean 0 and variance 1 over the axes."""
     return MeanVarianceNorm(normal_axes(axes, x.type.rank))(x)
