@@ -17,6 +17,7 @@ from edgeconv.graph.shapes import any_shape_expression
 from edgeconv.importer.arguments import NO_TENSORS, call_rule
 from edgeconv.importer.decode import attribute_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
+from edgeconv.importer.order import in_order
 from edgeconv.importer.scope import Around, Scope, node_label
 from edgeconv.importer.strings import Numbering
 from edgeconv.importer.subgraph import OnnxSubgraph, opaque
@@ -219,7 +220,7 @@ class GraphBuilder:
     ) -> Sequence[Result]:
         """The body of a function in the place of the node that calls it."""
         inner = function_scope(function, node, inputs, scope)
-        for each in function.node:
+        for each in in_order(function.node):
             self.add_node(each, inner)
         where = f"the function {function.name!r}"
         pairs = zip(function.output, node.output, strict=False)  # what the node does not want, the body may not compute
@@ -230,7 +231,7 @@ class GraphBuilder:
         scope = outer.inside()
         self.add_initializers(graph, scope)
         self._record(values, [value.name for value in graph.input][: len(values)], outer.label, scope)
-        for node in graph.node:
+        for node in in_order(graph.node):
             self.add_node(node, scope)
         return tuple(self.value(value.name, f"the output {value.name!r}", scope) for value in graph.output)
 

@@ -23,6 +23,7 @@ from edgeconv.graph import Graph
 from edgeconv.importer.bind import bind_inputs
 from edgeconv.importer.build import GraphBuilder
 from edgeconv.importer.decode import dtype_name, external_path
+from edgeconv.importer.order import in_order
 from edgeconv.importer.scope import Scope
 from edgeconv.importer.strings import Numbering
 from edgeconv.runtime.interpreter import STRINGS
@@ -56,7 +57,7 @@ def load_onnx(source: Source, input_shapes: InputShapes | None = None, constants
     parsed = parse(source)
     builder, model = prepare(parsed, input_shapes, constants), parsed.model
     graph = model.graph
-    for node in graph.node:
+    for node in in_order(graph.node):
         builder.add_node(node)
     built = builder.finish([value.name for value in graph.output])
     built.log.append(("import", builder.count, builder.count - len(built.nodes)))

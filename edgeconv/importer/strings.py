@@ -11,6 +11,7 @@ from typing import Any
 import onnx
 
 from edgeconv.errors import UnsupportedModelError
+from edgeconv.importer.order import in_order
 from edgeconv.importer.scope import node_label
 
 __all__ = ["Numbering"]
@@ -39,7 +40,7 @@ class Numbering:
     def __init__(self, graph: onnx.GraphProto, inputs: list[onnx.ValueInfoProto]) -> None:
         names = [value.name for value in inputs if value.type.tensor_type.elem_type == onnx.TensorProto.STRING]
         self._tables: dict[str, list[str]] = {name: [] for name in names}
-        for node in graph.node if names else ():
+        for node in in_order(graph.node) if names else ():
             self._follow(node)
         told = next((value.name for value in graph.output if value.name in self._tables), None)
         if told is not None:
