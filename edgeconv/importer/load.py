@@ -23,6 +23,7 @@ from edgeconv.graph import Graph
 from edgeconv.importer.bind import bind_inputs
 from edgeconv.importer.build import GraphBuilder
 from edgeconv.importer.decode import dtype_name, external_path
+from edgeconv.importer.fitting import fitted
 from edgeconv.importer.order import in_order
 from edgeconv.importer.scope import Scope
 from edgeconv.importer.strings import Numbering
@@ -83,7 +84,7 @@ def prepare(
     inputs = [value for value in graph.input if value.name not in initializers]
     bound = bind_inputs(inputs, constants or {})
     inputs = [value for value in inputs if value.name not in bound]
-    shapes = _input_shapes(inputs, dict(input_shapes or {}))
+    shapes = fitted(graph, _input_shapes(inputs, dict(input_shapes or {})))
     opsets = {opset.domain or "ai.onnx": opset.version for opset in model.opset_import}
     functions = {("" if f.domain == "ai.onnx" else f.domain, f.name, f.overload): f for f in model.functions}
     builder = GraphBuilder(Scope(opsets), folder, functions)

@@ -26,7 +26,7 @@ _STRINGS = (
 
 @dataclass(frozen=True)
 class TfIdf(Operator):
-    """float32 (N, columns): of each row of x (N, length), how many of its n-grams belong to a column.
+    """float32 (N, width): of each row of x (N, length), how many of its n-grams belong to a column.
 
     `pool` (elements,) has all n-grams in a row, by their lengths; those of length n begin at `starts[n - 1]`.
     `places` (n-grams,) has the column of each. An n-gram may leave out up to `skips` elements between any two of its
@@ -34,7 +34,7 @@ class TfIdf(Operator):
     """
 
     starts: tuple[int, ...]
-    columns: int
+    width: int
     shortest: int
     longest: int
     skips: int = 0
@@ -45,7 +45,7 @@ class TfIdf(Operator):
         if not 1 <= self.shortest <= self.longest <= len(self.starts) or self.skips < 0:
             raise ShapeError(f"finds no lengths {self.shortest} to {self.longest} in a pool that has {self.starts}")
         self._check(pool, places)
-        return (TensorType("float32", (x.shape[0], self.columns)),)
+        return (TensorType("float32", (x.shape[0], self.width)),)
 
     def _check(self, pool: TensorType, places: TensorType) -> None:
         """ShapeError unless the pool divides into n-grams, and each has a column."""
@@ -57,13 +57,13 @@ class TfIdf(Operator):
             raise ShapeError(f"its pool of {pool.value.size} elements does not divide into n-grams at {self.starts}")
         count = sum(length // n for n, length in enumerate(lengths, start=1))
         known = places.value
-        if known.size != count or bool(((known < 0) | (known >= self.columns)).any()):
-            raise ShapeError(f"it has {count} n-grams, and {known.size} places for them in {self.columns} columns")
+        if known.size != count or bool(((known < 0) | (known >= self.width)).any()):
+            raise ShapeError(f"it has {count} n-grams, and {known.size} places for them in {self.width} columns")
 
     def run(self, x: Array, pool: Array, places: Array) -> Array:
         vocabulary = np.unique(pool)
-        tokens, first = _numbers(x, vocabulary), np.arange(len(x))[:, None] * self.columns
-        total = np.zeros(len(x) * self.columns, np.int64)
+        tokens, first = _numbers(x, vocabulary), np.arange(len(x))[:, None] * self.width
+        total = np.zeros(len(x) * self.width, np.int64)
         for grams, columns in self._grams(_numbers(pool, vocabulary), places):
             n = grams.shape[1]
             for step in range(1, self.skips + 2 if n > 1 else 2):
@@ -72,7 +72,7 @@ class TfIdf(Operator):
                     parts = np.stack([tokens[:, k * step : k * step + windows] for k in range(n)], axis=-1)
                     column = _columns(parts, grams, columns, len(vocabulary))
                     total += np.bincount((first + column)[column >= 0], minlength=total.size)
-        return total.reshape(len(x), self.columns).astype(np.float32)
+        return total.reshape(len(x), self.width).astype(np.float32)
 
     def _grams(self, pool: Array, places: Array) -> Iterator[tuple[Array, Array]]:
         """The n-grams (count, n) of every length that is looked for, and their columns."""

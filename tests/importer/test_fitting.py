@@ -1,0 +1,80 @@
+"""Inputs all of whose dimensions are open: what weights decide is known, the rest stays open."""
+
+from __future__ import annotations
+
+import pytest
+
+from edgeconv.core import Array
+from edgeconv.errors import EdgeconvError
+from edgeconv.importer import load_onnx
+from tests.harness import data
+from tests.importer.models import agrees, model_from
+
+
+def _weight(*shape: int) -> str:
+    """A Constant node of this shape."""
+    values = ", ".join(f"{value:.3f}" for value in data(*shape, seed=9).ravel())
+    return f"Constant <value = float[{','.join(map(str, shape))}] {{{values}}}> ()"
+
+
+def _with(text: str, *weights: str) -> str:
+    """The text with weights in the places that are marked."""
+    return text % weights
+
+
+MODELS: dict[str, tuple[str, list[str], tuple[int, ...], str]] = {
+    "conv": (
+        "agraph (float[N,C,H,W] x) => (float[A,B,D,E] y) { w = %s  t = Relu (x)  y = Conv <group = 2> (t, w) }",
+        [_weight(4, 3, 3, 3)], (2, 6, 5, 7), "N,6,H,W",
+    ),
+    "conv_channels_last": (
+        """agraph (float[N,H,W,C] x) => (float[A,B,D,E] y) { w = %s  h = Constant <value = float {2}> ()
+           s = Div (x, h)  t = Transpose <perm = [0, 3, 1, 2]> (s)  y = Conv (t, w) }""",
+        [_weight(4, 3, 3, 3)], (2, 5, 7, 3), "N,H,W,3",
+    ),
+    "conv_transpose": (
+        "agraph (float[N,C,H,W] x) => (float[A,B,D,E] y) { w = %s  y = ConvTranspose (x, w) }",
+        [_weight(5, 2, 3, 3)], (1, 5, 4, 4), "N,5,H,W",
+    ),
+    "gemm": (
+        "agraph (float[N,F] x) => (float[A,B] y) { w = %s  y = Gemm <transB = 1> (x, w) }",
+        [_weight(4, 6)], (3, 6), "N,6",
+    ),
+    "gemm_turned": (
+        "agraph (float[F,N] x) => (float[A,B] y) { w = %s  y = Gemm <transA = 1> (x, w) }",
+        [_weight(6, 4)], (6, 3), "6,N",
+    ),
+    "matmul": (
+        "agraph (float[N,T,F] x) => (float[A,B,D] y) { w = %s  t = Neg (x)  y = MatMul (t, w) }",
+        [_weight(6, 4)], (3, 2, 6), "N,T,6",
+    ),
+    "batch_norm": (
+        "agraph (float[N,C,T] x) => (float[A,B,D] y) { w = %s  v = Abs (w)  y = BatchNormalization (x, w, w, w, v) }",
+        [_weight(4)], (2, 4, 3), "N,4,T",
+    ),
+    "gru": (
+        "agraph (float[T,N,F] x) => (float[A,B,D,E] y) { w = %s  r = %s  y = GRU <hidden_size = 2> (x, w, r) }",
+        [_weight(1, 6, 5), _weight(1, 6, 2)], (3, 2, 5), "T,N,5",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_weights_say_how_large_a_dimension_is(name: str) -> None:
+    text, weights, shape, known = MODELS[name]
+    x: Array = data(*shape)
+    graph = agrees(_with(text, *weights), {"x": x}, judge="onnxruntime")
+    assert str(graph.types["x"]) == f"float32[{known}]"
+
+
+def test_a_name_has_one_size_everywhere() -> None:
+    text = """agraph (float[N,C,H,W] x, float[N,C] z) => (float[A,B,D,E] y, float[F,G] v) {
+        w = %s  y = Conv (x, w)  v = Neg (z) }"""
+    graph = agrees(_with(text, _weight(4, 3, 3, 3)), {"x": data(1, 3, 5, 5), "z": data(1, 3)})
+    assert str(graph.types["z"]) == "float32[N,3]"
+
+
+def test_no_other_size_is_taken() -> None:
+    text = _with("agraph (float[N,5] x) => (float[A,B] y) { w = %s  y = MatMul (x, w) }", _weight(6, 4))
+    with pytest.raises(EdgeconvError, match="does not fit"):
+        load_onnx(model_from(text))
