@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from edgeconv.errors import InvalidModelError, UnsupportedModelError
@@ -11,6 +11,7 @@ from edgeconv.ops.onnx_rules import ImportRule, Items, Names, Noted, Nothing, Re
 
 __all__ = ["NO_TENSORS", "call_rule"]
 
+_ATTRIBUTE = inspect.Parameter.KEYWORD_ONLY
 NO_TENSORS = {
     Items: ("Items", "a sequence"),
     Nothing: ("Items", "an empty optional"),
@@ -25,6 +26,7 @@ def call_rule(
     """What `rule` makes of a node; UnsupportedModelError or InvalidModelError for a node that does not fit it."""
     signature = inspect.signature(rule)
     given = {**attributes, "outputs": outputs} if "outputs" in signature.parameters else attributes
+    _check_names(signature, attributes, where)
     try:
         bound = signature.bind(*inputs, **given)
     except TypeError as error:
@@ -41,6 +43,14 @@ def call_rule(
 
 def _unknown_form(where: str, found: object) -> UnsupportedModelError:
     return UnsupportedModelError(f"{where}: {found}; edgeconv does not know this form of the operator")
+
+
+def _check_names(signature: inspect.Signature, attributes: Iterable[str], where: str) -> None:
+    """No attribute has the name of an input: it is one of another opset, where it was none."""
+    parameters = signature.parameters
+    wrong = [name for name in attributes if name in parameters and parameters[name].kind is not _ATTRIBUTE]
+    if wrong:
+        raise _unknown_form(where, f"{wrong[0]!r} is an input in the model's opset, found an attribute")
 
 
 def _check_arguments(signature: inspect.Signature, bound: inspect.BoundArguments, where: str) -> None:

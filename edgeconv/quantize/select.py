@@ -121,7 +121,8 @@ def _form_obstacle(graph: Graph, node: Node, rule: QuantRule) -> str | None:
 def _activation_obstacle(graph: Graph, node: Node, rule: QuantRule) -> str | None:
     positions = activation_inputs(graph, node)
     variable = [i for i in positions if graph.constant(node.inputs[i]) is None]
-    if not variable and not rule.shared:
+    is_constant = all(graph.constant(name) is not None for name in node.inputs if name)
+    if is_constant or not (variable or rule.shared):
         return "none of its inputs is an activation"
     if rule.table and not is_table(graph, node):
         return "it is not a function of one activation alone"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from edgeconv.core import TensorType
@@ -106,6 +107,18 @@ def test_moved_data_keeps_its_scale() -> None:
     lowered = quantize(graph, [{"x": X}])
     assert lowered.types["c1"].q == lowered.types["t"].q == lowered.types["y"].q
     assert sqnr(outputs(graph), outputs(lowered)) > 30
+
+
+def test_an_output_that_is_a_weight_stays_as_it_is() -> None:
+    text = """<ir_version: 8, opset_import: ["" : 13]> agraph (float[N,3] x) =>
+        (float[N,2] y, float[3,2] w, float[3,2] v)
+        <float[3,2] w = {1, -2, 0.25, 3, -0.5, 7}> { y = MatMul (x, w)  v = Identity (w) }"""
+    graph = simplify(load_onnx(onnx.parser.parse_model(text)))
+    x = data(9, 3)
+    want = Interpreter(to_program(graph)).run(None, {"x": x})
+    y, *same = Interpreter(to_program(quantize(graph, [{"x": x}]))).run(None, {"x": x})
+    assert sqnr(want[0], y) > 30
+    assert all(np.array_equal(each, [[1, -2], [0.25, 3], [-0.5, 7]]) for each in (*same, *want[1:]))
 
 
 def test_a_dead_channel_with_a_bias_keeps_its_bias() -> None:
