@@ -21,6 +21,7 @@ __all__ = [
     "evaluate",
     "any_counted",
     "is_counted",
+    "larger",
     "quotient",
     "symbol",
     "unknown",
@@ -160,6 +161,15 @@ def compare(a: Dim, b: Dim) -> int | None:
     if low is not None and low > 0:
         return 1
     return -1 if high is not None and high > 0 else None
+
+
+def larger(a: Dim, b: Dim) -> Dim:
+    """The larger of two dimensions, whatever the symbols stand for; ValueError where it depends on them."""
+    for x, y in ((a, b), (b, a)):
+        least = _bound(x - y)
+        if least is not None and least >= 0:
+            return x
+    raise ValueError(f"which of {a} and {b} is larger is not known yet")
 
 
 def _bound(dim: Dim) -> int | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from edgeconv.dims import Dim, SymbolicDim, compare, symbol, unknown
+from edgeconv.dims import Dim, SymbolicDim, compare, larger, symbol, unknown
 
 N, H = symbol("N"), symbol("H")
 
@@ -63,3 +63,18 @@ def test_quotients_without_a_remainder(dividend: SymbolicDim, divisor: Dim, quot
 
 def test_a_quotient_with_a_remainder_stays_one() -> None:
     assert str((N * H + 1) // (H + 1)) == "((1+H*N)//1+H)"
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "found"),
+    [(N, N, N), (N, 1, N), (1, N * H, N * H), (2, 3, 3), (N + 1, N, N + 1), (N * 2, N, N * 2)],
+    ids=str,
+)
+def test_the_larger_of_two(a: Dim, b: Dim, found: Dim) -> None:
+    assert larger(a, b) == larger(b, a) == found
+
+
+@pytest.mark.parametrize(("a", "b"), [(N, 2), (N, H), (unknown("n"), 1)], ids=str)
+def test_which_is_larger_may_depend_on_the_symbols(a: Dim, b: Dim) -> None:
+    with pytest.raises(ValueError, match="not known yet"):
+        larger(a, b)

@@ -8,6 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array
+from edgeconv.dims import larger
 from edgeconv.ops.base import Call, Expr, Ref, expr_type
 from edgeconv.ops.binary import ScaledBinary
 from edgeconv.ops.clamp import Clamp
@@ -15,6 +16,9 @@ from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
 __all__ = ["Add", "Max", "Min", "Sub", "total"]
+
+
+_larger = np.frompyfunc(larger, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -33,16 +37,22 @@ class Sub(ScaledBinary):
 
 @dataclass(frozen=True)
 class Max(ScaledBinary):
-    """The larger of a and b."""
+    """The larger of a and b. Of dimensions, where it is known whatever the symbols stand for."""
 
     ufunc: ClassVar[np.ufunc] = np.maximum
+
+    def run(self, a: Array, b: Array) -> Array:
+        return np.asarray(_larger(a, b), object) if object in (a.dtype, b.dtype) else super().run(a, b)
 
 
 @dataclass(frozen=True)
 class Min(ScaledBinary):
-    """The smaller of a and b."""
+    """The smaller of a and b, of dimensions as in Max."""
 
     ufunc: ClassVar[np.ufunc] = np.minimum
+
+    def run(self, a: Array, b: Array) -> Array:
+        return np.asarray(-_larger(-a, -b), object) if object in (a.dtype, b.dtype) else super().run(a, b)
 
 
 @onnx_rule("Add")

@@ -67,16 +67,25 @@ def import_clip_attributes(x: Ref, *, min: float = -inf, max: float = inf) -> Ex
 
 @onnx_rule("Clip", since=11)
 def import_clip(x: Ref, low: Ref | None = None, high: Ref | None = None) -> Expr:
-    """Clip from opset 11: the bounds are inputs; those that are computed at run time become Max and Min."""
+    """Clip from opset 11: the bounds are inputs. Those that are computed, or of dimensions, become Max and Min."""
     from edgeconv.ops.add import Max, Min  # whose own module needs Clamp
 
+    is_shape = x.value is not None and _is_open(x)
     y: Expr = x
-    if low is not None and low.value is None:
+    last: Ref | None = None
+    if low is not None and (is_shape or _is_open(low)):
         y, low = Max()(y, low), None
+    if high is not None and (is_shape or _is_open(high)):
+        last, high = high, None
     bounds = [
         default if ref is None or ref.value is None else float(ref.value.reshape(()))
         for ref, default in ((low, -inf), (high, inf))
     ]
-    if not all(isinf(bound) for bound in bounds) or y is x:
+    if not all(isinf(bound) for bound in bounds) or (y is x and last is None):
         y = Clamp(*bounds)(y)
-    return y if high is None or high.value is not None else Min()(y, high)
+    return y if last is None else Min()(y, last)
+
+
+def _is_open(ref: Ref) -> bool:
+    """Is the value not known before the model runs?"""
+    return ref.value is None or ref.value.dtype == object

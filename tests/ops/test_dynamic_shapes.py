@@ -52,6 +52,15 @@ SUBGRAPHS: dict[str, tuple[Nodes, dict[str, Array]]] = {
         ],
         {"minus": np.int64([-1, -1]), "minus2": np.int64([-1]), "ones": np.int64([1, 1, 1]), "token": X[:1, :1]},
     ),
+    "the larger of two shapes": (
+        [
+            ("Shape", "x", "shape"),
+            ("Max", "shape ones shape", "larger"),
+            ("Min", "larger large", "target"),
+            ("Expand", "x target", "y"),
+        ],
+        {"ones": np.int64([1, 1, 5]), "large": np.int64([2**40, 9, 8])},
+    ),
     "state of zeros": (
         [
             *BATCH_VECTOR,
@@ -138,6 +147,27 @@ def test_shapes_fold_for_every_batch(name: str) -> None:
         feeds = {"x": X[:batch]}
         (want,), (have,) = reference_outputs(model, feeds), interpreter.run(None, feeds)
         np.testing.assert_allclose(have, want, rtol=1e-6)
+
+
+CLIPPED: Nodes = [
+    *BATCH,
+    ("Cast", "x", "whole", {"to": TensorProto.INT64}),
+    ("Mul", "n two", "double"),
+    ("Sub", "double one", "last"),
+    ("Clip", "whole zero last", "inside"),
+    ("Clip", "n one", "rows"),
+    ("Cast", "rows", "real", {"to": TensorProto.FLOAT}),
+    ("Cast", "inside", "places", {"to": TensorProto.FLOAT}),
+    ("Mul", "places real", "y"),
+]
+
+
+def test_dimensions_may_be_bounds_and_be_bounded() -> None:
+    model = model_with(CLIPPED, ("N", 4, 5), **INTS)
+    interpreter = Interpreter(to_program(load_onnx(model)))
+    for batch in (1, 3):
+        feeds = {"x": 4 * X[:batch]}
+        np.testing.assert_array_equal(interpreter.run(None, feeds)[0], reference_outputs(model, feeds)[0])
 
 
 def test_a_shape_in_float_is_computed_at_run_time() -> None:
