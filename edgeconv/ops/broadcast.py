@@ -8,7 +8,7 @@ from edgeconv.core import Dim, Shape, SymbolicDim
 from edgeconv.dims import symbol
 from edgeconv.ops.base import ShapeError
 
-__all__ = ["broadcast_shapes", "equal_dim"]
+__all__ = ["broadcast_shapes", "equal_dim", "fits"]
 
 
 def broadcast_shapes(*shapes: Shape) -> Shape:
@@ -29,6 +29,11 @@ def equal_dim(dims: Iterable[Dim]) -> Dim | None:
     if len(known) > 1:
         return None
     return known[0] if known else min(distinct, key=lambda dim: (len(str(dim)), str(dim)))
+
+
+def fits(found: Shape, wanted: Shape) -> bool:
+    """Are the shapes equal? A dimension that is symbolic on either side is left to the check at run time."""
+    return len(found) == len(wanted) and all(equal_dim(pair) is not None for pair in zip(found, wanted, strict=True))
 
 
 def _common(dims: list[Dim], shapes: tuple[Shape, ...]) -> Dim:

@@ -15,6 +15,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Scratch, ShapeError, Typed
+from edgeconv.ops.broadcast import equal_dim
 from edgeconv.ops.conv_kernels import ConvLayer
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.residual import check_residual
@@ -55,7 +56,8 @@ class Conv(Operator):
         if x.rank < 3 or weight.rank != x.rank:
             raise ShapeError(f"input {x} and weight {weight} must have the same rank, 3 or more")
         outputs = weight.shape[0]
-        if self.groups < 1 or x.shape[1] != weight.shape[1] * self.groups or outputs % self.groups:
+        common = equal_dim((x.shape[1], weight.shape[1] * self.groups))
+        if self.groups < 1 or common is None or outputs % self.groups:
             raise ShapeError(f"input {x} does not fit weight {weight} in {self.groups} groups")
         if self.pad_values and (len(self.pad_values) != x.shape[1] or not np.isfinite(self.pad_values).all()):
             raise ShapeError(f"{len(self.pad_values)} pad_values do not fit the channels of {x}, or are not finite")

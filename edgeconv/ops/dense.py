@@ -15,6 +15,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
+from edgeconv.ops.broadcast import equal_dim
 from edgeconv.ops.integer import (
     centred_weight,
     exact_product,
@@ -55,7 +56,7 @@ class Dense(Operator):
     ) -> tuple[TensorType, ...]:
         if not self.low <= self.high:
             raise ShapeError(f"bounds {self.low} and {self.high} leave nothing between them")
-        if x.rank < 1 or weight.rank != 2 or x.shape[-1] != weight.shape[0]:
+        if x.rank < 1 or weight.rank != 2 or equal_dim((x.shape[-1], weight.shape[0])) is None:
             raise ShapeError(f"input {x} does not fit weight {weight}: the last dimension must be the weight's first")
         if bias is not None and bias.shape != weight.shape[1:]:
             raise ShapeError(f"bias {bias} must have shape [{weight.shape[1]}]")

@@ -10,6 +10,7 @@ import numpy as np
 from edgeconv.core import Array, Dim, TensorType
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError, expr_type
 from edgeconv.ops.binary import check_kind
+from edgeconv.ops.broadcast import equal_dim
 from edgeconv.ops.matmul import product
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.reshape import reshape_to
@@ -39,8 +40,11 @@ class Einsum(Operator):
                 known = dims.setdefault(name, dim)
                 if known == 1 and name.isdigit():
                     dims[name] = dim
-                elif known != dim and not (dim == 1 and name.isdigit()):
-                    raise ShapeError(f"{self.equation}: {name} is {known} and {dim}")
+                elif not (dim == 1 and name.isdigit()):
+                    common = equal_dim((known, dim))
+                    if common is None:
+                        raise ShapeError(f"{self.equation}: {name} is {known} and {dim}")
+                    dims[name] = common
         if len(set(result)) != len(result) or any(name not in dims for name in result):
             raise ShapeError(f"{self.equation}: the result must name every dimension once")
         return (TensorType(first.dtype, tuple(dims[name] for name in result)),)
@@ -100,11 +104,12 @@ def _contraction(equation: str, a: Ref, b: Ref) -> Expr | None:
     rows, columns = [n for n in left if n not in shared], [n for n in right if n not in shared]
     if set(rows + columns) - set(result) or len(set(left)) < len(left) or len(set(right)) < len(right):
         return None
-    dims = dict(zip(left + right, (*a.type.shape, *b.type.shape), strict=True))
-    x = _grouped(a, left, [batch, rows, inner] if batch else [rows, inner], dims)
-    y = _grouped(b, right, [batch, inner, columns], dims)
+    x_dims, y_dims = dict(zip(left, a.type.shape, strict=True)), dict(zip(right, b.type.shape, strict=True))
+    x = _grouped(a, left, [batch, rows, inner] if batch else [rows, inner], x_dims)
+    y = _grouped(b, right, [batch, inner, columns], y_dims)
     z = product(x, y)
     order = [*batch, *rows, *columns]
+    dims = x_dims | y_dims | dict(zip(batch, expr_type(z).shape, strict=False))
     shaped = reshape_to(z, expr_type(z).shape, tuple(dims[name] for name in order))
     perm = tuple(order.index(name) for name in result)
     return shaped if perm == tuple(range(len(perm))) else Transpose(perm)(shaped)

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgeconv.ops.add import Sub
 from edgeconv.ops.base import Expr, Ref, ShapeError, expr_type
+from edgeconv.ops.broadcast import fits
 from edgeconv.ops.cast import Cast
 from edgeconv.ops.class_labels import picked
 from edgeconv.ops.compare import Equal, Greater
@@ -32,14 +33,20 @@ _DOMAIN = "ai.onnx.ml"
 @onnx_rule("Scaler", domain=_DOMAIN)
 def import_scaler(x: Ref, *, offset: Sequence[float] = (), scale: Sequence[float] = ()) -> Expr:
     """(x - offset) * scale in float32, feature by feature or with one number for all."""
-    features = expr_type(x).shape[-1] if x.type.rank else 1
     for numbers in (offset, scale):
-        if len(numbers) not in (0, 1, features):
-            raise ShapeError(f"it has {len(numbers)} numbers for {features} features")
+        if numbers:
+            _check_features(x, len(numbers))
     found: Expr = _real(x)
     if any(offset):
         found = Sub()(found, np.array(offset, np.float32))
     return Mul()(found, np.array(scale, np.float32)) if any(item != 1 for item in scale) else found
+
+
+def _check_features(x: Ref, count: int) -> None:
+    """ShapeError where `count` numbers are neither one for all features nor one for each."""
+    features = x.type.shape[-1:] or (1,)
+    if count != 1 and not fits(features, (count,)):
+        raise ShapeError(f"it has {count} numbers for the features of {x.type}")
 
 
 @onnx_rule("Normalizer", domain=_DOMAIN)
@@ -66,8 +73,7 @@ def import_imputer(
 ) -> Expr:
     """Features equal to one value (or NaN) replaced, each by its own number or all by one."""
     values: Sequence[float] = imputed_value_floats if x.type.is_float else imputed_value_int64s
-    if len(values) not in (1, x.type.shape[-1] if x.type.rank else 1):
-        raise ShapeError(f"it has {len(values)} values for the features of {x.type}")
+    _check_features(x, len(values))
     replaced = replaced_value_float if x.type.is_float else replaced_value_int64
     is_missing = IsNaN()(x) if isnan(replaced) else Equal()(x, np.array([replaced], x.type.dtype))
     return Where()(is_missing, np.array(values, x.type.dtype), x)

@@ -11,6 +11,7 @@ from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.errors import DataError
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.broadcast import fits
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
@@ -83,7 +84,7 @@ class GatherND(Operator):
         check_indices(indices, None)
         if not isinstance(depth, int) or not 1 <= depth <= x.rank - batch or not 0 <= batch < indices.rank:
             raise ShapeError(f"indices {indices} do not address {x} behind {batch} batch dimensions")
-        if x.shape[:batch] != indices.shape[:batch]:
+        if not fits(x.shape[:batch], indices.shape[:batch]):
             raise ShapeError(f"the {batch} batch dimensions of {x} and {indices} differ")
         if indices.value is not None:
             for position in range(depth):

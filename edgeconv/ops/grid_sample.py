@@ -6,6 +6,7 @@ import numpy as np
 
 from edgeconv.core import Array, TensorType
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
+from edgeconv.ops.broadcast import fits
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.sample_points import sample_points
 from edgeconv.records import dataclass
@@ -38,7 +39,7 @@ class GridSample(Operator):
             raise ShapeError(f"mode {self.mode!r} with padding {self.padding!r} is not known")
         if not 1 <= rank <= 3 or not x.is_float or grid.dtype != x.dtype or grid.rank != x.rank:
             raise ShapeError(f"needs 1 to 3 spatial dimensions and a grid of real numbers, found {x} and {grid}")
-        if grid.shape[-1] != rank or grid.shape[0] != x.shape[0] or 0 in x.shape[2:]:
+        if not fits((grid.shape[0], grid.shape[-1]), (x.shape[0], rank)) or 0 in x.shape[2:]:
             raise ShapeError(f"a grid {grid} does not address {x}")
         return (x.with_shape((*x.shape[:2], *grid.shape[1:-1])),)
 

@@ -9,6 +9,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, Ref, Scratch, ShapeError, expr_type
+from edgeconv.ops.broadcast import fits
 from edgeconv.ops.class_labels import best_label, class_numbers, classified, label_above, rows_of
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import Noted, Result, onnx_rule
@@ -29,10 +30,10 @@ class LinearModel(Operator):
     float_reason: ClassVar[str] = "it reads features without a common scale, which int8 could not hold"
 
     def infer(self, x: TensorType, weight: TensorType, bias: TensorType) -> tuple[TensorType, ...]:
-        if x.rank != 2 or weight.rank != 2 or x.shape[1] != weight.shape[0] or bias.shape != weight.shape[1:]:
+        if x.rank != 2 or weight.rank != 2 or not fits((x.shape[1], *bias.shape), weight.shape):
             raise ShapeError(f"needs rows of features, weights for them and a bias, found {x}, {weight} and {bias}")
-        fits = x.dtype == weight.dtype or (x.dtype, weight.dtype) == ("float64", "float32")
-        if not x.is_float or weight.dtype != bias.dtype or not fits:
+        is_one = x.dtype == weight.dtype or (x.dtype, weight.dtype) == ("float64", "float32")
+        if not x.is_float or weight.dtype != bias.dtype or not is_one:
             raise ShapeError(f"needs real numbers of one dtype, found {x}, {weight} and {bias}")
         return (TensorType(weight.dtype, (x.shape[0], weight.shape[1])),)
 

@@ -14,7 +14,7 @@ import numpy as np
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError, expr_type
 from edgeconv.ops.binary import check_kind
-from edgeconv.ops.broadcast import broadcast_shapes
+from edgeconv.ops.broadcast import broadcast_shapes, equal_dim
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar
 from edgeconv.ops.jobs import cast, chain
@@ -34,7 +34,8 @@ class MatMul(Operator):
     def infer(self, a: TensorType, b: TensorType) -> tuple[TensorType, ...]:
         check_kind(a, "fiu")
         rows, columns = a.shape[-2:-1], b.shape[-1:] if b.rank > 1 else ()
-        if a.dtype != b.dtype or not a.rank or not b.rank or a.shape[-1] != b.shape[-2:][0]:
+        is_fit = a.dtype == b.dtype and a.rank and b.rank and equal_dim((a.shape[-1], b.shape[-2:][0])) is not None
+        if not is_fit:
             raise ShapeError(f"{a} does not fit {b}: the last dimension of the first must be the second's last but one")
         return (TensorType(a.dtype, (*broadcast_shapes(a.shape[:-2], b.shape[:-2]), *rows, *columns)),)
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from edgeconv.core import Array, Shape, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Ref, ShapeError
+from edgeconv.ops.broadcast import fits
 from edgeconv.ops.integer import is_real
 from edgeconv.ops.recurrent_activations import find_activations, resolve_activations
 from edgeconv.ops.recurrent_int8 import is_tanh_table, tanh_table
@@ -68,7 +69,7 @@ class Recurrent(Operator):
         for name, (known, wanted) in parameters.items():
             if known is not None and name != "sequence_lens" and not (known.is_float or known.dtype == "int8"):
                 raise ShapeError(f"{name} {known} must hold real numbers")
-            if known is not None and not _fits(known.shape, wanted):
+            if known is not None and not fits(known.shape, wanted):
                 raise ShapeError(f"{name} {known} must have the shape {list(wanted)} for input {x}")
         steps, batch = (x.shape[1], x.shape[0]) if self.batch_first else x.shape[:2]
         y = (batch, steps, count, self.hidden) if self.batch_first else (steps, count, batch, self.hidden)
@@ -215,14 +216,6 @@ class Recurrent(Operator):
 
     def macs(self, inputs: Inputs[TensorType], outputs: Sequence[TensorType]) -> int:
         return inputs[0].ints[0] * inputs[0].ints[1] * (inputs[1].size + inputs[2].size)
-
-
-def _fits(found: Shape, wanted: Shape) -> bool:
-    """Are the shapes equal? A dimension that is symbolic on either side is left to the run-time check."""
-    pairs = zip(found, wanted, strict=False)
-    return len(found) == len(wanted) and all(
-        a == b or not (isinstance(a, int) and isinstance(b, int)) for a, b in pairs
-    )
 
 
 def recurrent_attributes(

@@ -42,7 +42,8 @@ class Reshape(Operator):
         if -1 in dims:
             known = prod(dim for dim in dims if dim != -1)
             dims[dims.index(-1)] = total // known if known != 0 else 0
-        if prod(dims) != total and not is_counted(total):  # what only data tells is taken to agree; the planner checks
+        is_open = is_counted(total) or (-1 in self.shape and not isinstance(total, int))
+        if prod(dims) != total and not is_open:  # what is open is taken to agree; the planner checks
             raise ShapeError(f"{x} does not have the elements of shape {self.shape}")
         return (x.with_shape(tuple(dims)),)
 

@@ -8,6 +8,7 @@ from edgeconv.core import Array, TensorType
 from edgeconv.errors import DataError
 from edgeconv.ops.axes import normal_axis
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
+from edgeconv.ops.broadcast import fits
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
@@ -24,7 +25,7 @@ class ReverseSequence(Operator):
     def infer(self, x: TensorType, lengths: TensorType) -> tuple[TensorType, ...]:
         if sorted((self.batch_axis, self.time_axis)) != [0, 1] or x.rank < 2:
             raise ShapeError(f"axes {self.batch_axis} and {self.time_axis} of {x} must be 0 and 1")
-        if lengths.shape != (x.shape[self.batch_axis],) or lengths.dtype not in ("int32", "int64"):
+        if not fits(lengths.shape, (x.shape[self.batch_axis],)) or lengths.dtype not in ("int32", "int64"):
             raise ShapeError(f"lengths {lengths} must be integers, one for each sequence of {x}")
         return (x.with_shape(x.shape),)
 

@@ -9,6 +9,7 @@ import numpy as np
 from edgeconv.core import Array, TensorType
 from edgeconv.errors import DataError
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
+from edgeconv.ops.broadcast import fits
 from edgeconv.ops.gather import check_indices, check_range
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.records import dataclass
@@ -37,7 +38,7 @@ class RoiAlign(Operator):
     def infer(self, x: TensorType, boxes: TensorType, samples: TensorType) -> tuple[TensorType, ...]:
         if x.rank != 4 or not x.is_float or boxes.dtype != x.dtype or 0 in x.shape[2:]:
             raise ShapeError(f"needs a feature map and boxes of real numbers, found {x} and {boxes}")
-        if boxes.rank != 2 or boxes.shape[1] != 4 or samples.shape != boxes.shape[:1]:
+        if boxes.rank != 2 or boxes.shape[1] != 4 or not fits(samples.shape, boxes.shape[:1]):
             raise ShapeError(f"needs boxes of 4 numbers and a sample for each, found {boxes} and {samples}")
         if not (min(self.height, self.width) > 0 <= self.ratio) or max(self.height, self.width) > _MOST_SAMPLES // (
             self.ratio or 1

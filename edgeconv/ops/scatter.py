@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from edgeconv.core import Array, TensorType
+from edgeconv.core import Array, Shape, TensorType
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
+from edgeconv.ops.broadcast import fits
 from edgeconv.ops.gather import check_indices, check_inside, check_range
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
@@ -60,8 +61,8 @@ class ScatterND(Operator):
         return _scatter(x, tuple(np.moveaxis(indices, -1, 0)), updates, self.reduction)
 
 
-def _check_updates(x: TensorType, updates: TensorType, shape: tuple[object, ...], reduction: str) -> None:
-    if updates.dtype != x.dtype or updates.shape != shape:
+def _check_updates(x: TensorType, updates: TensorType, shape: Shape, reduction: str) -> None:
+    if updates.dtype != x.dtype or not fits(updates.shape, shape):
         raise ShapeError(f"updates {updates} must be {x.dtype} of shape {shape}")
     if reduction not in ("none", *_COMBINE) or (reduction != "none" and x.dtype == "bool"):
         raise ShapeError(f"reduction {reduction!r} of {x} is none of none, {', '.join(_COMBINE)}")

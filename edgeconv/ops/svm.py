@@ -13,6 +13,7 @@ import numpy as np
 
 from edgeconv.core import Array, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operator, Ref, ShapeError, expr_type
+from edgeconv.ops.broadcast import fits
 from edgeconv.ops.cast import Cast
 from edgeconv.ops.class_labels import best_label, class_numbers, classified, label_above, rows_of
 from edgeconv.ops.compare import Greater
@@ -48,7 +49,7 @@ class VectorKernel(Operator):
     float_reason: ClassVar[str] = "its kernel values span more orders of magnitude than int8 holds"
 
     def infer(self, x: TensorType, vectors: TensorType) -> tuple[TensorType, ...]:
-        if x.rank != 2 or vectors.rank != 2 or x.shape[1] != vectors.shape[1] or self.kernel not in _KERNELS:
+        if x.rank != 2 or vectors.rank != 2 or not fits(x.shape[1:], vectors.shape[1:]) or self.kernel not in _KERNELS:
             raise ShapeError(f"needs rows like its vectors, and a kernel, found {x}, {vectors} and {self.kernel!r}")
         if not x.is_float or x.dtype != vectors.dtype:
             raise ShapeError(f"needs real numbers of one dtype, found {x} and {vectors}")

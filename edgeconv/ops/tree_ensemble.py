@@ -60,7 +60,7 @@ class TreeEnsemble(Operator):
         _check(leaf_targets, "targets", "int32", weights.shape)
         if weights.rank != 2 or not roots.shape[0]:
             raise ShapeError(f"needs trees, and a table of weights, found {roots} and {weights}")
-        _check_range(features, "features", 0, x.shape[1])
+        _check_range(features, "features", 0, x.shape[1])  # where it is open, the planner checks again
         _check_range(
             branches, "branches", np.arange(1, thresholds.size + 1)[:, None], thresholds.size + weights.ints[0]
         )
@@ -161,8 +161,6 @@ def _check(table: TensorType, what: str, dtype: str, shape: Sequence[object]) ->
 
 
 def _check_range(table: TensorType, what: str, low: int | Array, high: object) -> None:
-    if not isinstance(high, int):
-        raise ShapeError(f"the number of features must be known, found {high}; fix it with --input-shape")
     value = table.value
-    if value is not None and value.size and bool(((value < low) | (value >= high)).any()):
+    if value is not None and value.size and isinstance(high, int) and bool(((value < low) | (value >= high)).any()):
         raise ShapeError(f"its {what} leave the tables (numbers below {high} are there)")

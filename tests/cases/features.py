@@ -14,12 +14,13 @@ ZEROS = np.where(np.arange(5)[:, None] == 2, 0, np.abs(X)).astype(np.float32)
 NUMBERS = [0.5, -1.0, 2.0, 0.25]
 
 
-def _case(name: str, op: str, *xs: np.ndarray, judge: str = "onnx", **fields: object) -> Case:
-    return Case(name, op, xs, fields, domain=ML, judge=judge, batched=range(len(xs)))
+def _case(name: str, op: str, *xs: np.ndarray, judge: str = "onnx", dynamic: int = 0, **fields: object) -> Case:
+    return Case(name, op, xs, fields, domain=ML, judge=judge, batched=range(len(xs)), dynamic=dynamic)
 
 
 CASES = [
     _case("each", "Scaler", X, offset=NUMBERS, scale=[1.0, 2.0, 0.5, 3.0]),
+    _case("open_features", "Scaler", X, offset=NUMBERS, scale=[1.0, 2.0, 0.5, 3.0], dynamic=1),
     _case("one", "Scaler", X, offset=[0.5], scale=[2.0]),
     _case("int64", "Scaler", INTS, judge="onnxruntime", offset=NUMBERS, scale=[1.0, 2.0, 0.5, 3.0]),
     _case("max", "Normalizer", ZEROS, norm="MAX"),
@@ -30,6 +31,7 @@ CASES = [
     _case("nan", "Imputer", HOLES, imputed_value_floats=NUMBERS, replaced_value_float=float("nan")),
     _case("one_value", "Imputer", HOLES, imputed_value_floats=[9.0], replaced_value_float=float("nan")),
     _case("value", "Imputer", ZEROS, imputed_value_floats=NUMBERS, replaced_value_float=0.0),
+    _case("open_features", "Imputer", ZEROS, imputed_value_floats=NUMBERS, replaced_value_float=0.0, dynamic=1),
     _case("int64", "Imputer", INTS, imputed_value_int64s=[7, 8, 9, 10], replaced_value_int64=2),
     _case("plain", "Binarizer", X, threshold=0.25),
     _case("default", "Binarizer", X, judge="onnxruntime"),

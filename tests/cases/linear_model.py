@@ -38,6 +38,7 @@ def _cases() -> Iterator[Case]:
     yield _case("no_intercepts", "LinearRegressor", X, {"coefficients": COEFFICIENTS[:3], "targets": 1})
     yield _case("int64", "LinearClassifier", np.arange(12).reshape(4, 3), classes)
     yield _case("fixed_batch", "LinearRegressor", X, three, dynamic=None)
+    yield _case("open_features", "LinearRegressor", X, three, dynamic=1)
 
 
 CASES = list(_cases())

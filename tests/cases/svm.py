@@ -42,6 +42,7 @@ def _cases() -> Iterator[Case]:
         yield case(f"kernel_{kernel.lower()}", "SVMClassifier", _machine(3, probabilities=False) | kind, atol=1e-4)
         vectors = {"support_vectors": data(12, seed=1).tolist(), "n_supports": 4, "coefficients": data(4).tolist()}
         yield case(kernel.lower(), "SVMRegressor", vectors | kind | {"rho": [0.2]}, atol=1e-4)
+    yield case("open_features", "SVMRegressor", vectors | kind | {"rho": [0.2]}, dynamic=1, atol=1e-4)
     yield case("one_class", "SVMRegressor", vectors | kind | {"rho": [0.2], "one_class": 1}, dynamic=None)
     flat = {"coefficients": data(3).tolist(), "rho": [0.3], "kernel_type": "LINEAR", "kernel_params": [0.0, 0.0, 0.0]}
     yield case("no_vectors", "SVMRegressor", flat)

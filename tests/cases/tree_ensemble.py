@@ -86,6 +86,7 @@ def _regressors() -> Iterator[Case]:
     yield case("one_target", X, one)
     yield case("base_value", X, one | {"base_values": [0.25]})
     yield case("fixed_batch", X, one, dynamic=None)
+    yield case("open_features", X, one, dynamic=1)
     for how in ("AVERAGE", "MIN", "MAX"):
         yield case(how.lower(), X, one | {"aggregate_function": how})
         yield case(f"{how.lower()}_two_targets", X, two | {"aggregate_function": how, "base_values": [1.0, -2.0]})

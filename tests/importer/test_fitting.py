@@ -6,7 +6,9 @@ import pytest
 
 from edgeconv.core import Array
 from edgeconv.errors import EdgeconvError
+from edgeconv.export.program import to_program
 from edgeconv.importer import load_onnx
+from edgeconv.runtime import Interpreter
 from tests.harness import data
 from tests.importer.models import agrees, model_from
 
@@ -78,3 +80,43 @@ def test_no_other_size_is_taken() -> None:
     text = _with("agraph (float[N,5] x) => (float[A,B] y) { w = %s  y = MatMul (x, w) }", _weight(6, 4))
     with pytest.raises(EdgeconvError, match="does not fit"):
         load_onnx(model_from(text))
+
+
+AGREEING = {
+    "product": (
+        "agraph (float[N,A] x, float[B,4] z) => (float[C,D] y) { y = MatMul (x, z) }",
+        (data(2, 3), data(3, 4)), (data(2, 3), data(5, 4)),
+    ),
+    "einsum": (
+        """agraph (float[N,3,5] x, float[M,5,4] z) => (float[A,B,C] y) {
+           y = Einsum <equation = "bij,bjk->bik"> (x, z) }""",
+        (data(2, 3, 5), data(2, 5, 4)), (data(3, 3, 5), data(2, 5, 4)),
+    ),
+    "einsum_grouped": (
+        """agraph (float[N,3,5,2] x, float[M,5,2,4] z) => (float[A,B,C] y) {
+           y = Einsum <equation = "bijk,bjkl->bil"> (x, z) }""",
+        (data(2, 3, 5, 2), data(2, 5, 2, 4)), (data(2, 3, 5, 2), data(3, 5, 2, 4)),
+    ),
+    "updates": (
+        """agraph (float[N,3] x, float[M,3] z) => (float[A,B] y) {
+           i = Constant <value = int64[2,1] {1, 0}> ()  y = ScatterND (x, i, z) }""",
+        (data(3, 3), data(2, 3)), (data(3, 3), data(4, 3)),
+    ),
+    "grid": (
+        "agraph (float[N,1,4,4] x, float[M,2,3,2] z) => (float[A,B,C,D] y) { y = GridSample (x, z) }",
+        (data(2, 1, 4, 4), data(2, 2, 3, 2)), (data(2, 1, 4, 4), data(3, 2, 3, 2)),
+    ),
+    "rows": (
+        """agraph (float[N,A] x, float[N,M] z) => (float[B,C] y) { s = Constant <value = int64[2] {-1, 4}> ()
+           w = Concat <axis = 1> (x, z)  y = Reshape (w, s) }""",
+        (data(2, 3), data(2, 5)), (data(1, 3), data(1, 2)),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", AGREEING)
+def test_open_dimensions_that_must_agree_are_taken_to(name: str) -> None:
+    text, fitting, other = AGREEING[name]
+    graph = agrees(text, dict(zip("xz", fitting, strict=True)), judge="onnxruntime")
+    with pytest.raises(EdgeconvError, match=r"fit|address|elements|shape|equation|dimensions|updates"):
+        Interpreter(to_program(graph)).run(None, dict(zip("xz", other, strict=True)))
