@@ -14,7 +14,9 @@ from edgeconv.ops.axes import check_axis, constant_ints, is_plain, normal_axis, 
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.binary import check_kind
 from edgeconv.ops.cast import Cast, onnx_dtype
-from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.expand import Fill
+from edgeconv.ops.onnx_rules import onnx_rule
+from edgeconv.ops.shape import Dims
 from edgeconv.records import dataclass
 
 __all__ = ["OneHot", "OneHotOf", "Range", "Trilu"]
@@ -156,12 +158,16 @@ def import_range(start: Ref, limit: Ref, delta: Ref, *, stash_type: int = 1, lab
 
 @onnx_rule("EyeLike", since=9)
 def import_eye_like(x: Ref, *, dtype: int | None = None, k: int = 0) -> Expr:
-    """Ones on a diagonal of a matrix of known shape."""
-    if x.type.rank != 2 or not x.type.is_static:
-        raise Unsupported(f"needs a matrix of known shape, found {x.type}; fix it with --input-shape")
-    rows, columns = x.type.ints
-    diagonal: Array = np.eye(rows, columns, k)
-    return diagonal.astype(x.type.dtype if dtype is None else onnx_dtype(dtype))
+    """Ones on a diagonal of a matrix; where its shape is open, what two triangles of ones have in common."""
+    if x.type.rank != 2:
+        raise ShapeError(f"needs a matrix, found {x.type}")
+    wanted = x.type.dtype if dtype is None else onnx_dtype(dtype)
+    if x.type.is_static:
+        rows, columns = x.type.ints
+        diagonal: Array = np.eye(rows, columns, k)
+        return diagonal.astype(wanted)
+    ones = Fill(1.0, wanted)(Dims((1, 1), (0, 1), (0, 0), (2,))(x))
+    return Trilu(False, k)(Trilu(True, k)(ones))
 
 
 @onnx_rule("Trilu", since=14)

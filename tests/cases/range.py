@@ -23,6 +23,8 @@ CASES = [
     ),
     Case("at run time", "Range", (np.int64(2), np.int64(11), np.int64(3)), dynamic=None),
     Case("plain", "EyeLike", (X[0],), dynamic=None),
+    Case("open_rows", "EyeLike", (X[0],)),
+    Case("open_columns", "EyeLike", (X[0],), {"k": 1, "dtype": TensorProto.INT64}, dynamic=1),
     Case("diagonal", "EyeLike", (X[0],), {"k": -1, "dtype": TensorProto.INT64}, dynamic=None),
     Case("upper", "Trilu", (X,)),
     Case("lower", "Trilu", (X,), {"upper": 0}),

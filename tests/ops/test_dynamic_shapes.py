@@ -211,7 +211,6 @@ UNKNOWN: dict[str, tuple[Nodes, dict[str, Array]]] = {
     "bounds from data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("Slice", "x k k", "y")], {}),
     "shape from data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("ConstantOfShape", "k", "y")], {}),
     "expand by data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("Expand", "x k", "y")], {}),
-    "eye of unknown shape": ([("Reshape", "x flat", "f"), ("EyeLike", "f", "y")], {"flat": np.int64([-1, 20])}),
     "empty and unknown": ([*BATCH_VECTOR, ("Concat", "batch none", "target", {"axis": 0}),
                            ("Reshape", "x target", "y", {"allowzero": 1})], {}),
     "pads from data": ([("Cast", "x", "k", {"to": TensorProto.INT64}), ("Pad", "x k", "y")], {}),
