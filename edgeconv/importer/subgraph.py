@@ -39,11 +39,11 @@ class OnnxSubgraph(Subgraph):
         """Number of its outputs."""
         return len(self._graph.output)
 
-    def hands_on(self, output: int, source: int) -> bool:
-        """Is an output the input `source` itself, Identity nodes aside?"""
+    def hands_on(self, output: int, source: int, by: Sequence[str] = ("Identity",)) -> bool:
+        """Is an output the input `source` itself, nodes of the types `by` aside?"""
         name = self._graph.output[output].name
         for node in reversed(self._graph.node):
-            if name in node.output and node.op_type in ("Cast", "Identity"):
+            if name in node.output and node.op_type in by:
                 name = node.input[0]
         return bool(name == self._graph.input[source].name)
 

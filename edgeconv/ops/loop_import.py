@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgeconv.core import Dim, TensorType
+from edgeconv.core import Array, Dim, TensorType
 from edgeconv.dims import symbol
 from edgeconv.errors import EdgeconvError
 from edgeconv.ops.add import Sub
@@ -42,9 +42,11 @@ def import_loop(
     if len(tensors) < len(carried):
         return _written_out(trips, condition, carried, body, Unsupported("it carries a sequence"))
     types = [ref.type.with_shape(ref.type.shape) for ref in tensors]
+    fixed = [_unchanging(ref, body, place) for place, ref in enumerate(tensors)]
 
     def values(refs: Sequence[Ref]) -> list[Result]:
-        return [refs[0], np.array(True), *refs[1:]]  # a trip is only made while the condition holds
+        now = [ref if value is None else value for ref, value in zip(refs[1:], fixed, strict=True)]
+        return [refs[0], np.array(True), *now]  # a trip is only made while the condition holds
 
     try:
         traced = body.trace((_TRIP, *types), values)
@@ -58,11 +60,38 @@ def import_loop(
     if count is None:
         limit = np.array(ENDLESS, np.int64) if trips is None else _scalar(trips)
         start = np.array(True) if condition is None else _scalar(condition)
-        call = Loop(traced.program, len(tensors), True, label)(limit, start, *tensors, *traced.read)
-    else:
-        traced = body.trace((_TRIP, *types), values, skip=1)
-        call = Loop(traced.program, len(tensors), False, label)(count, np.array(True), *tensors, *traced.read)
-    return tuple(call[index] for index in range(len(call.types)))
+        return _changing_only(traced, True, (limit, start), tensors, fixed, label)
+    traced = body.trace((_TRIP, *types), values, skip=1)
+    return _changing_only(traced, False, (count, np.array(True)), tensors, fixed, label)
+
+
+def _changing_only(
+    traced: Traced,
+    conditional: bool,
+    bounds: tuple[Expr, Expr],
+    carried: Sequence[Ref],
+    fixed: Sequence[Array | None],
+    label: str,
+) -> tuple[Result, ...]:
+    """The outputs of a Loop that carries what is not `fixed`; the rest comes out as it went in."""
+    program = traced.program
+    kept = [place for place, value in enumerate(fixed) if value is None]
+    away = {place for place, value in enumerate(fixed) if value is not None}
+    inner = program.between(
+        tuple(each for place, each in enumerate(program.inputs) if place - 1 not in away),
+        tuple(each for place, each in enumerate(program.outputs) if place - conditional not in away),
+    )
+    call = Loop(inner, len(kept), conditional, label)(*bounds, *(carried[place] for place in kept), *traced.read)
+    found: list[Result] = list(carried)
+    for index, place in enumerate(kept):
+        found[place] = call[index]
+    return (*found, *(call[index] for index in range(len(kept), len(call.types))))
+
+
+def _unchanging(ref: Ref, body: Subgraph, place: int) -> Array | None:
+    """The constant that every trip hands on as it is, as TensorFlow's loops do with the weights of their layers."""
+    is_plain = ref.value is not None and ref.value.dtype != object
+    return ref.value if is_plain and body.hands_on(1 + place, 2 + place) else None
 
 
 def _changing(
@@ -163,7 +192,9 @@ def _written_out(
     if condition is not None and go is None:
         raise AtRunTime(condition, "cond").because(why) from why
     assert most is not None and go is not None
-    if most > _MOST_WRITTEN_OUT and body.hands_on(0, 1):  # nothing but the number of trips ends it
+    if most > _MOST_WRITTEN_OUT and body.hands_on(
+        0, 1, ("Cast", "Identity")
+    ):  # nothing but the number of trips ends it
         raise Unsupported(f"{why}, and {_MOST_WRITTEN_OUT} trips do not end it")
     values: list[Value] = list(carried)
     rows: list[tuple[Value, ...]] = []

@@ -111,8 +111,8 @@ class Subgraph:
         """Number of its outputs."""
         raise NotImplementedError
 
-    def hands_on(self, output: int, source: int) -> bool:
-        """Is an output the input `source` itself, whatever that is?"""
+    def hands_on(self, output: int, source: int, by: Sequence[str] = ("Identity",)) -> bool:
+        """Is an output the input `source` itself, whatever that is, nodes of the types `by` aside?"""
         raise NotImplementedError
 
     def inline(self, values: Sequence[Result] = ()) -> tuple[Value, ...]:

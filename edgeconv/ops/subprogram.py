@@ -72,6 +72,9 @@ class Subprogram(Protocol):
     def infer(self, inputs: Sequence[TensorType]) -> tuple[TensorType, ...]:
         """The types of the outputs; ShapeError names the step at fault."""
 
+    def between(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Subprogram:
+        """The same program from and to these of its tensors."""
+
     def macs(self, inputs: Sequence[TensorType]) -> int:
         """Multiply-accumulate operations of one run; ValueError where they depend on what is not known."""
 

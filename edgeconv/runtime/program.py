@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from edgeconv.core import Array, TensorType
 from edgeconv.ops.base import Operand, Operator, Scratch
-from edgeconv.records import dataclass, field, fields_of
+from edgeconv.records import dataclass, field, fields_of, replace
 
 if TYPE_CHECKING:
     from edgeconv.ops.subprogram import Body
@@ -73,6 +73,10 @@ class Program:
         from edgeconv.runtime.body import body_runner
 
         return body_runner(self, limit)
+
+    def between(self, inputs: tuple[int, ...], outputs: tuple[int, ...]) -> Program:
+        """The same program from and to these of its tensors."""
+        return replace(self, inputs=inputs, outputs=outputs)
 
     def macs(self, inputs: Sequence[TensorType]) -> int:
         """Multiply-accumulate operations of a program inside an operator; ValueError where they are not known."""

@@ -43,6 +43,14 @@ LOOPS: dict[str, str] = {
             n = Neg (x)  e = Exp (x)  y, z, u, s = Loop (three, yes, x, n, e) <
         body = b (int64 i, bool c, p, q, r) => (c2, q2, r2, p2, s) {
             c2 = Identity (c)  q2 = Identity (q)  r2 = Identity (r)  p2 = Add (p, half)  s = Identity (p) }> }""",
+    "a constant handed on": """(float[] y, float[] z) { y, z = Loop (three, yes, x, half) <
+        body = b (int64 i, bool c, v, k) => (c2, w, k2) { c2 = Identity (c)  w = Mul (v, k)  k2 = Identity (k) }> }""",
+    "a constant handed on, by data": """(float[] y, float[] z) { y, z = Loop (many, yes, x, half) <
+        body = b (int64 i, bool c, v, k) => (c2, w, k2) { w = Add (v, k)  s = ReduceSum <keepdims = 0> (w)
+            c2 = Less (s, big)  k2 = Identity (k) }> }""",
+    "a constant handed on, rounded": """(float[] y, float[] z) { y, z = Loop (three, yes, x, half) <
+        body = b (int64 i, bool c, v, k) => (c2, w, k2) { c2 = Identity (c)  w = Add (v, k)  l = Cast <to = 7> (k)
+            k2 = Cast <to = 1> (l) }> }""",
     "while, by data": """(float[] y) { y = Loop (many, yes, x) <
         body = b (int64 i, bool c, v) => (c2, w) { w = Add (v, half)  s = ReduceSum <keepdims = 0> (w)
             c2 = Less (s, big) }> }""",
@@ -143,6 +151,13 @@ def test_loop(name: str, batch: str) -> None:
     assert not (
         name.startswith("counts") and any(node.op.conditional for node in graph.nodes if node.op_name == "Loop")
     )
+
+
+@pytest.mark.parametrize("name", ["a constant handed on", "a constant handed on, by data"])
+def test_a_loop_does_not_carry_what_no_trip_changes(name: str) -> None:
+    graph = load_onnx(model_from(_model(LOOPS[name])))
+    (op,) = [node.op for node in graph.nodes if isinstance(node.op, loop.Loop)]
+    assert op.carried == 1
 
 
 @pytest.mark.parametrize("name", WRITTEN_OUT)
