@@ -62,7 +62,8 @@ def _reshape(node: Node, view: View) -> Expr | None:
     assert isinstance(source.op, Gather)
     x = view.ref(source.inputs[0])
     part = _range(int(index.reshape(())), 1, 1, source.op.axis)(x)
-    return reshape_to(part, part.type.shape, target)
+    is_one = part.type.shape[source.op.axis] == 1  # of an open dimension, there may be none
+    return reshape_to(part, part.type.shape, target) if is_one else None
 
 
 def _range(start: int, count: int, step: int, axis: int) -> Slice:

@@ -88,6 +88,12 @@ def test_gather_of_one_before_unknown_dimensions_stays() -> None:
     assert "Gather" in counts(simplify(graph, (merge_movement,)))
 
 
+def test_gather_of_one_along_an_unknown_dimension_stays() -> None:
+    body = "a = Gather <axis = 1> (x, i)\ny = Reshape(a, wide)"
+    graph = graph_of("x:float[N,T,4]", body, i=1, wide=[0, 4, 1])
+    assert simplify(graph, (merge_movement,)).nodes == graph.nodes
+
+
 CANCELLED = {
     "unary": ("b = Sigmoid(a)", ["Sigmoid"]),
     "two_unary": ("c = Sigmoid(a)\nb = Relu(c)", ["Sigmoid", "Clamp"]),
