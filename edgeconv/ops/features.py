@@ -140,11 +140,6 @@ refuse(
     domain=_DOMAIN,
     reason="it reads a map, and the device has tensors only; turn the maps into arrays before the model",
 )
-refuse(
-    "CategoryMapper",
-    domain=_DOMAIN,
-    reason="it reads or gives strings, which the device has no tensors for; encode them as numbers before the model",
-)
 
 
 def _real(x: Ref) -> Expr:

@@ -108,3 +108,9 @@ def _plain(value: Any) -> Any:
     if isinstance(value, bytes):
         return value.decode()
     return tuple(_plain(item) for item in value) if isinstance(value, (list, tuple)) else value
+
+
+def test_no_operator_has_two_rules_for_one_opset() -> None:
+    load_all()
+    doubled = {key for key, rules in RULES.items() if len({since for since, _ in rules}) < len(rules)}
+    assert not doubled
