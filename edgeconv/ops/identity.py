@@ -48,14 +48,14 @@ def import_identity(x: Ref | Items) -> Result:
 
 
 @onnx_rule("Dropout")
+def import_dropout_attribute(x: Ref, *, ratio: float = 0.5, outputs: int = 1) -> Expr | tuple[Expr | None, ...]:
+    """Dropout before opset 12, which has no training mode."""
+    return import_dropout(x, outputs=outputs)
+
+
+@onnx_rule("Dropout", since=12)
 def import_dropout(
-    x: Ref,
-    ratio: Ref | None = None,
-    training: Ref | None = None,
-    *,
-    seed: int = 0,
-    outputs: int = 1,
-    **older: float,
+    x: Ref, ratio: Ref | None = None, training: Ref | None = None, *, seed: int = 0, outputs: int = 1
 ) -> Expr | tuple[Expr | None, ...]:
     """Dropout does nothing at inference, nor with a ratio of 0; its mask is true then."""
     is_training = training is not None and bool(constant_value(training, "training_mode").reshape(()))
