@@ -1,10 +1,10 @@
 """Python source made smaller without being written anew: what is left stands as it stood.
 
-`strip_source` cuts docstrings, comments, annotations that nothing reads when the code runs, empty lines, and all of an
-indentation but one space for each level. What annotates a field stays, since dataclasses are made of it. `lean_source`
-makes a module of the wheel (`setup.py`), of which more may stay (`Kept`), and cuts the imports that nothing needs any
-more. The text is cut, not printed from a tree, so that every version of Python gives the same bytes, and they run on
-the oldest.
+`strip_source` cuts docstrings, comments, annotations that nothing reads when the code runs, and what lines and spaces
+readers alone need: a statement is one line, a level of indentation one space. What annotates a field stays, since
+dataclasses are made of it. `lean_source` makes a module of the wheel (`setup.py`), of which more may stay (`Kept`), and
+cuts the imports that nothing needs any more. The text is cut, not printed from a tree, so that every version of Python
+gives the same bytes, and they run on the oldest.
 """
 
 from __future__ import annotations
@@ -207,28 +207,47 @@ def _bound(alias: ast.alias) -> str:
 
 
 def _compact(text: str) -> str:
-    """`text` without lines of nothing but spaces, and with the least indentation; strings stay as they are.
+    """`text` with one line for each statement, the least indentation, and no space that nothing needs.
 
-    A line that goes on with a statement stands one step further in than its first.
+    Strings stay as they are.
     """
-    levels: dict[int, int] = {}
-    inside: set[int] = set()
-    open_ends: set[int] = set()
-    level, starts = 0, True
+    parts: list[str] = []
+    level, last = 0, "\n"
+    for kind, word in _tokens(text):
+        if kind in (tokenize.INDENT, tokenize.DEDENT):
+            level += 1 if kind == tokenize.INDENT else -1
+        elif kind == tokenize.NEWLINE:
+            parts.append(last := "\n")
+        elif kind not in (tokenize.NL, tokenize.COMMENT, tokenize.ENDMARKER):
+            parts += [" " * level if last == "\n" else " " * _needs_space(last, word), word]
+            last = word
+    return "".join(parts)
+
+
+def _tokens(text: str) -> Iterator[tuple[int, str]]:
+    """(kind, text) of every token; a formatted string is one, as it was before Python 3.12."""
+    lines = text.split("\n")
+    starts, ends = (getattr(tokenize, f"FSTRING_{name}", None) for name in ("START", "END"))
+    depth, begin = 0, (1, 0)
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
-        if token.type in (tokenize.INDENT, tokenize.DEDENT):
-            level += 1 if token.type == tokenize.INDENT else -1
-        elif token.type == tokenize.NEWLINE:
-            starts = True
-        elif token.type not in (tokenize.NL, tokenize.COMMENT):
-            inside.update(range(token.start[0] + 1, token.end[0] + 1))
-            open_ends.update({token.start[0]} if token.end[0] > token.start[0] else ())
-            levels.setdefault(token.start[0], level if starts else level + 1)
-            starts = False
-    kept = []
-    for number, line in enumerate(text.split("\n"), 1):
-        if number in inside:
-            kept.append(line)
-        elif line.strip():
-            kept.append(" " * levels.get(number, 0) + (line.lstrip() if number in open_ends else line.strip()))
-    return "".join(f"{line}\n" for line in kept)
+        if token.type == starts:
+            begin = begin if depth else token.start
+            depth += 1
+        elif token.type == ends:
+            depth -= 1
+            if not depth:
+                yield tokenize.STRING, _between(lines, begin, token.end)
+        elif not depth:
+            yield token.type, token.string
+
+
+def _between(lines: list[str], start: tuple[int, int], end: tuple[int, int]) -> str:
+    """The text from one place to another, each (line, characters into it)."""
+    if start[0] == end[0]:
+        return lines[start[0] - 1][start[1] : end[1]]
+    return "\n".join([lines[start[0] - 1][start[1] :], *lines[start[0] : end[0] - 1], lines[end[0] - 1][: end[1]]])
+
+
+def _needs_space(left: str, right: str) -> bool:
+    """True where two tokens would be read as one: words, strings, or a word as what stands before a string."""
+    return (left[-1].isalnum() or left[-1] in "_\"'") and (right[0].isalnum() or right[0] in "_\"'")

@@ -126,7 +126,7 @@ def _pruned(*names: str, replaced: Mapping[str, str]) -> dict[str, str]:
 def test_what_a_name_needs_stays_and_the_rest_goes() -> None:
     found = _pruned("wanted", replaced={"edgeconv": "", "edgeconv.report.text": _TEXT})
     kept = found["edgeconv/report/text.py"]
-    for words in ("LIMIT = 3", "def _helper", "def draw", "@draw.register", "KEPT_BY_TEXT = 5", 'TABLE["x"] = 1'):
+    for words in ("LIMIT=3", "def _helper", "def draw", "@draw.register", "KEPT_BY_TEXT=5", 'TABLE["x"]=1'):
         assert words in kept
     for words in ("SPARE", "unwanted", "json", "DataError", "onnx_rule"):
         assert words not in kept
