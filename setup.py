@@ -1,15 +1,18 @@
 """The build is setuptools' own, as pyproject.toml says; but what is installed is lean.
 
 A wheel has no comments, and docstrings and annotations only where a user meets them: in the modules of `PUBLIC`, and
-those of the commands that click prints. The repository, the sdist and an editable install have everything.
+those of the commands that click prints. The converter's other modules are one file in it, which
+`edgeconv/archived.py` imports from. The repository, the sdist and an editable install have everything, as plain files.
 """
 
 from __future__ import annotations
 
+import json
 import shutil
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from runpy import run_path
 from types import ModuleType
 
 from setuptools import setup
@@ -35,7 +38,29 @@ PUBLIC = frozenset(
 )
 """Modules that keep the docstrings and annotations of their public names."""
 
-_STRIP = Path(__file__).parent / "edgeconv" / "export" / "strip.py"
+FILES = (
+    *("edgeconv.archived", "edgeconv.deployed.", "edgeconv.ops.", "edgeconv.runtime.", "edgeconv_cli.main"),
+    *("edgeconv.data.input_statistics", "edgeconv.quantize.pipeline", "edgeconv.quantize.select"),
+    *("edgeconv.quantize.statistics", "edgeconv.report.record"),
+)
+"""Modules that are plain files as well, or what their names begin with: what a device needs, where all begins, and the
+types that public names hand out. But operators' modules of nothing but import rules are not: no device reads ONNX.
+"""
+
+FINDER = """
+class _Archived:
+ @staticmethod
+ def find_spec(name,path=None,target=None):
+  if name.startswith(("edgeconv.","edgeconv_cli.")):
+   from edgeconv.archived import find_spec
+   return find_spec(name)
+import sys
+sys.meta_path.append(_Archived)
+"""
+"""The end of `edgeconv/__init__.py`: asked last, for modules of ours that no file answers."""
+
+_HOME = Path(__file__).parent / "edgeconv"
+_STRIP = _HOME / "export" / "strip.py"
 
 
 def lean(module: str, text: str) -> str:
@@ -64,6 +89,25 @@ class LeanBuild(build_py):
         if not self.editable_mode:
             shutil.rmtree(self.build_lib, ignore_errors=True)
         super().run()
+        if not self.editable_mode:
+            self._archive(Path(self.build_lib))
+
+    @staticmethod
+    def _archive(root: Path) -> None:
+        """Put into one file what is not among the wheel's plain ones."""
+        rules = {f"edgeconv.ops.{name}" for name in run_path(str(_HOME / "ops" / "modules.py"))["RULE_MODULES"]}
+        packed = {}
+        for path in sorted(root.rglob("*.py")):
+            place = path.relative_to(root).as_posix()
+            module = place.removesuffix(".py").replace("/", ".")
+            is_file = path.name == "__init__.py" or module in PUBLIC or module.startswith(FILES)
+            if not is_file or module in rules:
+                packed[place] = path.read_text(encoding="utf-8")
+                path.unlink()
+        text = json.dumps(packed, ensure_ascii=False, separators=(",", ":"))
+        (root / "edgeconv" / "archived.json").write_text(text, encoding="utf-8")
+        with (root / "edgeconv" / "__init__.py").open("a", encoding="utf-8") as package:
+            package.write(FINDER)
 
     def build_module(self, module: str, module_file: str, package: str) -> tuple[str, bool]:
         """Where the module was put, and that it was."""

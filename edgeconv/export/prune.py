@@ -12,8 +12,8 @@ import ast
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.abc import InspectLoader
 from importlib.util import find_spec
-from pathlib import Path
 
 from edgeconv.errors import InternalError
 from edgeconv.export.strip import strip_source
@@ -146,9 +146,9 @@ class _Pruner:
 
 def _read(name: str, text: str | None) -> _Module:
     spec = find_spec(name)
-    if spec is None or spec.origin is None:
+    if spec is None or not isinstance(spec.loader, InspectLoader):
         raise InternalError(f"deploy: there is no module {name}")
-    text = Path(spec.origin).read_text(encoding="utf-8") if text is None else text
+    text = (spec.loader.get_source(name) or "") if text is None else text
     module = _Module(name, text, spec.submodule_search_locations is not None, ast.parse(text).body)
     for number, node in enumerate(module.body):
         if not _is_for_type_checkers(node):

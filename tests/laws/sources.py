@@ -10,6 +10,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import edgeconv
+from edgeconv import archived
 
 __all__ = ["REPOSITORY", "Source", "are_lean", "imports_of", "sources"]
 
@@ -38,8 +39,9 @@ class Source:
 
 @cache
 def sources() -> tuple[Source, ...]:
-    """Every Python file of edgeconv and of its command line."""
-    return (*_below("edgeconv", Path(edgeconv.__file__).parent), *_below("edgeconv_cli", _cli_folder()))
+    """Every Python file of edgeconv and of its command line, and every module that a wheel's archive has instead."""
+    files = (*_below("edgeconv", Path(edgeconv.__file__).parent), *_below("edgeconv_cli", _cli_folder()))
+    return (*files, *(Source(_name(place), Path(place), text) for place, text in archived.sources().items()))
 
 
 def are_lean() -> bool:
@@ -83,6 +85,9 @@ def _cli_folder() -> Path:
 
 def _below(package: str, folder: Path) -> Iterator[Source]:
     for path in sorted(folder.rglob("*.py")):
-        parts = path.relative_to(folder).with_suffix("").parts
-        name = ".".join((package, *(part for part in parts if part != "__init__")))
+        name = _name(f"{package}/{path.relative_to(folder).as_posix()}")
         yield Source(name, path, path.read_text(encoding="utf-8"))
+
+
+def _name(place: str) -> str:
+    return place.removesuffix(".py").removesuffix("/__init__").replace("/", ".")

@@ -9,6 +9,7 @@ import pytest
 from tests.laws.sources import Source, imports_of, sources
 
 FLOORS = {
+    "edgeconv.archived": 0,
     "edgeconv.core": 0,
     "edgeconv.dims": 0,
     "edgeconv.errors": 0,

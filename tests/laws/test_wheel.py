@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import ast
+import json
 import os
 import shutil
 import subprocess
 import sys
 import zipfile
+from collections.abc import Container
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
+from edgeconv.archived import ARCHIVE
 from tests.laws.sources import REPOSITORY
 
+MOST_BYTES = 400_000
 MOST_BYTES_OF_THE_RUNTIME = 250_000
 """Of core, ops and runtime, as they are in the wheel."""
 
@@ -35,25 +39,8 @@ _SHOWN = {
 """File in the wheel -> what `help` must explain there; the module, always, but for commands."""
 
 
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel that the tests run against, where they run against one; else one built from this checkout."""
-    if not (REPOSITORY / "setup.py").exists():
-        (found,) = (REPOSITORY.parent / "dist").glob("edgeconv-*.whl")
-        return found
-    folder = tmp_path_factory.mktemp("wheel")
-    for name in ("edgeconv", "cli"):
-        shutil.copytree(REPOSITORY / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
-    (folder / "docs").mkdir()
-    for name in ("setup.py", "pyproject.toml", "docs/package.md", "LICENSE"):
-        shutil.copy(REPOSITORY / name, folder / name)
-    command = [sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "--wheel-dir", "dist", "."]
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    if "satisfies the requirement setuptools" in done.stderr:
-        pytest.skip("the build needs setuptools from a package index, and there is none")
-    assert done.returncode == 0, done.stderr
-    (found,) = (folder / "dist").glob("edgeconv-*.whl")
-    return found
+def test_the_wheel_stays_small(wheel: Path) -> None:
+    assert wheel.stat().st_size < MOST_BYTES
 
 
 def test_the_runtime_stays_small(wheel: Path) -> None:
@@ -66,11 +53,42 @@ def test_the_runtime_stays_small(wheel: Path) -> None:
 
 @pytest.mark.parametrize("path", _SHOWN)
 def test_what_users_meet_is_explained(path: str, wheel: Path) -> None:
-    with zipfile.ZipFile(wheel) as archive:
-        tree = ast.parse(archive.read(path))
+    tree = ast.parse(_sources(wheel)[path])
     found = {**_definitions(tree, ""), **({} if path.startswith("edgeconv_cli") else {"": tree})}
     shown = {name: found[name] for name in _SHOWN[path]} | {name: node for name, node in found.items() if not name}
     assert not [name for name, node in shown.items() if ast.get_docstring(node) is None]
+
+
+def test_what_public_names_hand_out_is_in_files(wheel: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        files = {path: ast.parse(archive.read(path)) for path in archive.namelist() if path.endswith(".py")}
+    hidden = [
+        (path, alias.name)
+        for path, tree in files.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.ImportFrom) and not _is_file(node.module or "", files)
+        for alias in node.names
+        if (alias.asname or alias.name) in _annotating(tree)
+    ]
+    assert not hidden, "type checkers find no such types: name their modules in FILES of setup.py"
+
+
+def _is_file(module: str, files: Container[str]) -> bool:
+    place = module.replace(".", "/")
+    return not module.startswith("edgeconv") or f"{place}.py" in files or f"{place}/__init__.py" in files
+
+
+def _annotating(tree: ast.Module) -> set[str]:
+    """Names that annotations mention."""
+    notes = [getattr(node, field, None) for node in ast.walk(tree) for field in ("annotation", "returns")]
+    return {each.id for note in notes if note is not None for each in ast.walk(note) if isinstance(each, ast.Name)}
+
+
+def _sources(wheel: Path) -> dict[str, str]:
+    """Path -> source of every module, of those in the archive within, too."""
+    with zipfile.ZipFile(wheel) as archive:
+        files = {path: archive.read(path).decode() for path in archive.namelist() if path.endswith(".py")}
+        return files | json.loads(archive.read(f"edgeconv/{ARCHIVE}"))
 
 
 def _definitions(node: ast.AST, prefix: str) -> dict[str, ast.ClassDef | ast.FunctionDef | ast.Module]:
