@@ -60,12 +60,12 @@ def bench(
     from edgeconv.bench.benchmark import bench as measure
     from edgeconv.bench.content import bench_document, bench_json
     from edgeconv.bench.peers import peer_calls
-    from edgeconv.data import open_data, resolve
+    from edgeconv.data import open_prepared
     from edgeconv_cli.run import open_interpreter
 
     interpreter = open_interpreter(model, threads, memory)
     types = _fixed(interpreter, options.parse_input_shapes(input_shapes))
-    feeds = next(iter(open_data(data, types, resolve(images, interpreter.program.metadata)).batches(1))).inputs
+    feeds = next(iter(open_prepared(data, types, images, interpreter.program.metadata).batches(1))).inputs
     inputs = [feeds[name] for name in interpreter.input_names]
     peers: dict[str, Call] = {}
     for path in against:

@@ -110,6 +110,8 @@ def _calibrate(model: str, out: str, output: Output, data: str | None, resume: b
             progress=progress,
             checkpoint=lambda so_far: save_calibration(so_far, partial),
         )
+    if given["images"] and not (seen.preprocessing or seen.is_random):
+        output.say("the samples are arrays, and were fed as they are; give convert what is to be kept for images")
     _write(seen, out, force, output)
     with suppress(FileNotFoundError):
         os.unlink(partial)

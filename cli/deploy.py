@@ -65,7 +65,7 @@ def deploy(
 def _write_python(
     output: Output, edge: str, target: str, kind: str, golden: str, images: dict[str, Any], force: bool
 ) -> None:
-    from edgeconv.data import open_data, resolve
+    from edgeconv.data import open_prepared
     from edgeconv.export import deploy as export
     from edgeconv.files import check_target
     from edgeconv.runtime import Interpreter
@@ -75,9 +75,8 @@ def _write_python(
     data = Path(edge).read_bytes()
     interpreter = Interpreter(edge)
     types = {name: interpreter.input_type(name) for name in interpreter.input_names}
-    deployment = export.deploy(
-        data, Path(edge).name, open_data(golden, types, resolve(images, interpreter.program.metadata))
-    )
+    source = open_prepared(golden, types, images, interpreter.program.metadata)
+    deployment = export.deploy(data, Path(edge).name, source)
     save = export.save_zipapp if kind == "zipapp" else export.save_folder
     size = save(deployment, target, overwrite=force)
     operators = deployment.operators

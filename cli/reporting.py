@@ -51,9 +51,10 @@ def with_layers(
     """
     from edgeconv.comparison import compare
 
+    given = images if report.preprocessing else None
     try:
         layers = compare(
-            reference, candidate, data, preprocessing=images, samples=_SAMPLES, command=command, progress=progress
+            reference, candidate, data, preprocessing=given, samples=_SAMPLES, command=command, progress=progress
         )
     except (UsageError, DataError) as error:
         return replace(report, warnings=(*report.warnings, f"the layers were not compared: {error}"))
@@ -63,13 +64,13 @@ def with_layers(
 
 def with_profile(report: AccuracyReport, candidate: Runnable, data: Data, images: dict[str, Any]) -> AccuracyReport:
     """The report with the time that every step of the candidate takes on one sample."""
-    from edgeconv.data import open_data, resolve
+    from edgeconv.data import open_prepared
     from edgeconv.model import open_model
     from edgeconv.report.feeding import fixed_batch, pad_rows
 
-    interpreter = open_model(candidate).interpreter
+    interpreter, given = open_model(candidate).interpreter, images if report.preprocessing else None
     types = {name: interpreter.input_type(name) for name in interpreter.input_names}
-    batch = next(iter(open_data(data, types, resolve(images, interpreter.program.metadata)).batches(1)))
+    batch = next(iter(open_prepared(data, types, given, interpreter.program.metadata).batches(1)))
     size = fixed_batch(interpreter) or 1
     feeds = batch.inputs if batch.is_whole or size == 1 else pad_rows(batch.inputs, size)
     return replace(report, profile=interpreter.profile(*(feeds[name] for name in types), runs=_RUNS))

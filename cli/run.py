@@ -50,7 +50,7 @@ def run(
     edgeconv run model.edge -i x=left.npy -i y=right.npy -o out.npz
     edgeconv run model.edge -i photos/ --scale 1/255
     """
-    from edgeconv.data import open_data, resolve
+    from edgeconv.data import open_prepared
     from edgeconv.files import check_target
     from edgeconv.report.arrays import check_array_target, save_arrays
     from edgeconv.report.feeding import run_samples
@@ -62,7 +62,7 @@ def run(
     if target is not None:
         check_array_target(target, len(interpreter.output_names))
     types = {name: interpreter.input_type(name) for name in interpreter.input_names}
-    source = open_data(_samples(inputs, interpreter.input_names), types, resolve(images, interpreter.program.metadata))
+    source = open_prepared(_samples(inputs, interpreter.input_names), types, images, interpreter.program.metadata)
     results = run_samples(interpreter, source, raw=raw)
     if target is not None:
         save_arrays(target, results)

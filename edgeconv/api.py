@@ -22,6 +22,7 @@ from edgeconv.data import (
     Data,
     Preprocessing,
     open_data,
+    open_prepared,
     resolve,
 )
 from edgeconv.data.input_statistics import (
@@ -199,7 +200,7 @@ def evaluate(
     metadata = candidate.interpreter.program.metadata
     types = _types((other or candidate).interpreter)
     images = resolve(preprocessing, metadata)
-    source = first_samples(open_data(data, types, images), samples)
+    source = first_samples(open_prepared(data, types, preprocessing, metadata), samples)
     metric = choose_metric(metric, source, other is not None)
     step = None if progress is None else lambda done, total: progress("evaluating", done, total)
     measured = compare(
@@ -260,6 +261,8 @@ def _quantized(
         result.metadata[CALIBRATION_INPUTS] = facts_to_json(feeds.inputs)
     record_float_reasons(result)
     warnings = _warnings(feeds.samples, feeds.is_random, result)
+    if PREPROCESSING in result.metadata and not (feeds.preprocessing or feeds.is_random):
+        warnings += ("the samples are arrays, and were fed as they are: what is said of images is kept for later ones",)
     warnings += tuple(
         f"input {each.name!r} is {each.min:.4g} in every calibration sample: ranges behind it come from nothing else"
         for each in feeds.inputs

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from edgeconv.api import Progress, load
-from edgeconv.data import Data, Preprocessing, open_data, resolve
+from edgeconv.data import Data, Preprocessing, open_prepared
 from edgeconv.data.limit import first_samples
 from edgeconv.errors import UsageError
 from edgeconv.export.program import to_program
@@ -55,7 +55,7 @@ def compare(
     first = _simplified(reference, metadata) if _is_source(reference) else _Source(open_model(reference), None)
     first = replace(first, opened=with_states(first.opened, other.interpreter.program))
     types = {name: first.opened.interpreter.input_type(name) for name in first.opened.interpreter.input_names}
-    source = first_samples(open_data(data, types, resolve(preprocessing, metadata)), samples)
+    source = first_samples(open_prepared(data, types, preprocessing, metadata), samples)
     step = None if progress is None else lambda done, total: progress("comparing", done, total)
     measured = compare_layers(other.interpreter, first.opened.interpreter, source, step)
     if calibration is None and measured.digest == metadata.get("calibration.sha256"):

@@ -70,6 +70,13 @@ def test_values_that_do_not_fit_are_refused(constants: dict[str, list[float]], w
         load_onnx(reshaping(), constants=constants)
 
 
+def test_a_dimension_without_a_size_has_its_name_in_the_refusal() -> None:
+    model = reshaping()
+    model.graph.input[0].type.tensor_type.shape.dim[0].dim_param = "N"
+    with pytest.raises(UsageError, match=r"the shape \[5\], the model declares \[N,3,4\]"):
+        load_onnx(model, constants={"x": np.zeros(5)})
+
+
 def test_the_backend_runs_models_as_onnx_asks() -> None:
     assert backend.supports_device("CPU")
     (expected,) = reference_outputs(reshaping(), {"x": X, "shape": SHAPE})

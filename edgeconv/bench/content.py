@@ -118,11 +118,12 @@ def _operators(found: Benchmark) -> Table:
 def _memory(found: Benchmark) -> tuple[tuple[str, str], ...]:
     memory = found.memory
     file = () if found.file_bytes is None else (("file, mapped", f"{found.file_bytes:,} bytes"),)
+    held = (("activations as the file has them", f"{memory.arena:,} bytes"),) if memory.arena else ()
     return (
         *file,
-        ("activations", f"{memory.arena:,} bytes"),
+        *held,
+        ("activations as float32, working memory", f"{memory.scratch:,} bytes"),
         ("prepared weights", f"{memory.prepared:,} bytes"),
-        ("working memory", f"{memory.scratch:,} bytes"),
         ("beside the file", f"{memory.total:,} bytes"),
     )
 

@@ -8,7 +8,7 @@ Law of this folder: it imports core, dims and errors, numpy and the standard lib
 opened. Nothing is ever unpickled.
 """
 
-from edgeconv.data.grammar import Data, open_data
+from edgeconv.data.grammar import Data, open_data, open_prepared
 from edgeconv.data.preprocessing import (
     CHANNELS,
     LAYOUTS,
@@ -36,6 +36,7 @@ __all__ = [
     "Preprocessing",
     "UnsafeDataError",
     "open_data",
+    "open_prepared",
     "parse_number",
     "parse_numbers",
     "resolve",

@@ -12,11 +12,11 @@ from edgeconv.data.checks import check_names
 from edgeconv.data.draw import RandomSource, parse_random
 from edgeconv.data.folder import open_file, open_folder
 from edgeconv.data.iterables import IterableSource, table_of
-from edgeconv.data.preprocessing import Preprocessing
+from edgeconv.data.preprocessing import Preprocessing, resolve
 from edgeconv.data.source import DataSource
-from edgeconv.errors import DataError
+from edgeconv.errors import DataError, UsageError
 
-__all__ = ["Data", "open_data"]
+__all__ = ["Data", "open_data", "open_prepared"]
 
 _Item: TypeAlias = Union[Array, Mapping[str, Any]]
 Data: TypeAlias = Union[str, PathLike[str], _Item, Iterable[_Item], Callable[[], Iterable[_Item]], DataSource]
@@ -51,6 +51,24 @@ def open_data(source: Data, inputs: Mapping[str, TensorType], preprocessing: Pre
     if isinstance(source, Mapping) or (hasattr(source, "__array__") and not isinstance(source, type)):
         return table_of("the samples", source, inputs)
     return _open_items(source, inputs)
+
+
+def open_prepared(
+    source: Data,
+    inputs: Mapping[str, TensorType],
+    given: Preprocessing | Mapping[str, Any] | None,
+    metadata: Mapping[str, str],
+) -> DataSource:
+    """`open_data` for a file of `metadata`: images are prepared as that says, but for what is `given` (see `resolve`).
+
+    Raises UsageError as well for preprocessing given with samples that are no images: nothing would come of it.
+    """
+    found = open_data(source, inputs, resolve(given, metadata))
+    if given and given != Preprocessing() and not (found.uses_preprocessing or found.is_random):
+        options = " ".join(resolve(given, {}).options())
+        raise UsageError(f"{options} is for images, but {found.name} holds arrays, which are fed as they are; leave it "
+                         "out, or prepare the arrays where they are made")  # fmt: skip
+    return found
 
 
 def _open_text(source: str | PathLike[str], inputs: Mapping[str, TensorType], options: Preprocessing) -> DataSource:

@@ -37,9 +37,12 @@ def _fitted(value: onnx.ValueInfoProto, given: Array) -> Array:
         raise UsageError(f"--bind gives {value.name!r} values that {dtype} cannot hold: {given.tolist()}")
     if not value.type.tensor_type.HasField("shape"):
         return array
-    dims = [dim.dim_value if dim.HasField("dim_value") else -1 for dim in value.type.tensor_type.shape.dim]
-    if array.ndim == 1 and min(dims, default=0) >= 0 and prod(dims) == array.size:
-        return array.reshape(dims)
-    if array.ndim != len(dims) or any(want not in (-1, have) for want, have in zip(dims, array.shape, strict=True)):
-        raise UsageError(f"--bind gives {value.name!r} the shape {list(given.shape)}, the model declares {dims}")
+    declared = value.type.tensor_type.shape.dim
+    dims = [dim.dim_value if dim.HasField("dim_value") else None for dim in declared]
+    known = [dim for dim in dims if dim is not None]
+    if array.ndim == 1 and len(known) == len(dims) and prod(known) == array.size:
+        return array.reshape(known)
+    if array.ndim != len(dims) or any(want not in (None, have) for want, have in zip(dims, array.shape, strict=True)):
+        shown = ",".join(str(dim.dim_value) if dim.HasField("dim_value") else dim.dim_param or "?" for dim in declared)
+        raise UsageError(f"--bind gives {value.name!r} the shape {list(given.shape)}, the model declares [{shown}]")
     return array

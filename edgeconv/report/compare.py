@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 
-from edgeconv.core import Array, TensorType
+from edgeconv.core import Array
 from edgeconv.data import Batch, ContentDigest, DataSource
 from edgeconv.data.input_statistics import InputFacts, InputStatistics
 from edgeconv.errors import DataError, UsageError
@@ -80,7 +80,7 @@ def compare(
     size = batch_size or samples_at_once(models, source)
     for model in models:
         model.reset()
-    tally = _Tally(candidate, reference, metric, source.inputs)
+    tally = _Tally(candidate, reference, metric, source)
     for batch, outputs in run_models(models, source.batches(size), executor):
         tally.add(batch, *outputs)
         if progress is not None:
@@ -96,15 +96,15 @@ class _Tally:
         candidate: Interpreter,
         reference: Interpreter | None,
         metric: str,
-        inputs: Mapping[str, TensorType],
+        source: DataSource,
     ) -> None:
-        self._candidate, self._reference, self._metric = candidate, reference, metric
+        self._candidate, self._reference, self._metric, self._name = candidate, reference, metric, source.name
         k = 5 if metric == "top5" else 1
         self._hits, self._reference_hits, self._agreement = TopK(k), TopK(k), Agreement()
         self._flips = FlipCounts()
         self._fidelity = [Fidelity(name) for name in candidate.output_names]
         self._digest = ContentDigest()
-        self._inputs = InputStatistics(inputs)
+        self._inputs = InputStatistics(source.inputs)
         self._layers: tuple[InputFacts, ...] = ()
         self._agrees = True
         self.samples = 0
@@ -135,7 +135,10 @@ class _Tally:
 
     def _score(self, hits: TopK, outputs: list[Array], batch: Batch) -> None:
         if self._metric in CLASSIFICATION and batch.labels is not None:
-            hits.add(outputs[0], batch.labels)
+            try:
+                hits.add(outputs[0], batch.labels)
+            except DataError as error:
+                raise DataError(f"{self._name}: {error}") from error
 
     def result(self) -> Measured:
         outputs = () if self._reference is None else tuple(fidelity.value for fidelity in self._fidelity)

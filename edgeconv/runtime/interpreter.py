@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -240,8 +241,13 @@ def _numbered(array: Array, table: str | None) -> Array:
     """Strings as their places in the table that the file has for an input, -1 for those that are not in it."""
     if table is None or array.dtype.kind not in "UO":
         return array
-    places = {text: number for number, text in enumerate(table.split("\x1f"))}
+    places = _places(table)
     return np.array([places.get(text, -1) for text in array.ravel().tolist()], np.int64).reshape(array.shape)
+
+
+@lru_cache(maxsize=16)
+def _places(table: str) -> dict[str, int]:
+    return {text: number for number, text in enumerate(table.split("\x1f"))}
 
 
 def _import(array: Array, known: TensorType, name: str) -> Array:

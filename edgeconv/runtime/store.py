@@ -9,7 +9,7 @@ import numpy as np
 from edgeconv.core import Array, TensorType
 from edgeconv.errors import EdgeconvError
 from edgeconv.ops.base import Operand, Scratch
-from edgeconv.ops.planes import Planes, fill_of
+from edgeconv.ops.planes import fill_of
 from edgeconv.ops.quantize import POSITIVE_ZERO, quantizer
 from edgeconv.records import dataclass
 from edgeconv.runtime.arena import Arena, Lifetime
@@ -70,19 +70,14 @@ class Store:
         known = self._types[index]
         if known.value is not None:
             return Operand(known, known.value)
-        if root in self._rows:
-            form, rows = self._forms[root], self._rows[root]
-            planes = form.planes or _no_planes()
-            return Operand(known, planes.elements(rows[:, :-1]), planes, rows, form.clean)
+        form, rows = self._forms.get(root), self._rows.get(root)
+        if form is not None and form.planes is not None and rows is not None:
+            return Operand(known, form.planes.elements(rows[:, :-1]), form.planes, rows, form.clean)
         if root in self._wide.offsets:
             return Operand(known, self._wide.view(root, known.ints, "float32"))
         if root in self._plain.offsets:
             return Operand(known, self._plain.view(root, known.ints, known.dtype))
         return None
-
-
-def _no_planes() -> Planes:
-    raise ValueError("a tensor with rows has planes")
 
 
 def _place_planes(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -71,6 +72,11 @@ def test_text_names_operators_peers_and_floor() -> None:
     text = render_text(bench_document(MADE))
     for wanted in ("made.edge: 4.000 ms", "other", "2.00", "Conv", "80.0 %", "4,000,000", "600 bytes", "1.100 ms"):
         assert wanted in text
+    assert "activations as the file has them" in text
+
+
+def test_what_takes_nothing_is_not_listed() -> None:
+    assert "file has them" not in render_text(bench_document(replace(MADE, memory=Memory(0, 200, 300))))
 
 
 def test_a_profile_names_the_steps_that_run() -> None:

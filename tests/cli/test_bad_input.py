@@ -275,7 +275,7 @@ def test_eval_data_is_opened_before_calibration(edgeconv: Command, tmp_path: Pat
 
 def test_labels_beyond_the_classes(edgeconv: Command, tmp_path: Path, edge_file: Path) -> None:
     np.savez(tmp_path / "t.npz", input=np.zeros((3, 30), np.float32), labels=np.array([0, 1, 7]))
-    refused(edgeconv("evaluate", edge_file, "--data", tmp_path / "t.npz"), 1, "7", "classes")
+    refused(edgeconv("evaluate", edge_file, "--data", tmp_path / "t.npz"), 1, "t.npz: the labels", "7", "classes")
 
 
 def test_control_characters_in_names_do_not_reach_the_terminal(edgeconv: Command, tmp_path: Path, folder: Path) -> None:

@@ -82,6 +82,34 @@ def test_arrays_leave_no_preprocessing_but_statistics(edgeconv: Command, tmp_pat
     assert "different preprocessing?" not in edgeconv("evaluate", edge, "--data", TEST).out
 
 
+def test_preprocessing_of_arrays_is_refused_where_nothing_comes_of_it(
+    edgeconv: Command, edge_file: Path, input_file: Path
+) -> None:
+    given: tuple[tuple[object, ...], ...] = (
+        ("evaluate", edge_file, "--data", TEST),
+        ("run", edge_file, "-i", input_file),
+        ("compare", MODEL, edge_file, "--data", TEST),
+        ("bench", edge_file, "--data", TEST),
+    )
+    for words in given:
+        result = edgeconv(*words, "--scale", "0.5")
+        assert result.code == 2
+        assert "--scale 0.5 is for images, but" in result.err
+        assert f"{Path(str(words[-1])).name} holds arrays" in result.err
+
+
+@pytest.mark.parametrize("workers", [(), ("--workers", "2")])
+def test_convert_keeps_it_for_later_images_and_says_so(
+    edgeconv: Command, tmp_path: Path, workers: tuple[str, ...]
+) -> None:
+    edge = tmp_path / "m.edge"
+    options = ("--eval", TEST, "--report", tmp_path / "report", "--json", *workers, *OPTIONS)
+    found = json.loads(edgeconv("convert", MODEL, edge, "--calib", CALIB, *options).out)
+    assert [warning for warning in found["conversion"]["warnings"] if "arrays" in warning]
+    assert not [warning for warning in found["accuracy"]["warnings"] if "not compared" in warning]
+    assert "scale 0.00392157, mean 0.25, std 0.5" in edgeconv("inspect", edge).out
+
+
 def test_random_data_claims_nothing_about_preprocessing(edgeconv: Command, tmp_path: Path) -> None:
     assert edgeconv("convert", MODEL, tmp_path / "m.edge", "--calib", CALIB).code == 0
     assert "different preprocessing?" not in edgeconv("evaluate", tmp_path / "m.edge", "--data", "random:9",
