@@ -9,6 +9,9 @@ from edgeconv_cli.output import Output
 
 __all__ = ["verify"]
 
+_MOST = 80
+"""Characters of a value that are shown."""
+
 
 @click.command(short_help="Check structure and digests of an .edge file.")
 @click.argument("edge", type=options.EXISTING, metavar="MODEL.edge")
@@ -28,7 +31,7 @@ def verify(output: Output, edge: str) -> None:
     output.say(f"ok  {printable(edge)}: {found.file_bytes:,} bytes, {found.steps} operators, digest {found.digest}")
     rows = {"producer": found.producer, "format": f"version {found.version}"} | dict(found.metadata)
     for key, value in sorted(rows.items()):
-        output.say(f"    {printable(key)}: {printable(value)}")
+        output.say(f"    {printable(key)}: {_short(printable(value))}")
     output.result(
         {
             "schema": "edgeconv/verify/1",
@@ -44,3 +47,8 @@ def verify(output: Output, edge: str) -> None:
             "metadata": dict(found.metadata),
         }
     )
+
+
+def _short(text: str) -> str:
+    """A line of it; --json has all."""
+    return text if len(text) <= _MOST else f"{text[:_MOST]}... ({len(text):,} characters)"

@@ -36,8 +36,8 @@ def measure_lines(interpreter: Interpreter, about: Mapping[str, Any]) -> Iterato
     yield f"Python {platform.python_version()}, NumPy {np.__version__}, {platform.machine()}"
     yield f"first run {1e3 * first:.1f} ms"
     yield f"latency p50 {1e3 * median:.3f} ms, p90 {1e3 * slow:.3f} ms ({len(times)} runs)"
-    parts = {"activations": memory.arena, "weights": memory.prepared, "scratch": memory.scratch}
-    yield f"memory planned {_kilobytes(memory.total)}: {', '.join(f'{n} {_kilobytes(b)}' for n, b in parts.items())}"
+    held = {"weights": memory.prepared, "activations": memory.arena + memory.scratch}
+    yield f"memory planned {_kilobytes(memory.total)}: {', '.join(f'{n} {_kilobytes(b)}' for n, b in held.items())}"
     peak = _peak_bytes()
     if peak is not None:
         yield f"peak memory of this process {peak / 1e6:.1f} MB"

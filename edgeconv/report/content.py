@@ -88,8 +88,10 @@ def verdict(report: AccuracyReport) -> str:
 
 
 def change_in_words(points: float) -> str:
-    """A drop in points, or a gain."""
-    return f"drop {points:.2f} points" if points > -0.005 else f"gain {-points:.2f} points"
+    """A drop in points, or a gain; what rounds to none is none."""
+    if abs(points) < 0.005:
+        return "lost nothing"
+    return f"lost {points:.2f} points" if points > 0 else f"gained {-points:.2f} points"
 
 
 def float_blocks(nodes: Iterable[FloatNode]) -> Iterable[Block]:
@@ -108,13 +110,13 @@ def float_blocks(nodes: Iterable[FloatNode]) -> Iterable[Block]:
 
 def passes_block(passes: Iterable[PassEffect]) -> Block:
     """What each step did to the number of operators."""
-    rows = tuple((effect.name, _change(effect), _rewritten(effect)) for effect in passes)
+    rows = tuple((effect.name, _change(effect), _rewritten(effect)) for effect in passes if _is_told(effect))
     return Table(("step", "operators", ""), rows, "lrl") if rows else Note("nothing")
 
 
 def pass_bars(passes: Iterable[PassEffect]) -> Block:
     """As `passes_block`, drawn: which step removed how many operators."""
-    found = [effect for effect in passes if effect.removed or effect.changed]
+    found = [effect for effect in passes if _is_told(effect)]
     most = max((abs(effect.removed) for effect in found), default=0) or 1
     rows = tuple(
         Bar(effect.name, max(effect.removed, 0) / most, _change(effect), _rewritten(effect)) for effect in found
@@ -124,6 +126,10 @@ def pass_bars(passes: Iterable[PassEffect]) -> Block:
         if rows
         else Note("nothing")
     )
+
+
+def _is_told(effect: PassEffect) -> bool:
+    return bool(effect.removed or _rewritten(effect))
 
 
 def _change(effect: PassEffect) -> str:

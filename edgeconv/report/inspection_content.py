@@ -129,8 +129,8 @@ def _totals(found: Inspection) -> tuple[tuple[str, str], ...]:
 
 
 def _memory(memory: Memory) -> str:
-    parts = f"{memory.arena:,} arena + {memory.prepared:,} prepared weights + {memory.scratch:,} scratch"
-    return f"{memory.total:,} bytes: {parts}"
+    parts = {"arena": memory.arena, "prepared weights": memory.prepared, "scratch": memory.scratch}
+    return f"{memory.total:,} bytes: {' + '.join(f'{count:,} {what}' for what, count in parts.items() if count)}"
 
 
 def _quantization(found: Inspection) -> Block:

@@ -26,19 +26,31 @@ def refinement_blocks(record: RefinementRecord) -> Iterable[Block]:
     for text in record.undone:
         yield Note(f"undone: {text}", strong=True)
     yield from _raised(record)
-    if record.free:
-        yield Facts((("held in 16 bits, nothing multiplies them", f"{len(record.free)} activations"),))
-    if record.cheap:
-        count, share = sum(len(each.names) for each in record.cheap), sum(each.macs for each in record.cheap)
-        what = f"{count} activations, {100 * share:.1f} % of the multiply-accumulates"
-        yield Facts((("held in 16 bits, few products take them", what),))
-    if record.layers:
-        yield Facts((("effort", record.effort), ("layers", _taken(record.layers))))
+    if facts := tuple(_facts(record)):
+        yield Facts(facts)
     if record.observed:
         yield Table(("ranges by", "SQNR, activations alone rounded", ""), _trials(record.observed, _ANYWAY), "lrl")
     if len(record.trials) > 1:
         yield Table((f"on {record.held_back} held-back samples", "SQNR", ""), _trials(record.trials), "lrl")
-    yield from _undone(record.layers)
+    if not record.undone:
+        yield from _undone(record.layers)
+
+
+def _facts(record: RefinementRecord) -> Iterable[tuple[str, str]]:
+    """What was taken; nothing of single layers where all of that was undone."""
+    if record.layers:
+        yield "effort", record.effort
+    if record.layers and not record.undone:
+        yield "layers", _taken(record.layers)
+    if record.free:
+        yield "held in 16 bits", f"{_activations(len(record.free))} that nothing multiplies"
+    if record.cheap:
+        count, share = sum(len(each.names) for each in record.cheap), sum(each.macs for each in record.cheap)
+        yield "in 16 bits as well", f"{_activations(count)} for {100 * share:.1f} % of the multiply-accumulates"
+
+
+def _activations(count: int) -> str:
+    return f"{count} activation{'s' * (count != 1)}"
 
 
 def _trials(trials: Sequence[Trial], anyway: str = "taken") -> tuple[tuple[str, str, str], ...]:

@@ -252,6 +252,8 @@ def test_verify(edgeconv: Command, edge_file: Path) -> None:
     assert result.out.startswith(f"ok  {edge_file}: {edge_file.stat().st_size:,} bytes")
     found = json.loads(edgeconv("verify", edge_file, "--json").out)
     assert (found["ok"], found["inputs"]) == (True, ["input"])
+    assert any(len(value) > 100 for value in found["metadata"].values())
+    assert max(map(len, result.out.splitlines()[1:])) < 140
 
 
 def test_run_shows_outputs(edgeconv: Command, edge_file: Path, input_file: Path) -> None:

@@ -31,6 +31,14 @@ def test_harm_too_small_to_see_is_counted_but_not_listed() -> None:
     assert "undone in 1 layer, worse on held-back samples by less than 0.1 dB" in note.text
 
 
+def test_layers_that_were_all_undone_are_not_told_one_by_one() -> None:
+    record = RefinementRecord("default", (_layer("much", gptq=2.0),), free=("a",), undone=("all of it",))
+    blocks = tuple(refinement_blocks(record))
+    assert not [block for block in blocks if isinstance(block, Table)]
+    (facts,) = [block for block in blocks if isinstance(block, Facts)]
+    assert facts.rows == (("effort", "default"), ("held in 16 bits", "1 activation that nothing multiplies"))
+
+
 def test_what_was_held_out_of_the_search_is_told() -> None:
     attempts = (Attempt((), 1.0, 0.02, False), Attempt((), 1.0, 0.004, True))
     chosen = RefinementRecord("default", attempts=attempts, metric="top1")

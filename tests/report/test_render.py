@@ -9,7 +9,7 @@ from math import inf, nan
 import pytest
 
 from edgeconv.report import AccuracyReport, Conversion, FloatNode, ModelFacts, OutputFidelity, PassEffect, render
-from edgeconv.report.content import decibels, float_blocks
+from edgeconv.report.content import change_in_words, decibels, float_blocks, passes_block
 from edgeconv.report.document import Facts, Note, Section, Table
 from edgeconv.report.markdown import escape, render_markdown
 from edgeconv.report.text import printable, render_text
@@ -39,6 +39,19 @@ REPORT = AccuracyReport(
     conversion=CONVERSION,
     provenance={"model.sha256": "ab"},
 )
+
+
+@pytest.mark.parametrize(
+    ("points", "words"), [(1.5, "lost 1.50 points"), (-0.142, "gained 0.14 points"), (-0.004, "lost nothing")]
+)
+def test_a_change_in_points_is_a_loss_a_gain_or_nothing(points: float, words: str) -> None:
+    assert change_in_words(points) == words
+
+
+def test_steps_that_changed_nothing_are_left_out() -> None:
+    block = passes_block((PassEffect("import", 7, 0), PassEffect("fuse", 2, 2), PassEffect("turn", 3, 0)))
+    assert isinstance(block, Table)
+    assert [row[0] for row in block.rows] == ["fuse", "turn"]
 
 
 def test_numbers_of_the_report() -> None:
@@ -96,7 +109,7 @@ def test_text() -> None:
 
 def test_markdown_says_the_same() -> None:
     markdown = REPORT.to_markdown()
-    assert markdown.startswith("# net.edge: top-1 drop 1.50 points on 1,000 samples\n")
+    assert markdown.startswith("# net.edge: top-1 lost 1.50 points on 1,000 samples\n")
     for cells in (
         "| top-1 | 80.00 % | 78.50 % | 1.50 points |",
         "| operators | 291 -&gt; 47 |",
