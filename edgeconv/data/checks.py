@@ -108,7 +108,9 @@ def checked_dtype(where: str, name: str, found: npt.DTypeLike, known: TensorType
         return dtype.newbyteorder("=")
     target = feed_dtype(known)
     if dtype.kind not in _TAKEN[target.kind]:
-        raise DataError(f"{where}: array {name!r} is {dtype}, input {name!r} takes {target}; {_dtype_hint(target)}")
+        raise DataError(
+            f"{where}: array {name!r} is {dtype}, input {name!r} takes {target}; {_dtype_hint(dtype, target)}"
+        )
     return target
 
 
@@ -153,7 +155,9 @@ def _rank_hint(known: TensorType) -> str:
     return f"expected rank {known.rank}, samples on axis 0 (one sample alone is x[None]), or rank {known.rank + 1}"
 
 
-def _dtype_hint(target: np.dtype[np.generic]) -> str:
+def _dtype_hint(found: np.dtype[np.generic], target: np.dtype[np.generic]) -> str:
+    if found.kind in "US":
+        return "samples are numbers: where an input stands for strings, `convert` prints which number is which"
     if target.kind == "f":
         return "give real numbers or integers"
     return f"if the values are right, save them with astype({target.name!r})"
