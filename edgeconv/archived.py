@@ -1,4 +1,4 @@
-"""How an installed edgeconv imports its converter's own modules: from `archived.json`, path -> source, in one member.
+"""How an installed edgeconv imports its converter's own modules: from `archived.txt`, their sources in a row.
 
 A wheel compresses each of its files by itself and lists it three times; as one, these modules take two thirds. What
 stays plain files: the runtime, all packages, and every module that users are shown. The build (`setup.py`) makes the
@@ -23,8 +23,8 @@ import edgeconv
 
 __all__ = ["ARCHIVE", "find_spec", "sources"]
 
-ARCHIVE = "archived.json"
-"""Beside `edgeconv/__init__.py`: "edgeconv/passes/match.py" -> source."""
+ARCHIVE = "archived.txt"
+"""Beside `edgeconv/__init__.py`. Its first line is JSON: ["edgeconv/passes/match.py", characters of its source], ..."""
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(edgeconv.__file__)))
 
@@ -40,11 +40,16 @@ def find_spec(name: str) -> ModuleSpec | None:
 
 @cache
 def sources() -> dict[str, str]:
-    """The archive; empty where there is none."""
+    """Path -> source of all that is archived; nothing where there is no archive."""
     try:
-        return dict(json.loads(get_data("edgeconv", ARCHIVE) or "{}"))
+        head, _, text = (get_data("edgeconv", ARCHIVE) or b"[]").decode().partition("\n")
     except FileNotFoundError:
         return {}
+    found, start = {}, 0
+    for place, length in json.loads(head):
+        found[place] = text[start : start + length]
+        start += length
+    return found
 
 
 class _Loader(SourceFileLoader):

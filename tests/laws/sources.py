@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import ast
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
+from itertools import accumulate
 from pathlib import Path
 
 import edgeconv
 from edgeconv import archived
 
-__all__ = ["REPOSITORY", "Source", "are_lean", "imports_of", "sources"]
+__all__ = ["REPOSITORY", "Source", "are_lean", "imports_of", "sources", "unpacked"]
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 """The checkout, or the copy of its tests and documents that the built wheel is tested in."""
@@ -74,6 +76,15 @@ def _for_type_checkers(tree: ast.Module) -> set[ast.AST]:
 def _module(base: str, name: str) -> str:
     known = {source.module for source in sources()}
     return f"{base}.{name}" if f"{base}.{name}" in known else base
+
+
+def unpacked(archive: bytes) -> dict[str, str]:
+    """Path -> source of what a wheel's archive holds."""
+    head, text = archive.decode().split("\n", 1)
+    sizes = json.loads(head)
+    ends = list(accumulate(size for _, size in sizes))
+    assert ends[-1] == len(text)
+    return {place: text[end - size : end] for (place, size), end in zip(sizes, ends, strict=True)}
 
 
 def _cli_folder() -> Path:

@@ -16,6 +16,9 @@ import numpy as np
 import pytest
 
 from edgeconv.archived import ARCHIVE
+from edgeconv.export.deploy import runtime_sources
+from edgeconv.ops import MODULES
+from tests.laws.sources import sources, unpacked
 
 _MODULE = "edgeconv/passes/match.py"
 _CACHED = f"edgeconv/passes/__pycache__/match.{sys.implementation.cache_tag}.pyc"
@@ -42,7 +45,7 @@ def _run(place: Path, code: str) -> str:
 
 
 def _archived(place: Path) -> dict[str, str]:
-    return dict(json.loads((place / "edgeconv" / ARCHIVE).read_text(encoding="utf-8")))
+    return unpacked((place / "edgeconv" / ARCHIVE).read_bytes())
 
 
 _NO_COMPILER = """
@@ -60,9 +63,10 @@ def test_bytecode_is_cached_where_that_of_a_file_would_be(installed: Path) -> No
 
 def test_bytecode_of_another_archive_is_not_used(installed: Path) -> None:
     _run(installed, "import edgeconv.passes.match")
-    sources = _archived(installed)
-    sources[_MODULE] += "IS_NEW=True\n"
-    (installed / "edgeconv" / ARCHIVE).write_text(json.dumps(sources), encoding="utf-8")
+    texts = _archived(installed)
+    texts[_MODULE] += "IS_NEW=True\n"
+    head = json.dumps([(place, len(text)) for place, text in texts.items()])
+    (installed / "edgeconv" / ARCHIVE).write_text("".join((head, "\n", *texts.values())), encoding="utf-8")
     assert _run(installed, "import edgeconv.passes.match as m; print(m.IS_NEW)") == "True"
 
 
@@ -109,6 +113,14 @@ def test_a_device_never_meets_the_archive(installed: Path) -> None:
     loaded = _run(installed, "import sys, edgeconv.runtime; print(*sys.modules)").split()
     assert "edgeconv.runtime.interpreter" in loaded
     assert "edgeconv.archived" not in loaded
+
+
+def test_of_the_operators_what_no_device_needs_is_archived(installed: Path) -> None:
+    known = {source.module for source in sources() if source.module.startswith("edgeconv.ops.")}
+    needed = {place.removesuffix(".py").replace("/", ".") for place in runtime_sources(tuple(MODULES))}
+    archived = {place.removesuffix(".py").replace("/", ".") for place in _archived(installed)}
+    assert known & archived == known - needed, "name these in RULES of setup.py"
+    assert not [module for module in archived & needed if module.startswith("edgeconv.runtime.")]
 
 
 def test_what_there_is_not_is_not_found(installed: Path) -> None:

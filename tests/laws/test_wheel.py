@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import json
 import os
 import shutil
 import subprocess
@@ -16,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from edgeconv.archived import ARCHIVE
-from tests.laws.sources import REPOSITORY
+from tests.laws.sources import REPOSITORY, unpacked
 
 MOST_BYTES = 400_000
 MOST_BYTES_OF_THE_RUNTIME = 250_000
@@ -88,7 +87,7 @@ def _sources(wheel: Path) -> dict[str, str]:
     """Path -> source of every module, of those in the archive within, too."""
     with zipfile.ZipFile(wheel) as archive:
         files = {path: archive.read(path).decode() for path in archive.namelist() if path.endswith(".py")}
-        return files | json.loads(archive.read(f"edgeconv/{ARCHIVE}"))
+        return files | unpacked(archive.read(f"edgeconv/{ARCHIVE}"))
 
 
 def _definitions(node: ast.AST, prefix: str) -> dict[str, ast.ClassDef | ast.FunctionDef | ast.Module]:
