@@ -49,7 +49,8 @@ types that public names hand out; but not `RULES`.
 RULES = frozenset(
     f"edgeconv.ops.{name}"
     for name in (
-        *("attention", "attention_rules", "class_labels", "crop_resize", "features", "fused", "gemm"),
+        *("attention", "attention_rules", "class_labels", "crop_resize", "experimental", "features"),
+        *("fused", "gemm"),
         *("integer_products", "loop_import", "loop_trips", "nhwc_rules", "qdq_blocks", "qlinear", "sequence"),
         *("tree_rules", "tree_tables"),
     )
