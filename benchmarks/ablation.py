@@ -1,4 +1,4 @@
-"""What each refinement and level of effort gives: SQNR, top-1 and seconds, on the sample models and EDGECONV_ASSETS."""
+"""What each refinement and level of effort gives: SQNR, top-1, processor time; on sample models and EDGECONV_ASSETS."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ def _row(subject: Subject) -> list[str]:
     reference = subject.outputs(subject.graph)
     cells = [subject.name]
     for config in WAYS.values():
-        begin = time.perf_counter()
+        begin = time.process_time()
         graph = quantize(subject.graph, subject.batches(), config)
-        seconds = time.perf_counter() - begin
+        seconds = time.process_time() - begin
         found = subject.outputs(graph)
         parts = [f"{sqnr(reference, found):.1f} dB"]
         if subject.labels is not None:
