@@ -7,7 +7,6 @@ those of the commands that click prints. The converter's other modules are one f
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -38,7 +37,7 @@ PUBLIC = frozenset(
 """Modules that keep the docstrings and annotations of their public names."""
 
 FILES = (
-    *("edgeconv.archived", "edgeconv.deployed.", "edgeconv.ops.", "edgeconv.runtime.", "edgeconv_cli.main"),
+    *("edgeconv.archived", "edgeconv.ops.", "edgeconv.runtime.", "edgeconv_cli.main"),
     *("edgeconv.data.input_statistics", "edgeconv.quantize.pipeline", "edgeconv.quantize.select"),
     *("edgeconv.quantize.statistics", "edgeconv.report.record"),
 )
@@ -112,8 +111,9 @@ class LeanBuild(build_py):
             if not is_file or module in RULES:
                 packed[place] = path.read_text(encoding="utf-8")
                 path.unlink()
-        head = json.dumps([(place, len(text)) for place, text in packed.items()], separators=(",", ":"))
-        text = "".join((head, "\n", *packed.values()))
+        text = "".join(f"\f{place}\n{source}" for place, source in packed.items())
+        if text.count("\f") != len(packed):
+            raise ValueError("a form feed separates the sources in the archive, and one of them has its own")
         (root / "edgeconv" / "archived.txt").write_text(text, encoding="utf-8", newline="\n")
         with (root / "edgeconv" / "__init__.py").open("a", encoding="utf-8") as package:
             package.write(FINDER)

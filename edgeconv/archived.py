@@ -11,7 +11,6 @@ To whoever looks, a module is the file that it would have been: `__file__` says 
 
 from __future__ import annotations
 
-import json
 import os
 from functools import cache
 from importlib.machinery import ModuleSpec, SourceFileLoader
@@ -24,7 +23,7 @@ import edgeconv
 __all__ = ["ARCHIVE", "find_spec", "sources"]
 
 ARCHIVE = "archived.txt"
-"""Beside `edgeconv/__init__.py`. Its first line is JSON: ["edgeconv/passes/match.py", characters of its source], ..."""
+"""Beside `edgeconv/__init__.py`. Before each source stand a form feed and its place as a line."""
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(edgeconv.__file__)))
 
@@ -42,14 +41,11 @@ def find_spec(name: str) -> ModuleSpec | None:
 def sources() -> dict[str, str]:
     """Path -> source of all that is archived; nothing where there is no archive."""
     try:
-        head, _, text = (get_data("edgeconv", ARCHIVE) or b"[]").decode().partition("\n")
+        text = (get_data("edgeconv", ARCHIVE) or b"").decode()
     except FileNotFoundError:
         return {}
-    found, start = {}, 0
-    for place, length in json.loads(head):
-        found[place] = text[start : start + length]
-        start += length
-    return found
+    found = (part.partition("\n") for part in text.split("\f")[1:])
+    return {place: source for place, _, source in found}
 
 
 class _Loader(SourceFileLoader):

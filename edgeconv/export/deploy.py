@@ -14,7 +14,6 @@ import tempfile
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib import resources
 
 import edgeconv
 from edgeconv.data import DataSource
@@ -22,7 +21,7 @@ from edgeconv.deployed import bundle
 from edgeconv.deployed.carried import ABOUT, MODEL
 from edgeconv.errors import InternalError
 from edgeconv.export.golden import Golden, make_golden
-from edgeconv.export.prune import prune
+from edgeconv.export.prune import prune, source_of
 from edgeconv.export.strip import strip_source
 from edgeconv.files import check_target, replacing, replacing_folder
 from edgeconv.ops import MODULES
@@ -135,13 +134,17 @@ def _try(target: str) -> None:
 
 
 def _launcher() -> bytes:
-    return strip_source(_own_source(_MAIN)).encode()
+    return strip_source(source_of("edgeconv.deployed.__main__")).encode()
 
 
 def _bundled(members: Mapping[str, bytes]) -> dict[str, bytes]:
     """The members with all modules in one of them, and in place of the package's own the code that imports from it."""
     modules = {path: content.decode() for path, content in members.items() if path.startswith("edgeconv/")}
-    package = modules.pop(_PACKAGE) + strip_source(_own_source("bundle.py")) + "install(__spec__.loader, __file__)\n"
+    package = (
+        modules.pop(_PACKAGE)
+        + strip_source(source_of("edgeconv.deployed.bundle"))
+        + "install(__spec__.loader, __file__)\n"
+    )
     others = {path: content for path, content in members.items() if not path.startswith("edgeconv/")}
     text = json.dumps(modules, ensure_ascii=False, separators=(",", ":"))
     return others | {_PACKAGE: _future_first(package).encode(), f"edgeconv/{bundle.MODULES}": text.encode()}
@@ -151,10 +154,6 @@ def _future_first(text: str) -> str:
     """`from __future__` must be a module's first statement."""
     future = "from __future__ import annotations\n"
     return future + text.replace(future, "")
-
-
-def _own_source(name: str) -> str:
-    return (resources.files("edgeconv.deployed") / name).read_text(encoding="utf-8")
 
 
 def runtime_sources(operators: tuple[str, ...]) -> dict[str, str]:

@@ -13,12 +13,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.abc import InspectLoader
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 
 from edgeconv.errors import InternalError
 from edgeconv.export.strip import strip_source
 
-__all__ = ["prune"]
+__all__ = ["prune", "source_of"]
 
 _ROOT = "edgeconv"
 _FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
@@ -144,11 +145,27 @@ class _Pruner:
         return self.modules[name]
 
 
-def _read(name: str, text: str | None) -> _Module:
+def source_of(name: str) -> str:
+    """The source of one of our modules, wherever that is imported from."""
+    return _source(_spec(name), name)
+
+
+def _spec(name: str) -> ModuleSpec:
     spec = find_spec(name)
-    if spec is None or not isinstance(spec.loader, InspectLoader):
+    if spec is None:
         raise InternalError(f"deploy: there is no module {name}")
-    text = (spec.loader.get_source(name) or "") if text is None else text
+    return spec
+
+
+def _source(spec: ModuleSpec, name: str) -> str:
+    if not isinstance(spec.loader, InspectLoader):
+        raise InternalError(f"deploy: the module {name} has no source")
+    return spec.loader.get_source(name) or ""
+
+
+def _read(name: str, text: str | None) -> _Module:
+    spec = _spec(name)
+    text = _source(spec, name) if text is None else text
     module = _Module(name, text, spec.submodule_search_locations is not None, ast.parse(text).body)
     for number, node in enumerate(module.body):
         if not _is_for_type_checkers(node):

@@ -1,4 +1,4 @@
-"""Cast: another dtype.
+"""Cast: another dtype; BitCast: the same bits, read as another dtype of the same width.
 
 What the device does not have reads as the next wider dtype: half precision and narrower floats as float32, integers of
 4 and 2 bits as int8 or uint8.
@@ -16,7 +16,7 @@ from edgeconv.ops.narrow import FLOATS, INTEGERS, Narrow
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.records import dataclass
 
-__all__ = ["Cast", "cast_to", "element_name", "narrow_format", "onnx_dtype"]
+__all__ = ["BitCast", "Cast", "cast_to", "element_name", "narrow_format", "onnx_dtype"]
 
 _ELEMENTS = {
     1: ("FLOAT", "float32"),
@@ -113,3 +113,31 @@ def import_cast(x: Ref, *, to: int, saturate: int = 1, round_mode: str = "up") -
 def import_cast_like(x: Ref, like: Ref, *, saturate: int = 1, round_mode: str = "up", elements: Sequence[int]) -> Expr:
     """Cast to the dtype of another tensor."""
     return cast_to(x, elements[1], bool(saturate), round_mode)
+
+
+@dataclass(frozen=True)
+class BitCast(Operator):
+    """The bytes of x as `dtype`, which is as wide as its own."""
+
+    dtype: str
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        if self.dtype not in DTYPES or self.dtype == "bool" or x.q is not None:
+            raise ShapeError(f"{x} cannot be read as {self.dtype!r}")
+        if np.dtype(self.dtype).itemsize != np.dtype(x.dtype).itemsize:
+            raise ShapeError(f"{x} is not as wide as {self.dtype}")
+        return (TensorType(self.dtype, x.shape),)
+
+    def run(self, x: Array) -> Array:
+        return np.ascontiguousarray(x).view(self.dtype).reshape(x.shape)
+
+
+@onnx_rule("BitCast", since=26)
+def import_bit_cast(x: Ref, *, to: int, elements: Sequence[int]) -> Expr:
+    """Between types that the device has: of wider ones that stand for others, the bits differ."""
+    dtype = onnx_dtype(to)
+    for elem_type, stored in ((to, dtype), (elements[0], x.type.dtype)):
+        name = element_name(elem_type)
+        if name.lower() not in (stored, stored.replace("float64", "double"), stored.replace("float32", "float")):
+            raise Unsupported(f"it reads the bits of {name}, for which {stored} stands on the device")
+    return x if x.type.dtype == dtype else BitCast(dtype)(x)

@@ -18,7 +18,7 @@ MODULES = {
     "Atanh": "elementwise",
     "AveragePool": "average_pool",
     "BatchNorm": "batch_norm",
-    "BitCast": "bit_cast",
+    "BitCast": "cast",
     "BitShift": "logic",
     "BitwiseAnd": "logic",
     "BitwiseNot": "logic",

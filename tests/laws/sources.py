@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import ast
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache, cached_property
 from importlib.util import find_spec
-from itertools import accumulate
 from pathlib import Path
 
 import edgeconv
@@ -80,11 +78,9 @@ def _module(base: str, name: str) -> str:
 
 def unpacked(archive: bytes) -> dict[str, str]:
     """Path -> source of what a wheel's archive holds."""
-    head, text = archive.decode().split("\n", 1)
-    sizes = json.loads(head)
-    ends = list(accumulate(size for _, size in sizes))
-    assert ends[-1] == len(text)
-    return {place: text[end - size : end] for (place, size), end in zip(sizes, ends, strict=True)}
+    first, *parts = archive.decode().split("\f")
+    assert first == ""
+    return {part.partition("\n")[0]: part.partition("\n")[2] for part in parts}
 
 
 def _cli_folder() -> Path:

@@ -5,7 +5,6 @@ Every probe runs in a Python of its own on an unpacked wheel, without `site`: an
 
 from __future__ import annotations
 
-import json
 import os
 import subprocess
 import sys
@@ -65,8 +64,8 @@ def test_bytecode_of_another_archive_is_not_used(installed: Path) -> None:
     _run(installed, "import edgeconv.passes.match")
     texts = _archived(installed)
     texts[_MODULE] += "IS_NEW=True\n"
-    head = json.dumps([(place, len(text)) for place, text in texts.items()])
-    (installed / "edgeconv" / ARCHIVE).write_text("".join((head, "\n", *texts.values())), encoding="utf-8")
+    text = "".join(f"\f{place}\n{source}" for place, source in texts.items())
+    (installed / "edgeconv" / ARCHIVE).write_text(text, encoding="utf-8")
     assert _run(installed, "import edgeconv.passes.match as m; print(m.IS_NEW)") == "True"
 
 

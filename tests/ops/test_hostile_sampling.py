@@ -8,7 +8,7 @@ import pytest
 from edgeconv.core import TensorType
 from edgeconv.errors import DataError
 from edgeconv.ops.base import Operator, ShapeError, infer_types
-from edgeconv.ops.bit_cast import BitCast
+from edgeconv.ops.cast import BitCast
 from edgeconv.ops.col2im import Col2Im
 from edgeconv.ops.cum_sum import CumProd
 from edgeconv.ops.deform_conv import DeformConv
