@@ -66,12 +66,12 @@ class TfIdf(Operator):
         total = np.zeros(len(x) * self.width, np.int64)
         for grams, columns in self._grams(_numbers(pool, vocabulary), places):
             n = grams.shape[1]
-            for step in range(1, self.skips + 2 if n > 1 else 2):
+            widest = (tokens.shape[1] - 1) // (n - 1) if n > 1 else tokens.shape[1]
+            for step in range(1, min(self.skips + 1 if n > 1 else 1, widest) + 1):
                 windows = tokens.shape[1] - (n - 1) * step
-                if windows > 0:
-                    parts = np.stack([tokens[:, k * step : k * step + windows] for k in range(n)], axis=-1)
-                    column = _columns(parts, grams, columns, len(vocabulary))
-                    total += np.bincount((first + column)[column >= 0], minlength=total.size)
+                parts = np.stack([tokens[:, k * step : k * step + windows] for k in range(n)], axis=-1)
+                column = _columns(parts, grams, columns, len(vocabulary))
+                total += np.bincount((first + column)[column >= 0], minlength=total.size)
         return total.reshape(len(x), self.width).astype(np.float32)
 
     def _grams(self, pool: Array, places: Array) -> Iterator[tuple[Array, Array]]:
