@@ -42,7 +42,7 @@ FILES = (
     *("edgeconv.quantize.statistics", "edgeconv.report.record"),
 )
 """Modules that are plain files as well, or what their names begin with: what a device needs, where all begins, and the
-types that public names hand out; but not `RULES`.
+types that public names hand out; but not `RULES` and `RARE`.
 """
 
 RULES = frozenset(
@@ -55,6 +55,19 @@ RULES = frozenset(
     )
 )
 """Modules of operators' import rules, which no device needs: tests/laws/test_archived.py knows them all."""
+
+RARE = frozenset(
+    f"edgeconv.ops.{name}"
+    for name in (
+        *("branch", "loop", "narrow"),
+        *("label_encoder", "linear_model", "lookup", "post_transform", "svm", "tf_idf", "tree_ensemble"),
+        *("dft", "einsum", "det", "cum_sum", "reduce_norms", "hardmax", "reverse", "unique", "tensor_scatter"),
+        *("col2im", "deform_conv", "grid_sample", "lp_pool", "max_unpool", "non_zero", "roi_align", "sample_points"),
+    )
+)
+"""Modules of operators without an int8 form that networks for small devices seldom have: control flow, classical
+machine learning, mathematics, and less usual ways to sample.
+"""
 
 FINDER = """
 class _Archived:
@@ -108,7 +121,7 @@ class LeanBuild(build_py):
             place = path.relative_to(root).as_posix()
             module = place.removesuffix(".py").replace("/", ".")
             is_file = path.name == "__init__.py" or module in PUBLIC or module.startswith(FILES)
-            if not is_file or module in RULES:
+            if not is_file or module in RULES | RARE:
                 packed[place] = path.read_text(encoding="utf-8")
                 path.unlink()
         text = "".join(f"\f{place}\n{source}" for place, source in packed.items())

@@ -9,6 +9,7 @@ import os
 import subprocess
 import sys
 import zipfile
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +17,7 @@ import pytest
 
 from edgeconv.archived import ARCHIVE
 from edgeconv.export.deploy import runtime_sources
-from edgeconv.ops import MODULES
+from edgeconv.ops import MODULES, operator_class
 from tests.laws.sources import sources, unpacked
 
 _MODULE = "edgeconv/passes/match.py"
@@ -116,10 +117,26 @@ def test_a_device_never_meets_the_archive(installed: Path) -> None:
 
 def test_of_the_operators_what_no_device_needs_is_archived(installed: Path) -> None:
     known = {source.module for source in sources() if source.module.startswith("edgeconv.ops.")}
-    needed = {place.removesuffix(".py").replace("/", ".") for place in runtime_sources(tuple(MODULES))}
-    archived = {place.removesuffix(".py").replace("/", ".") for place in _archived(installed)}
-    assert known & archived == known - needed, "name these in RULES of setup.py"
-    assert not [module for module in archived & needed if module.startswith("edgeconv.runtime.")]
+    archived = _modules(_archived(installed))
+    assert archived >= known - _modules(runtime_sources(tuple(MODULES))), "name these in RULES of setup.py"
+
+
+def test_what_int8_networks_are_made_of_is_in_files(installed: Path) -> None:
+    has_int8 = [name for name in MODULES if operator_class(name).quant is not None]
+    needed = _modules(runtime_sources((*has_int8, "Quantize", "Dequantize")))
+    archived = needed & _modules(_archived(installed))
+    assert not [each for each in archived if each.startswith(("edgeconv.ops.", "edgeconv.runtime."))]
+    assert "edgeconv.ops.conv" in needed
+
+
+def test_an_operator_out_of_the_archive_runs(installed: Path) -> None:
+    code = "import numpy; from edgeconv.ops.det import Det; print(Det().run(numpy.diag([2.0, 3.0])))"
+    assert "edgeconv/ops/det.py" in _archived(installed)
+    assert float(_run(installed, code)) == pytest.approx(6)
+
+
+def _modules(places: Iterable[str]) -> set[str]:
+    return {place.removesuffix(".py").replace("/", ".") for place in places}
 
 
 def test_what_there_is_not_is_not_found(installed: Path) -> None:
