@@ -81,15 +81,16 @@ class ConvLayer:
         carried = ones and (not direct or (source.has_ones and self.groups == 1))
         grouped = scratch.hold(matrix if carried or not ones else np.ascontiguousarray(matrix[:, :, :-1]))
         offset = None if carried or not ones else np.ascontiguousarray(matrix[:, :, -1])
-        kind, outputs = "int8" if self.x.q is not None else "float", self.weight.array.shape[0]
+        is_exact, outputs = self.x.q is not None, self.weight.array.shape[0]
         threads = scratch.threads_for(columns.cost(outputs))
+        wanted, kind = columns.parts(outputs, threads, is_exact), "int8" if is_exact else "float"
         for n in range(self.x.array.shape[0]):
             rows, load = source.sample(n)
             yield from load
             if direct:
-                stages = columns.direct(rows, carried, outputs, threads)
+                stages = columns.direct(rows, carried, outputs, wanted, threads)
             else:
-                stages = columns.stages(rows, kind, dtype, carried, outputs, threads, scratch)
+                stages = columns.stages(rows, kind, dtype, carried, outputs, wanted, threads, scratch)
             for stage in stages:
                 yield from stage.loads
                 lanes: dict[int, list[Kernel]] = {}

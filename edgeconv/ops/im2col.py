@@ -34,7 +34,7 @@ WORTH_SPLITTING = 4_000_000
 _NARROW = 128
 """Columns of a part below which BLAS is far from its peak."""
 
-_FEWEST_ROWS = 256
+_FEWEST_ROWS = 32
 """Output rows of a part below which laying out the columns costs more than a thread gains."""
 
 
@@ -112,11 +112,11 @@ class Columns:
         inner = tuple(step * columns.itemsize for step in self.steps)
         return as_strided(columns, (columns.shape[0], *self.out), (columns.strides[0], *inner))
 
-    def direct(self, rows: Array, ones: bool, outputs: int, threads: int) -> list[Stage]:
+    def direct(self, rows: Array, ones: bool, outputs: int, wanted: int, threads: int) -> list[Stage]:
         """The stage of a pointwise window: parts of the rows (C [+ 1], length) themselves, for so many output rows."""
         used = rows[: self.channels + ones, self.first : self.first + self.run]
         array = used[None] if self.groups == 1 else used.reshape(self.groups, self.taps, -1)
-        wanted, everything = self._wanted(outputs), slice(0, self.groups)
+        everything = slice(0, self.groups)
         if self._is_short(wanted):
             parts = parts_of(outputs, outputs, _row_parts(outputs, wanted))
             blocks = [Block(everything, part, slice(0, self.run), None, array, 0) for part in parts]
@@ -130,8 +130,13 @@ class Columns:
         """Multiply-accumulates; in groups each counts as the eight that take its time in a large product."""
         return outputs * self.taps * self.run * (1 if self.groups == 1 else 8)
 
-    def _wanted(self, outputs: int) -> int:
-        """Into how many blocks the product is split so that threads can share it, whatever their number."""
+    def parts(self, outputs: int, threads: int, is_exact: bool) -> int:
+        """Into how many blocks the product is split so that `threads` can share it.
+
+        Sums in float may depend on where the blocks end, and not on the number of threads: there the cost decides.
+        """
+        if is_exact:
+            return threads
         cost = self.cost(outputs)
         if cost < WORTH_SPLITTING:
             return 1
@@ -151,14 +156,22 @@ class Columns:
         return replace(self, out=(min(lines, self.out[0] - first), *self.out[1:]))
 
     def stages(
-        self, rows: Array, kind: str, dtype: str, ones: bool, outputs: int, threads: int, scratch: Scratch
+        self,
+        rows: Array,
+        kind: str,
+        dtype: str,
+        ones: bool,
+        outputs: int,
+        wanted: int,
+        threads: int,
+        scratch: Scratch,
     ) -> list[Stage]:
         """Stages whose taps are copied from rows (C, length) into buffers of `dtype`, for `outputs` rows.
 
         Buffers are shared by steps of one `kind`, so that what lies in the gaps is always a number of that kind; blocks
         that run at once have buffers of their own.
         """
-        wanted, itemsize = self._wanted(outputs), np.dtype(dtype).itemsize
+        itemsize = np.dtype(dtype).itemsize
         most_bytes = FRUGAL_BYTES if scratch.is_frugal else BLOCK_BYTES
         key = f"columns {kind}{' and ones' if ones else ''}"
         if self._is_short(wanted):
@@ -241,7 +254,7 @@ def _split_rows(block: Block, count: int, threads: int) -> Stage:
 
 def _row_parts(rows: int, wanted: int) -> int:
     """Parts of output rows: few, since every part lays out the same columns for BLAS again."""
-    return max(1, min(wanted // 2, rows // _FEWEST_ROWS))
+    return max(1, min(wanted, rows // _FEWEST_ROWS))
 
 
 def _size(part: slice) -> int:
@@ -250,7 +263,7 @@ def _size(part: slice) -> int:
 
 
 def parts_of(total: int, most: int, wanted: int) -> list[slice]:
-    """Nearly equal parts of `total`, each at most `most`, and `wanted` of them where there are as many."""
-    count = min(max(-(-total // most), wanted), total)
+    """Nearly equal parts of `total`, each at most `most`: `wanted` of them or a multiple, where there are as many."""
+    count = min(-(-total // (most * wanted)) * wanted, total)
     bounds = [-(-total * index // count) for index in range(count + 1)]
     return [slice(first, stop) for first, stop in pairwise(bounds)]

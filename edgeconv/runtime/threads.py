@@ -1,31 +1,36 @@
 """Threads that work on parts of one layer at the same time; NumPy releases the interpreter lock while it computes.
 
-The parts are the same whatever the number of threads, and so are the bytes that come out. Only one party splits a
-product: with more than one thread here, OpenBLAS is told to use one of its own while the network runs.
+The bytes that come out are the same whatever the number of threads. Only one party splits a product: with more than
+one thread here, OpenBLAS is told to use one of its own while the network runs.
 """
 
 from __future__ import annotations
 
 import os
-from _thread import start_new_thread
+from _thread import LockType, allocate_lock, start_new_thread
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
-from queue import SimpleQueue
 from time import perf_counter
 from typing import Any
 
 import numpy as np
 
 from edgeconv.core import Kernel
-from edgeconv.ops.jobs import nothing
+from edgeconv.ops.jobs import chain, nothing
 from edgeconv.runtime.state import Settings
 
 __all__ = ["Workers", "single_blas_thread"]
 
 
-_PROBES = 8
+_PROBES = 200
 _PROBE = (64, 64, 512)
+_CALLS = 6
+"""NumPy calls of a part of a layer."""
+_PAUSE = 1e-5
+"""Seconds between two looks at whether there is work; the interpreter lock is free meanwhile."""
+_PATIENCE = 1e-3
+"""Seconds that a thread stays awake without work: to be woken costs more than most parts of a layer."""
 
 
 class Workers:
@@ -36,62 +41,130 @@ class Workers:
 
     def __init__(self, threads: int) -> None:
         self.threads = threads
-        self._tasks: SimpleQueue[Kernel | None] = SimpleQueue()
-        self._results: SimpleQueue[BaseException | None] = SimpleQueue()
-        for _ in range(threads - 1):
-            start_new_thread(_work, (self._tasks, self._results))
+        wait = _Wait(threads <= _cores())
+        self._others = [_Worker(wait) for _ in range(threads - 1)]
         self.worthwhile = self._measure()
 
     def _measure(self) -> int:
-        """Waking takes w seconds, a product of m MACs t: with n threads, t (1 - 1 / n) is to be 2 w at least."""
+        """Sharing costs w seconds, a product of m MACs takes t: with n threads, t (1 - 1 / n) is to be 2 w at least.
+
+        w: what a few short calls take more when every thread makes them than when one does.
+        """
         rows, inner, columns = _PROBE
         left, right = np.ones((rows, inner), np.float32), np.ones((inner, columns), np.float32)
         out = np.empty((rows, columns), np.float32)
+        short = [chain([partial(np.negative, line, line)] * _CALLS) for line in out[: self.threads]]
         with single_blas_thread():
-            product = _fastest(partial(np.matmul, left, right, out))
-        waking = _fastest(self.parallel([nothing] * self.threads))
-        return int(2 * waking / (1 - 1 / self.threads) * rows * inner * columns / product)
+            product = _typical(partial(np.matmul, left, right, out))
+        sharing = _typical(self.parallel(short)) - _typical(short[0])
+        return int(2 * sharing / (1 - 1 / self.threads) * rows * inner * columns / product)
 
     def parallel(self, parts: Sequence[Kernel]) -> Kernel:
-        """A kernel that runs all `parts`, at the same time as far as there are threads."""
-        others, own = parts[1:], parts[0]
-        tasks, results = self._tasks, self._results
+        """A kernel that runs all `parts` (as many as threads, at most) at the same time."""
+        own, given = parts[0], list(zip(self._others, parts[1:], strict=False))
 
         def kernel() -> None:
-            for part in others:
-                tasks.put(part)
+            for worker, part in given:
+                worker.start(part)
             try:
                 own()
             finally:
-                failures = [failure for failure in (results.get() for _ in others) if failure is not None]
+                failures = [failure for failure in [worker.finish() for worker, _ in given] if failure is not None]
             if failures:
                 raise failures[0]
 
         return kernel
 
     def __del__(self) -> None:
-        for _ in range(self.threads - 1):
-            self._tasks.put(None)
+        for worker in self._others:
+            worker.start(None)
 
 
-def _fastest(job: Kernel) -> float:
-    """Seconds of the fastest of a few runs."""
-    found = float("inf")
+class _Worker:
+    """One thread. Its locks are signals: who waits for one acquires it, who gives it releases it."""
+
+    def __init__(self, wait: _Wait) -> None:
+        self._wait, self._is_busy = wait, False
+        self._task = _Task()
+        start_new_thread(self._task.serve, (wait,))
+
+    def start(self, part: Kernel | None) -> None:
+        """Let the thread run `part`; with None it ends."""
+        if self._is_busy:  # the caller was interrupted while it waited
+            self.finish()
+        self._is_busy, self._task.part = True, part
+        self._task.given.release()
+
+    def finish(self) -> BaseException | None:
+        """Wait until the part has run; what it failed with."""
+        self._wait(self._task.done)
+        self._is_busy = False
+        return self._task.failure
+
+
+class _Task:
+    """What a thread and its employer share."""
+
+    def __init__(self) -> None:
+        self.part: Kernel | None = None
+        self.failure: BaseException | None = None
+        self.given, self.done = allocate_lock(), allocate_lock()
+        self.given.acquire()
+        self.done.acquire()
+
+    def serve(self, wait: _Wait) -> None:
+        """Run one part after another, until there is None."""
+        with Settings():
+            wait(self.given)
+            while (part := self.part) is not None:
+                self.failure = None
+                try:
+                    part()
+                except BaseException as error:  # whatever it is, it belongs to the thread that waits
+                    self.failure = error
+                self.done.release()
+                wait(self.given)
+
+
+class _Wait:
+    """Acquires locks: awake for a while where every thread has a core (`is_awake`), then asleep.
+
+    A thread that looks all the time would keep the interpreter lock from the others, so between two looks it computes
+    something that nobody needs, for which NumPy releases that lock.
+    """
+
+    def __init__(self, is_awake: bool) -> None:
+        self._patience = _PATIENCE if is_awake else 0.0
+        probe = np.ones(1 << 14, np.float32)
+        each = _typical(partial(np.sqrt, probe, probe)) / probe.size
+        self._idle = np.ones(max(512, int(_PAUSE / each)), np.float32)
+
+    def __call__(self, lock: LockType) -> None:
+        idle, end = self._idle, perf_counter() + self._patience
+        while not lock.acquire(False):
+            if perf_counter() > end:
+                lock.acquire()
+                return
+            _give_way()
+            np.sqrt(idle, idle)
+
+
+_give_way: Callable[[], None] = getattr(os, "sched_yield", nothing)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _typical(job: Kernel) -> float:
+    """Seconds that a run takes when nobody disturbs it, as a quarter of the runs do."""
+    found = []
     for _ in range(_PROBES):
         start = perf_counter()
         job()
-        found = min(found, perf_counter() - start)
-    return found
-
-
-def _work(tasks: SimpleQueue[Kernel | None], results: SimpleQueue[BaseException | None]) -> None:
-    with Settings():
-        while (part := tasks.get()) is not None:
-            try:
-                part()
-                results.put(None)
-            except BaseException as error:  # whatever it is, it belongs to the thread that waits
-                results.put(error)
+        found.append(perf_counter() - start)
+    return sorted(found)[_PROBES // 4]
 
 
 @contextmanager

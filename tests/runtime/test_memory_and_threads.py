@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
+from collections.abc import Callable
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -217,3 +220,33 @@ def test_small_layers_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Workers, "_measure", lambda workers: 10**12)
     monkeypatch.setattr(Workers, "parallel", lambda workers, parts: pytest.fail("a layer was shared"))
     Interpreter(network((40, 60)), threads=2)(samples((40, 60)))
+
+
+def test_what_fails_in_a_thread_reaches_the_caller_and_the_thread_goes_on() -> None:
+    def fail() -> None:
+        raise MemoryError("in a thread")
+
+    workers, ran = Workers(3), [0, 0, 0]
+    with pytest.raises(MemoryError, match="in a thread"):
+        workers.parallel([partial(ran.__setitem__, 0, 1), fail, partial(ran.__setitem__, 2, 1)])()
+    workers.parallel([partial(ran.__setitem__, index, 2) for index in range(3)])()
+    assert ran == [2, 2, 2]
+
+
+def test_a_part_whose_caller_was_interrupted_is_over_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    workers, order = Workers(2), []
+    with monkeypatch.context() as patched:
+        patched.setattr(workers._others[0], "finish", lambda: raise_(KeyboardInterrupt()))
+        with pytest.raises(KeyboardInterrupt):
+            workers.parallel([partial(order.append, "own"), partial(_slowly, order.append, "first")])()
+    workers.parallel([partial(order.append, "own"), partial(order.append, "second")])()
+    assert order.index("first") < order.index("second")
+
+
+def raise_(error: BaseException) -> None:
+    raise error
+
+
+def _slowly(job: Callable[[str], None], name: str) -> None:
+    time.sleep(0.05)
+    job(name)
