@@ -46,7 +46,7 @@ class Workers:
         self.worthwhile = self._measure()
 
     def _measure(self) -> int:
-        """Sharing costs w seconds, a product of m MACs takes t: with n threads, t (1 - 1 / n) is to be 2 w at least.
+        """Sharing costs w seconds, a product of m MACs takes t: with n threads, t (1 - 1 / n) is to be 4 w at least.
 
         w: what a few short calls take more when every thread makes them than when one does.
         """
@@ -57,7 +57,7 @@ class Workers:
         with single_blas_thread():
             product = _typical(partial(np.matmul, left, right, out))
         sharing = _typical(self.parallel(short)) - _typical(short[0])
-        return int(2 * sharing / (1 - 1 / self.threads) * rows * inner * columns / product)
+        return int(4 * sharing / (1 - 1 / self.threads) * rows * inner * columns / product)
 
     def parallel(self, parts: Sequence[Kernel]) -> Kernel:
         """A kernel that runs all `parts` (as many as threads, at most) at the same time."""
