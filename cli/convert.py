@@ -163,12 +163,13 @@ class _Job:
         with options.executor(self.workers, self.dask) as executor, progress_bars(self.output) as progress:
             if executor is not None and self.seen is None and self.precision == "int8":
                 self.seen = self._calibrate(shapes, constants, executor, progress)
-            model = self._convert(graph, progress)
+            model = self._convert(graph, progress, executor)
             report = self._evaluate(model, graph, source, executor, progress)
             failure = gate_message(report, self.max_drop, self.min_sqnr)
             if failure is not None and model.refinement is not None:
                 try:
-                    model = self._search(graph, source, executor, progress)
+                    gate = {"max_drop": self.max_drop, "min_sqnr": self.min_sqnr, "hold_out": self.hold_out}
+                    model = self._convert(graph, progress, executor, evaluation=source, metric=self.metric, **gate)
                     report = self._evaluate(model, graph, source, executor, progress)
                     failure = gate_message(report, self.max_drop, self.min_sqnr)
                 except AccuracyError as error:
@@ -183,7 +184,7 @@ class _Job:
         if failure is not None:
             raise AccuracyError(f"{failure}; {self.target} was not written")
 
-    def _convert(self, graph: Graph, progress: Progress | None, **more: Any) -> Model:
+    def _convert(self, graph: Graph, progress: Progress | None, executor: Executor | None = None, **more: Any) -> Model:
         from edgeconv import api
 
         return api.convert(
@@ -197,6 +198,7 @@ class _Job:
             samples=self.samples,
             effort=self.effort,
             time_budget=self.time_budget,
+            executor=executor,
             progress=progress,
             **more,
         )
@@ -225,18 +227,6 @@ class _Job:
             executor=executor,
             progress=progress,
         )
-
-    def _search(
-        self, graph: Graph, source: DataSource | None, executor: Executor | None, progress: Progress | None
-    ) -> Model:
-        """Convert again, with what must be above int8 to keep the accuracy; AccuracyError where nothing is enough."""
-        wanted = {
-            "metric": self.metric,
-            "max_drop": self.max_drop,
-            "min_sqnr": self.min_sqnr,
-            "hold_out": self.hold_out,
-        }
-        return self._convert(graph, progress, evaluation=source, executor=executor, **wanted)
 
     def _evaluate(
         self,

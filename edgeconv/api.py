@@ -147,7 +147,7 @@ def convert(
     time_budget: seconds after which refining stops, as the record then says. max_drop, min_sqnr: what to keep on the
     samples of `evaluation`, in the metric (top1, top5) or in dB, with as few activations above int8 as that takes.
     hold_out: the share of `evaluation` that this search does not see; the record tells the result on it. executor:
-    measures and rates in its workers. preprocessing: of images, kept in the file. Raises UsageError, DataError,
+    tries, measures and rates in its workers. preprocessing: of images, kept in the file. Raises UsageError, DataError,
     AccuracyError.
     """
     _check_precision(precision, bool(exclude or exclude_op))
@@ -244,7 +244,7 @@ def _quantized(
 ) -> Model:
     """The int8 form of `graph`, as far as its shapes follow from those of its inputs; the rest stays in float."""
     clock, known = TimeBudget(config.time_budget), settled(graph)
-    made = quantize_recorded(known, feeds.batches, config_for(known, config), feeds.tell)
+    made = quantize_recorded(known, feeds.batches, config_for(known, config), feeds.tell, executor)
     if target is not None:
         made, is_enough = climb(made, target.measure, executor, feeds.tell, clock, target.metric != "sqnr")
         if not is_enough:

@@ -112,7 +112,7 @@ def calibrate(
             progress("calibrating", len(set(shared) & set(seen.parts)), whole)
         if checkpoint is not None:
             checkpoint(seen)
-    return seen
+    return replace(seen, source=setup)
 
 
 def _runs(numbers: Sequence[int], most: int) -> list[tuple[int, int]]:
@@ -141,7 +141,7 @@ class _Setup:
         interpreter = Interpreter(to_program(graph))
         self._fitter, self.size = Fitter(interpreter), samples_at_once([interpreter], self.data)
         self.total = -(-self.data.count // self.size)
-        few = few_batches(graph, self._fitter(self.data.batches(self.size)))
+        few = few_batches(graph, self)
         self._graphs = [each for _, each in equalized_forms(graph, few, config)]
         images = task.preprocessing or Preprocessing()
         recipe = {
@@ -161,6 +161,9 @@ class _Setup:
         ]
         inputs = InputStatistics(self.data.inputs)
         self.nothing = Calibrated(recipe, few, variants, {}, self.total, self.data.is_random, inputs)
+
+    def __iter__(self) -> Iterator[dict[str, Array]]:
+        return self._fitter(self.data.batches(self.size))
 
     def run(self, task: _Task) -> Calibrated:
         """Calibrate the batches of a task, streaming them once for each form of the network."""

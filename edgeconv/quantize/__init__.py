@@ -6,6 +6,7 @@ A model that came quantized is adopted with its own parameters, see `adopt`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
 
 from edgeconv.core import Array
 from edgeconv.graph import Graph, Node
@@ -58,11 +59,16 @@ def quantize_recorded(
     samples: Iterable[Mapping[str, Array]],
     config: QuantConfig | None = None,
     progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> Quantized:
-    """As `quantize`, with the record of what was tried, taken and undone. `samples` may be iterated several times."""
+    """As `quantize`, with the record of what was tried, taken and undone. `samples` may be iterated several times.
+
+    `executor`: tries several ways at once, with the same result.
+    """
     config = config or QuantConfig()
-    make = quantize_best if config.effort == "best" else quantize_once
-    return make(graph, samples, config, progress)
+    if config.effort == "best":
+        return quantize_best(graph, samples, config, progress, executor)
+    return quantize_once(graph, samples, config, progress)
 
 
 def keep_parameters(graph: Graph, config: QuantConfig | None = None) -> Graph:

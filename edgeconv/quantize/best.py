@@ -1,28 +1,30 @@
 """The highest effort: several ways to quantize the whole network, the best on held-back calibration samples taken.
 
-No equalization, or with exponents .25 and .5; then, on the best of these, GPTQ rounding without the least-squares fit;
-ranges searched on the network's output; and, where it pays, activations in 16 bits: those that nothing multiplies, and
-those of at most a fifth of the multiply-accumulates.
+First what the default effort makes, refined and not; then equalization of other strengths, and none; on the best of
+these, other observers, and GPTQ rounding without the least-squares fit; ranges searched on the output; and,
+where it pays, activations in 16 bits: those that nothing multiplies, and those of at most a fifth of the
+multiply-accumulates. Nothing is taken that scores less than the default.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import Executor
 from dataclasses import dataclass, replace
 from functools import partial
 
 from edgeconv.core import Array
 from edgeconv.graph import Graph
-from edgeconv.quantize.assign import scale_roots
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.judge import HeldBack, Judge
 from edgeconv.quantize.ladder import Plan, plan_within
 from edgeconv.quantize.pipeline import Prepared, Progress, Quantized, equalized_forms, prepare, refine
 from edgeconv.quantize.refine.range_search import search_ranges
 from edgeconv.quantize.refine.stepper import few_batches, fitting
-from edgeconv.quantize.sensitivity import macs_of, sensitivities
+from edgeconv.quantize.sensitivity import int8_share, macs_of, narrow_groups, sensitivities
 from edgeconv.quantize.time_budget import TimeBudget
-from edgeconv.report.record import RefinementRecord, Trial
+from edgeconv.report.record import RaisedValue, RefinementRecord, Trial
+from edgeconv.report.tasks import Task
 
 __all__ = ["quantize_best"]
 
@@ -38,17 +40,16 @@ def quantize_best(
     samples: Iterable[Mapping[str, Array]],
     config: QuantConfig,
     progress: Progress | None = None,
+    executor: Executor | None = None,
 ) -> Quantized:
-    """Try everything that the time allows; what scores best on held-back samples is returned."""
-    few = few_batches(graph, samples)
-    search = _Search(Judge(graph, HeldBack(few, samples)), few, config, TimeBudget(config.time_budget), progress)
-    for exponent, equal in equalized_forms(graph, few, config):
-        if search.is_over:
-            break
-        name = f"equalization {exponent:g}" if exponent else "no equalization"
-        prepared = prepare(equal, samples, few, config, None if search.tried else progress)
-        search.attempt(name, prepared, _FIT)
-    search.attempt(f"{search.best.name}, without fit", search.best.prepared, _NO_FIT)
+    """Try everything that the time allows; what scores best on held-back samples is returned.
+
+    `executor` makes several attempts at once; with a time budget they are made one after another.
+    """
+    few, budget = few_batches(graph, samples), TimeBudget(config.time_budget)
+    search = _Search(Judge(graph, HeldBack(few, samples), executor), few, config, budget, progress, executor)
+    search.attempt(_forms(graph, samples, few, config, progress))
+    search.attempt(_other_ways(search.best.way, config.observers))
     if "ranges" in config.steps:
         search.attempt_ranges()
     if "wide" in config.steps:
@@ -57,16 +58,52 @@ def quantize_best(
 
 
 @dataclass(frozen=True)
+class _Way:
+    """What to try: `plan` says what of `prepared` is raised."""
+
+    name: str
+    prepared: Prepared
+    steps: tuple[str, ...] = _FIT
+    plan: Plan | None = None
+
+
+def _forms(
+    graph: Graph,
+    samples: Iterable[Mapping[str, Array]],
+    few: Sequence[Mapping[str, Array]],
+    config: QuantConfig,
+    progress: Progress | None,
+) -> Iterator[_Way]:
+    """The forms of the network, first as the default effort has it."""
+    for number, (exponent, equal) in enumerate(equalized_forms(graph, few, config)):
+        name = f"equalization {exponent:g}" if exponent else "no equalization"
+        prepared = prepare(equal, samples, few, config, None if number else progress)
+        yield _Way(name, prepared)
+        if not number:
+            yield _Way(f"{name}, unrefined", prepared, ())
+
+
+def _other_ways(best: _Way, observers: Iterable[str]) -> Iterator[_Way]:
+    """`best` once more, by other observers, and without the fit."""
+    seen = [best.prepared.qparams]
+    for method in observers:
+        prepared = best.prepared.ranged_by(method)
+        if prepared.qparams not in seen:
+            seen.append(prepared.qparams)
+            yield _Way(f"{best.name}, {method} ranges", prepared, best.steps)
+    if "fit" in best.steps:
+        yield _Way(f"{best.name}, without fit", best.prepared, _NO_FIT)
+
+
+@dataclass(frozen=True)
 class _Attempt:
     """One way that was tried, with its score in dB."""
 
-    name: str
+    way: _Way
     score: float
-    prepared: Prepared
-    steps: tuple[str, ...]
     graph: Graph
     record: RefinementRecord
-    int8_share: float = 1.0
+    int8_share: float
 
     @property
     def worth(self) -> float:
@@ -82,9 +119,10 @@ class _Search:
         config: QuantConfig,
         budget: TimeBudget,
         progress: Progress | None,
+        executor: Executor | None,
     ) -> None:
         self._judge, self._few, self._config, self._budget = judge, few, config, budget
-        self._progress, self.stopped = progress, ""
+        self._progress, self._executor, self.stopped = progress, executor, ""
         self.tried: list[_Attempt] = []
 
     @property
@@ -96,71 +134,73 @@ class _Search:
 
     @property
     def best(self) -> _Attempt:
-        """The attempt that is worth most, the earliest of equal ones."""
-        return max(self.tried, key=lambda attempt: attempt.worth)
+        """The attempt that is worth most, the earliest of equal ones, of those that score no less than the default."""
+        least = max(attempt.score for attempt in self.tried[:2])
+        return max((attempt for attempt in self.tried if attempt.score >= least), key=lambda attempt: attempt.worth)
 
-    def attempt(self, name: str, prepared: Prepared, steps: tuple[str, ...], plan: Plan | None = None) -> None:
-        """Refine in one way, and judge; `prepared` is raised as in `plan`."""
+    def attempt(self, ways: Iterable[_Way]) -> None:
+        """Refine in several ways, and judge; side by side where workers are there and time is not limited."""
         if self.is_over:
             return
-        told = None if self._progress is None else partial(_renamed, self._progress, f"try {len(self.tried) + 1}")
-        graph, record = refine(prepared, self._few, steps, self._config.effort, self._budget, told)
+        if self._executor is None or self._budget.seconds is not None:
+            for way in ways:
+                self._take(way, self._task(way)(progress=self._told))
+                if self.is_over:
+                    return
+            return
+        for way, task in [(way, Task(self._executor, self._task(way))) for way in ways]:
+            self._told("", 0, None)
+            self._take(way, task.result())
+
+    def _task(self, way: _Way) -> partial[tuple[Graph, RefinementRecord]]:
+        return partial(refine, way.prepared, self._few, way.steps, self._config.effort, self._budget)
+
+    def _told(self, _: str, done: int, total: int | None) -> None:
+        if self._progress is not None:
+            self._progress(f"try {len(self.tried) + 1}", done, total)
+
+    def _take(self, way: _Way, made: tuple[Graph, RefinementRecord]) -> None:
+        graph, record = made
         self.stopped = record.stopped
-        record = record if plan is None else replace(record, raised=plan.raised)
-        share = prepared.int8_share if plan is None else plan.int8_share
-        self.tried.append(_Attempt(name, self._judge.sqnr(graph), prepared, steps, graph, record, share))
+        record = record if way.plan is None else replace(record, raised=way.plan.raised)
+        share = int8_share(way.prepared, macs_of(way.prepared.graph, self._few[0]))
+        self.tried.append(_Attempt(way, self._judge.sqnr(graph), graph, record, share))
 
     def attempt_ranges(self) -> None:
         """The best attempt once more, with searched ranges."""
         if self.is_over:
             return
-        best = self.best
-        told: Callable[[int, int], None] | None = None
-        if self._progress is not None:
-            told = partial(self._progress, "ranges")
+        told = None if self._progress is None else partial(self._progress, "ranges")
+        best = self.best.way
         source = best.prepared
         found, stopped = search_ranges(
-            source.graph, fitting(self._few), source.narrow, _groups(source), self._budget, told
+            source.graph, fitting(self._few), source.narrow, narrow_groups(source), self._budget, told
         )
         if found != source.narrow:
             searched = replace(source, qparams={**source.qparams, **found})
-            self.attempt(f"{best.name}, ranges searched", searched, best.steps)
+            self.attempt([_Way(f"{best.name}, ranges searched", searched, best.steps)])
         self.stopped = self.stopped or stopped
 
     def attempt_wide(self) -> None:
         """The best attempt once more, with activations in 16 bits."""
-        if self.is_over:
-            return
-        best, batch = self.best, self._few[0]
-        macs, narrow = macs_of(best.prepared.graph, batch), best.prepared.raised(())
-        rated = sensitivities(narrow, batch)
+        if not self.is_over:
+            self.attempt(self._wider(self.best.way))
+
+    def _wider(self, best: _Way) -> Iterator[_Way]:
+        batch = self._few[0]
+        seen: set[tuple[RaisedValue, ...]] = {()}
+        macs = macs_of(best.prepared.graph, batch)
+        rated = sensitivities(best.prepared.raised(()), batch, self._executor)
         for least in _LEAST_INT8:
             plan = plan_within(rated, macs, least)
-            if plan.raised and all(other.record.raised != plan.raised for other in self.tried):
+            if plan.raised not in seen:
+                seen.add(plan.raised)
                 name = f"{best.name}, {len(plan.raised)} groups of activations in 16 bits"
-                self.attempt(name, best.prepared.raised(plan.values), best.steps, plan)
+                yield _Way(name, best.prepared.raised(plan.values), best.steps, plan)
 
     def result(self) -> Quantized:
         """The best attempt, with the record of all."""
         best = self.best
-        trials = tuple(Trial(attempt.name, attempt.score, attempt is best) for attempt in self.tried)
+        trials = tuple(Trial(attempt.way.name, attempt.score, attempt is best) for attempt in self.tried)
         record = replace(best.record, trials=trials, held_back=self._judge.samples, stopped=self.stopped)
-        return Quantized(best.graph, record, best.prepared, self._few, best.steps)
-
-
-def _groups(prepared: Prepared) -> dict[str, list[str]]:
-    """Root -> the values in 8 bits that share its parameters, of all roots whose range was observed, in order."""
-    graph = prepared.graph
-    roots, producers = scale_roots(graph, prepared.selection), graph.producers()
-    found: dict[str, list[str]] = {}
-    for name in prepared.narrow:
-        root = roots.get(name, name)
-        rule = producers[root].op.quant if root in producers else None
-        if graph.constant(root) is None and (rule is None or rule.output is None):
-            found.setdefault(root, []).append(name)
-    order = {name: at for at, name in enumerate([*graph.inputs, *producers])}
-    return dict(sorted(found.items(), key=lambda item: order[item[0]]))
-
-
-def _renamed(progress: Progress, stage: str, _: str, done: int, total: int | None) -> None:
-    progress(stage, done, total)
+        return Quantized(best.graph, record, best.way.prepared, self._few, best.way.steps)

@@ -53,11 +53,11 @@ class Variant:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """The result of calibrating on some batches; iterating gives the first few batches of the data.
+    """The result of calibrating on some batches; iterating gives the first few of the data, or all of `source`.
 
     recipe: what all parts must agree on (model, options, samples). parts: batch number -> (samples, sha256 of its
     contents). total: number of batches of the data. is_random: the data were drawn, not collected. inputs: statistics
-    of the model's inputs, to notice samples that were prepared otherwise.
+    of the model's inputs, to notice samples that were prepared otherwise. source: all batches, while they are there.
     """
 
     recipe: Mapping[str, str]
@@ -67,9 +67,10 @@ class Calibrated:
     total: int
     is_random: bool = False
     inputs: InputStatistics = field(default_factory=lambda: InputStatistics({}))
+    source: Iterable[Mapping[str, Array]] | None = field(default=None, repr=False, compare=False)
 
     def __iter__(self) -> Iterator[Mapping[str, Array]]:
-        return iter(self.few)
+        return iter(self.few if self.source is None else self.source)
 
     @property
     def samples(self) -> int:

@@ -15,7 +15,7 @@ from math import log10
 
 from edgeconv.graph import Graph
 from edgeconv.quantize.pipeline import Progress, Quantized, refine
-from edgeconv.quantize.sensitivity import FREE, Sensitivity, macs_of, sensitivities
+from edgeconv.quantize.sensitivity import FREE, Sensitivity, int8_share, macs_of, sensitivities
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import Attempt, RaisedValue
 
@@ -32,7 +32,7 @@ _MORE_GAIN = 1.5
 
 @dataclass(frozen=True)
 class Plan:
-    """What is raised, in order of harm; `int8_share`: of the multiply-accumulates, what stays int8 times int8.
+    """What is raised, in order of harm; `int8_share`: of the multiply-accumulates, what that leaves int8 times int8.
 
     `gain`: dB that the prediction takes away from the noise of activations.
     """
@@ -114,16 +114,15 @@ def climb(
     refinements are tried, too, before anything costs int8 products: a share of hits is a matter of few samples.
     """
     search = _Climb(made, measure, progress, budget or TimeBudget(None))
-    if search.holds(made, made.prepared.int8_share):
+    if search.holds(made):
         return search.result(made), True
     if not made.few:
         return search.result(made), False
     others = _other_steps(made.steps) if tries_steps else ()
-    found = search.first(Plan((), made.prepared.int8_share, 0.0), others)
+    found = search.first(Plan((), 1.0, 0.0), others)
     if found is not None:
         return search.result(found), True
-    macs = macs_of(made.prepared.graph, made.few[0])
-    plans = plans_of(sensitivities(made.prepared.raised(()), made.few[0], executor), macs)
+    plans = plans_of(sensitivities(made.prepared.raised(()), made.few[0], executor), search.macs)
     free = sum(plan.int8_share >= 1 - FREE for plan in plans)
     found = search.first(plans[free - 1], (made.steps, *others)) if free else None
     if found is not None:
@@ -142,10 +141,16 @@ class _Climb:
         self._made, self._measure, self._progress, self._budget = made, measure, progress, budget
         self._attempts: list[Attempt] = []
 
-    def holds(self, made: Quantized, int8_share: float, raised: tuple[RaisedValue, ...] = ()) -> bool:
+    @cached_property
+    def macs(self) -> dict[str, int]:
+        """Of each node."""
+        return macs_of(self._made.prepared.graph, self._made.few[0])
+
+    def holds(self, made: Quantized, raised: tuple[RaisedValue, ...] = ()) -> bool:
         """Measure, and note it down."""
         value, is_enough = self._measure(made.graph)
-        self._attempts.append(Attempt(raised, int8_share, value, is_enough))
+        share = int8_share(made.prepared, self.macs) if made.few else 1.0
+        self._attempts.append(Attempt(raised, share, value, is_enough))
         return is_enough
 
     def first(self, plan: Plan, ways: Sequence[tuple[str, ...]]) -> Quantized | None:
@@ -185,7 +190,7 @@ class _Climb:
         graph, record = refine(prepared, self._made.few, steps, self._made.record.effort, self._budget)
         record = replace(record, trials=self._made.record.trials, held_back=self._made.record.held_back)
         made = replace(self._made, graph=graph, record=replace(record, raised=plan.raised), prepared=prepared)
-        return made, self.holds(made, plan.int8_share, plan.raised)
+        return made, self.holds(made, plan.raised)
 
     def result(self, made: Quantized) -> Quantized:
         """With the record of all attempts."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from concurrent.futures import Future, ThreadPoolExecutor
 from itertools import chain
 from typing import TypeVar
 
@@ -44,40 +45,24 @@ def stream(
     """Give every item to one of a few workers, each of which is used by one thread at a time.
 
     Items are taken from the iterator as workers become free, so memory stays flat; `done` is called in this thread.
-    `workers` says from the first item how many there shall be; a single one works in this thread.
+    `workers` says from the first item how many there shall be.
     """
-    rest = iter(items)
+    rest, running = iter(items), deque[tuple[_T, Callable[[_T], None], "Future[None]"]]()
     for first in rest:
-        everything = chain([first], rest)
         most = workers(first)
-        if most > 1:
-            _stream_in_threads(make_worker, everything, done, most)
-            return
-        worker = make_worker()
-        for item in everything:
-            worker(item)
-            done(item)
+        with ThreadPoolExecutor(most) as pool:
+            for item in chain([first], rest):
+                worker = _finished(running, done) if len(running) == most else make_worker()
+                running.append((item, worker, pool.submit(worker, item)))
+            while running:
+                _finished(running, done)
 
 
-def _stream_in_threads(
-    make_worker: Callable[[], Callable[[_T], None]], items: Iterable[_T], done: Callable[[_T], None], most: int
-) -> None:
-    with ThreadPoolExecutor(most) as pool:
-        idle: list[Callable[[_T], None]] = []
-        running: dict[Future[None], tuple[Callable[[_T], None], _T]] = {}
-
-        def settle() -> None:
-            finished, _ = wait(running, return_when=FIRST_COMPLETED)
-            for future in finished:
-                worker, item = running.pop(future)
-                future.result()
-                idle.append(worker)
-                done(item)
-
-        for item in items:
-            if len(running) >= most:
-                settle()
-            worker = idle.pop() if idle else make_worker()
-            running[pool.submit(worker, item)] = (worker, item)
-        while running:
-            settle()
+def _finished(
+    running: deque[tuple[_T, Callable[[_T], None], Future[None]]], done: Callable[[_T], None]
+) -> Callable[[_T], None]:
+    """Wait for the oldest item, and return the worker that did it."""
+    item, worker, future = running.popleft()
+    future.result()
+    done(item)
+    return worker

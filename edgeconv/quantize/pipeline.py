@@ -34,8 +34,8 @@ from edgeconv.report.record import RaisedValue, RefinementRecord, Trial, decibel
 
 __all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "prepare", "quantize_once", "refine"]
 
-BEST_EXPONENTS = (0.25, 0.5, 0.0)
-"""Strengths of equalization that the highest effort tries."""
+BEST_EXPONENTS = (EXPONENT, 0.2, 0.5, 0.0)
+"""Strengths of equalization that the highest effort tries, first that of all others."""
 
 Progress = Callable[[str, int, "int | None"], None]
 """Called with a stage ("calibrating", "refining"), what is done of it, and of how much (None while unknown)."""
@@ -61,11 +61,6 @@ class Prepared:
     observed: tuple[Trial, ...] = ()
 
     @property
-    def int8_share(self) -> float:
-        """Of the multiply-accumulates, what `cheap` leaves int8 weights times int8 activations."""
-        return 1 - sum(each.macs for each in self.cheap)
-
-    @property
     def narrow(self) -> dict[str, QParams]:
         """The parameters of the values in 8 bits."""
         return {name: q for name, q in self.qparams.items() if name not in self.selection.wide}
@@ -75,6 +70,12 @@ class Prepared:
         found = lower(self.graph, self.selection, self.qparams)
         found.metadata.update(first_layers(self.graph, self.statistics))
         return found
+
+    def ranged_by(self, method: str) -> Prepared:
+        """The same with the ranges of another observer."""
+        found = _ranged_by(method, self.graph, self.config, self.statistics)
+        observed = tuple(replace(each, taken=each.name == method) for each in self.observed)
+        return replace(found, free=self.free, cheap=self.cheap, observed=observed)
 
     def raised(self, raised: tuple[tuple[str, str], ...]) -> Prepared:
         """The same with these values above int8; searched ranges of the others are kept."""
@@ -121,12 +122,9 @@ def quantize_once(
     few = few_batches(graph, samples) if config.steps or len(config.observers) > 1 else []
     ((_, equal),) = equalized_forms(graph, few, config)
     prepared = prepare(equal, samples, few, config, progress)
-    if not config.steps:
-        return Quantized(prepared.lowered(), RefinementRecord(config.effort, observed=prepared.observed), prepared)
-    plain = prepared.lowered()
     refined, record = refine(prepared, few, config.steps, config.effort, budget, progress)
     made = Quantized(refined, record, prepared, few, config.steps)
-    return _judged(graph, plain, made)
+    return _judged(graph, made) if config.steps else made
 
 
 def prepare(
@@ -138,12 +136,11 @@ def prepare(
 ) -> Prepared:
     """Calibrate, select and assign; by several observers where `config` names none, judged by `few` of the batches."""
     wanted = [name for name in observed_values(graph, select(graph, config)) if graph.constant(name) is None]
-    count = None if progress is None else partial(_tell, progress, "calibrating", None)
+    count = None if progress is None else lambda done: progress("calibrating", done, None)
     statistics = collect(graph, samples, wanted, count)
     method, *others = config.observers
     first = _raise_free(_ranged_by(method, graph, config, statistics), few)
-    found = (_ranged_by(method, graph, first.config, statistics) for method in others)
-    ways = [first, *(replace(way, free=first.free, cheap=first.cheap) for way in found)]
+    ways = [first, *map(first.ranged_by, others)]
     best, noises = choose(ways, few)
     observed = [
         Trial(way.config.method, decibels_of(1.0, noise), way is best) for way, noise in zip(ways, noises, strict=False)
@@ -189,16 +186,16 @@ def refine(
     """Lower, and refine layer by layer."""
     lowered = prepared.lowered()
     count = None if progress is None else partial(progress, "refining")
-    layers, stopped = refine_layers(prepared.graph, lowered, few, steps, budget, count)
+    layers, stopped = refine_layers(prepared.graph, lowered, few, steps, budget, count) if steps else ((), "")
     record = RefinementRecord(
         effort, tuple(layers), stopped=stopped, free=prepared.free, cheap=prepared.cheap, observed=prepared.observed
     )
     return lowered, record
 
 
-def _judged(source: Graph, plain: Graph, made: Quantized) -> Quantized:
+def _judged(source: Graph, made: Quantized) -> Quantized:
     """What is better on held-back samples: with the layers refined, or without."""
-    judge = Judge(source, judging(made.few))
+    judge, plain = Judge(source, judging(made.few)), made.prepared.lowered()
     scores = {"unrefined": judge.sqnr(plain), "refined": judge.sqnr(made.graph)}
     is_better = scores["refined"] >= scores["unrefined"]
     taken = "refined" if is_better else "unrefined"
@@ -206,7 +203,3 @@ def _judged(source: Graph, plain: Graph, made: Quantized) -> Quantized:
     undone = () if is_better else ("the refinements of all layers: the network as a whole got worse with them",)
     record = replace(made.record, trials=trials, held_back=judge.samples, undone=undone)
     return replace(made, graph=made.graph if is_better else plain, record=record)
-
-
-def _tell(progress: Progress, stage: str, total: int | None, done: int) -> None:
-    progress(stage, done, total)

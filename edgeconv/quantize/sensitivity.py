@@ -29,7 +29,18 @@ from edgeconv.runtime.program import ABSENT
 if TYPE_CHECKING:
     from edgeconv.quantize.pipeline import Prepared
 
-__all__ = ["FREE", "Group", "Sensitivity", "cheap_values", "free_values", "groups_of", "macs_of", "sensitivities"]
+__all__ = [
+    "FREE",
+    "Group",
+    "Sensitivity",
+    "cheap_values",
+    "free_values",
+    "groups_of",
+    "int8_share",
+    "macs_of",
+    "narrow_groups",
+    "sensitivities",
+]
 
 FREE = 0.002
 """Share of all multiply-accumulates up to which a group counts as one that nothing multiplies."""
@@ -78,6 +89,11 @@ def groups_of(prepared: Prepared) -> list[Group]:
     return [_group(graph, selection, names) for _, names in sorted(members.items(), key=lambda item: order[item[0]])]
 
 
+def narrow_groups(prepared: Prepared) -> list[Group]:
+    """Those in 8 bits."""
+    return [each for each in groups_of(prepared) if prepared.selection.wide.isdisjoint(each.names)]
+
+
 def _group(graph: Graph, selection: Selection, names: Sequence[str]) -> Group:
     inside = set(names)
     multipliers, touched, is_possible = set(), set(), True
@@ -115,7 +131,7 @@ def cheap_values(prepared: Prepared, batch: Mapping[str, Array]) -> tuple[Raised
     """
     graph, macs = prepared.graph, macs_of(prepared.graph, batch)
     total, ends = max(sum(macs.values()), 1), {*graph.inputs, *graph.outputs}
-    narrow = [group for group in groups_of(prepared) if prepared.selection.wide.isdisjoint(group.names)]
+    narrow = narrow_groups(prepared)
     costs = {group: sum(macs[key] for key in group.multipliers) / total for group in narrow}
     open_to = [each for each in narrow if each.can_be_int16 and costs[each] <= _CHEAP and ends.isdisjoint(each.names)]
     if not open_to:
@@ -130,6 +146,13 @@ def cheap_values(prepared: Prepared, batch: Mapping[str, Array]) -> tuple[Raised
             left -= costs[group]
             found.append(RaisedValue(group.names, "int16", -10 * log10(noises[group]), costs[group]))
     return tuple(found)
+
+
+def int8_share(prepared: Prepared, macs: Mapping[str, int]) -> float:
+    """Of all multiply-accumulates, as `macs_of` counts them, those whose factors are int8."""
+    wide = set(groups_of(prepared)).difference(narrow_groups(prepared))
+    left = prepared.selection.int8.difference(*(each.multipliers for each in wide))
+    return sum(macs[key] for key in left) / max(sum(macs.values()), 1)
 
 
 def macs_of(graph: Graph, batch: Mapping[str, Array]) -> dict[str, int]:

@@ -29,7 +29,8 @@ def refinement_blocks(record: RefinementRecord) -> Iterable[Block]:
     if facts := tuple(_facts(record)):
         yield Facts(facts)
     if record.observed:
-        yield Table(("ranges by", "SQNR, activations alone rounded", ""), _trials(record.observed, _ANYWAY), "lrl")
+        anyway = "taken" if record.effort == "best" else _ANYWAY
+        yield Table(("ranges by", "SQNR, activations alone rounded", ""), _trials(record.observed, anyway), "lrl")
     if len(record.trials) > 1:
         yield Table((f"on {record.held_back} held-back samples", "SQNR", ""), _trials(record.trials), "lrl")
     if not record.undone:

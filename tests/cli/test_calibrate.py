@@ -8,6 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from edgeconv.export.edge import to_bytes
+from edgeconv.runtime.reader import read_program
 from tests.cli.conftest import Command
 
 MODEL = str(Path(__file__).parents[2] / "sample_models" / "digits_resnet" / "model.onnx")
@@ -90,3 +92,18 @@ def test_what_to_hold_out_needs_a_search(edgeconv: Command, tmp_path: Path) -> N
     done = edgeconv(*given)
     assert done.code == 2
     assert "--hold-out is about the search that --max-drop and --min-sqnr start" in done.err
+
+
+def test_best_effort_in_processes_writes_the_same(edgeconv: Command, tmp_path: Path) -> None:
+    """But for the digest of the samples. Judged by all samples, not by the first alone."""
+    folder, found = Path(MODEL).parents[1] / "cancer_mlp", []
+    for count in ("1", "2"):
+        target, report = tmp_path / f"{count}.edge", tmp_path / count
+        given = ("convert", folder / "model.onnx", target, "--calib", folder / "calib.npz", "--report", report)
+        done = edgeconv(*given, "--eval", folder / "test.npz", "--effort", "best", "--workers", count)
+        assert done.code == 0
+        program = read_program(target.read_bytes())
+        program.metadata.pop("calibration.sha256")
+        found.append((to_bytes(program), json.loads((report / "report.json").read_text())["conversion"]["refinement"]))
+    assert found[0] == found[1]
+    assert found[0][1]["held_back"] > 32

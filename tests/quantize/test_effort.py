@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
-from edgeconv.core import Array
+from edgeconv.core import Array, type_of
 from edgeconv.dims import symbol
 from edgeconv.errors import UsageError
 from edgeconv.export.edge import to_bytes
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.quantize import EFFORTS, QuantConfig, Quantized, quantize, quantize_recorded
+from edgeconv.quantize.judge import HeldBack, Judge
 from edgeconv.quantize.refine.range_search import search_ranges
+from edgeconv.quantize.sensitivity import Group
 from edgeconv.quantize.simulate import Simulation, rounded
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.runtime import Interpreter
@@ -52,13 +56,39 @@ def test_default_proposes_every_refinement_and_takes_the_best_for_each_layer() -
 
 def test_best_takes_the_trial_with_the_highest_score() -> None:
     record = made("best").record
-    assert len(record.trials) == 6
     assert [t.sqnr for t in record.trials if t.taken] == [max(t.sqnr for t in record.trials)]
     assert sum("in 16 bits" in t.name for t in record.trials) == 1
     assert record.raised
-    assert {t.name.split(",")[0] for t in record.trials} == {
-        "no equalization", "equalization 0.25", "equalization 0.5",
-    }  # fmt: skip
+    names = ["equalization 0.35", "equalization 0.35, unrefined", "equalization 0.2", "equalization 0.5",
+             "no equalization"]  # fmt: skip
+    assert [t.name for t in record.trials][: len(names)] == names
+    assert {t.name.split(", ")[1] for t in record.trials if ", " in t.name} > {"percentile ranges", "without fit"}
+
+
+@pytest.mark.parametrize("kind", [ThreadPoolExecutor, ProcessPoolExecutor])
+def test_best_is_the_same_whoever_tries(kind: type[Executor]) -> None:
+    alone = made("best")
+    with kind(2) as executor:  # type: ignore[call-arg]  # both take a number of workers
+        found = quantize_recorded(two_convs(False), BATCHES, QuantConfig(effort="best"), executor=executor)
+    assert found.record == alone.record
+    assert to_bytes(to_program(found.graph)) == to_bytes(to_program(alone.graph))
+
+
+def test_best_is_judged_by_all_samples_that_nothing_is_fitted_to() -> None:
+    """Of 160 in one batch a quarter, whatever its parts; then all that follow."""
+    few = [{"x": data(40, 3, 8, 8, seed=seed)} for seed in range(4)]
+    whole = {"x": np.concatenate([part["x"] for part in few])}
+    found = list(HeldBack(few, [whole, *BATCHES]))
+    assert [batch["x"].shape[0] for batch in found] == [40, *[6] * len(BATCHES)]
+    assert found[0] is few[3]
+
+
+def test_nan_in_place_of_a_number_is_noise_as_large_as_that() -> None:
+    graph = two_convs(False)
+    broken = graph.copy()
+    weight = np.full_like(graph.constant(graph.nodes[1].inputs[1]), np.nan)
+    broken.types[graph.nodes[1].inputs[1]] = type_of(weight)
+    assert Judge(graph, BATCHES).sqnr(broken) == pytest.approx(0)
 
 
 def test_a_refinement_that_harms_on_held_back_samples_is_undone_and_said() -> None:
@@ -122,7 +152,7 @@ def test_range_search_mends_a_range_that_clips_what_matters() -> None:
     lowered = quantize(graph, [{"x": x}], QuantConfig(refinements=()))
     good = {name: q for name in ("x", "h", "y") if (q := lowered.types[name].q) is not None}
     clipped = {**good, "y": type(good["y"])((good["y"].scale[0] * 0.4,), good["y"].zero_point)}
-    groups = {name: [name] for name in clipped}
+    groups = [Group((name,), frozenset(), frozenset(), True) for name in clipped]
     found, stopped = search_ranges(graph, [{"x": x}], clipped, groups, TimeBudget(None))
     before, after = (Simulation(graph, {"x": x}, q).noise for q in (clipped, found))
     assert not stopped

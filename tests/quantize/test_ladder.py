@@ -22,7 +22,7 @@ from edgeconv.ops.sigmoid import Sigmoid
 from edgeconv.ops.softmax import Softmax
 from edgeconv.quantize import QuantConfig, Quantized, quantize_recorded
 from edgeconv.quantize.ladder import climb, plan_within, plans_of
-from edgeconv.quantize.sensitivity import Group, Sensitivity, groups_of, macs_of, sensitivities
+from edgeconv.quantize.sensitivity import Group, Sensitivity, groups_of, int8_share, macs_of, sensitivities
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.runtime import Interpreter
 from tests.harness import data, sqnr
@@ -66,6 +66,14 @@ def test_what_is_good_enough_is_not_changed() -> None:
     assert is_enough
     assert found.graph is made.graph
     assert [attempt.int8_share for attempt in found.record.attempts] == [1.0]
+
+
+def test_what_stays_in_float_is_not_told_as_int8() -> None:
+    made = quantized(exclude=("second",))
+    found, _ = climb(made, lambda graph: (reached(graph), True))
+    macs = macs_of(network(), BATCHES[0])
+    (only,) = found.record.attempts
+    assert only.int8_share == pytest.approx(1 - macs["b"] / sum(macs.values()))
 
 
 def test_a_little_more_takes_a_little_above_int8() -> None:
@@ -248,7 +256,7 @@ def test_what_harms_most_for_few_products_is_held_in_16_bits_by_default() -> Non
     (cheap,) = made.record.cheap
     assert cheap.names == ("h",)
     assert cheap.macs == pytest.approx(9 / (2 * 32 * 9 + 9))
-    assert made.prepared.int8_share == pytest.approx(1 - cheap.macs)
+    assert int8_share(made.prepared, macs_of(made.prepared.graph, batches[0])) == pytest.approx(1 - cheap.macs)
     others = ("equalize", "bias", "gptq", "fit", "free")
     plain = quantize_recorded(narrowing(), batches, QuantConfig(refinements=others))
     held = {"x": data(8, 32, 8, 8, seed=9)}

@@ -13,6 +13,7 @@ import numpy as np
 from edgeconv.core import Array, QParams
 from edgeconv.graph import Graph
 from edgeconv.quantize.ranges import activation_qparams
+from edgeconv.quantize.sensitivity import Group
 from edgeconv.quantize.simulate import Simulation
 from edgeconv.quantize.time_budget import TimeBudget
 
@@ -30,17 +31,17 @@ def search_ranges(
     graph: Graph,
     batches: Sequence[Mapping[str, Array]],
     qparams: Mapping[str, QParams],
-    groups: Mapping[str, list[str]],
+    groups: Sequence[Group],
     budget: TimeBudget,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[dict[str, QParams], str]:
     """Better parameters for the values in `qparams`, and why the search ended early ("" where it did not).
 
-    `groups`: root -> the values that share its parameters, for every root that may change.
+    `groups`: the values that share parameters and may change.
     """
     found = dict(qparams)
     simulations = _simulations(graph, batches, qparams)
-    for done, names in enumerate(groups.values()):
+    for done, names in enumerate(each.names for each in groups):
         if budget.is_spent:
             return found, budget.message(done, len(groups), "ranges")
         first = simulations[0]
