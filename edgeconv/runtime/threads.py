@@ -158,13 +158,13 @@ def _cores() -> int:
 
 
 def _typical(job: Kernel) -> float:
-    """Seconds that a run takes when nobody disturbs it, as a quarter of the runs do."""
+    """Seconds that a run takes when nobody disturbs it, as a tenth of the runs do."""
     found = []
     for _ in range(_PROBES):
         start = perf_counter()
         job()
         found.append(perf_counter() - start)
-    return sorted(found)[_PROBES // 4]
+    return sorted(found)[_PROBES // 10]
 
 
 @contextmanager
