@@ -86,7 +86,7 @@ def _fixed(interpreter: Interpreter, shapes: dict[str, list[int | str]]) -> dict
     if strangers:
         known = ", ".join(map(repr, interpreter.input_names))
         raise UsageError(f"--input-shape names {strangers[0]!r}, which is no input; the model's inputs are {known}")
-    types = {name: interpreter.input_type(name) for name in interpreter.input_names}
+    types = interpreter.input_types
     for name, dims in shapes.items():
         shape = tuple(dim if isinstance(dim, int) else symbol(dim) for dim in dims)
         if not _fits(shape, types[name].shape):

@@ -74,8 +74,7 @@ def _write_python(
         check_target(target, overwrite=force)
     data = Path(edge).read_bytes()
     interpreter = Interpreter(edge)
-    types = {name: interpreter.input_type(name) for name in interpreter.input_names}
-    source = open_prepared(golden, types, images, interpreter.program.metadata)
+    source = open_prepared(golden, interpreter.input_types, images, interpreter.program.metadata)
     deployment = export.deploy(data, Path(edge).name, source)
     save = export.save_zipapp if kind == "zipapp" else export.save_folder
     size = save(deployment, target, overwrite=force)

@@ -69,7 +69,7 @@ def with_profile(report: AccuracyReport, candidate: Runnable, data: Data, images
     from edgeconv.report.feeding import fixed_batch, pad_rows
 
     interpreter, given = open_model(candidate).interpreter, images if report.preprocessing else None
-    types = {name: interpreter.input_type(name) for name in interpreter.input_names}
+    types = interpreter.input_types
     batch = next(iter(open_prepared(data, types, given, interpreter.program.metadata).batches(1)))
     size = fixed_batch(interpreter) or 1
     feeds = batch.inputs if batch.is_whole or size == 1 else pad_rows(batch.inputs, size)

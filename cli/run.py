@@ -61,8 +61,8 @@ def run(
     interpreter = open_interpreter(model)
     if target is not None:
         check_array_target(target, len(interpreter.output_names))
-    types = {name: interpreter.input_type(name) for name in interpreter.input_names}
-    source = open_prepared(_samples(inputs, interpreter.input_names), types, images, interpreter.program.metadata)
+    samples, types = _samples(inputs, interpreter.input_names), interpreter.input_types
+    source = open_prepared(samples, types, images, interpreter.program.metadata)
     results = run_samples(interpreter, source, raw=raw)
     if target is not None:
         save_arrays(target, results)

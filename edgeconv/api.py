@@ -57,7 +57,7 @@ from edgeconv.report.conversion import OWN_PARAMETERS
 from edgeconv.report.inspection import float_nodes
 from edgeconv.report.preparation import preparation_warnings
 from edgeconv.report.provenance import provenance
-from edgeconv.runtime import Interpreter
+from edgeconv.runtime.strings import input_type
 from edgeconv.support import onnx_installed
 from edgeconv.target import Target
 
@@ -198,7 +198,7 @@ def evaluate(
     candidate = open_model(model)
     other = None if reference is None else with_states(open_model(reference), candidate.interpreter.program)
     metadata = candidate.interpreter.program.metadata
-    types = _types((other or candidate).interpreter)
+    types = (other or candidate).interpreter.input_types
     images = resolve(preprocessing, metadata)
     source = first_samples(open_prepared(data, types, preprocessing, metadata), samples)
     metric = choose_metric(metric, source, other is not None)
@@ -306,17 +306,14 @@ def _kept(graph: Graph, config: QuantConfig, calibration: Data | None) -> Model:
     return Model(result, OWN_PARAMETERS, warnings=(*warnings, *_warnings(_FEW_SAMPLES, False, result)))
 
 
-def _types(interpreter: Interpreter) -> dict[str, TensorType]:
-    return {name: interpreter.input_type(name) for name in interpreter.input_names}
-
-
 def _bound(graph: Graph) -> tuple[str, ...]:
     return tuple(f"{source}={target}" for source, target in graph.states.items())
 
 
 def input_types(graph: Graph) -> dict[str, TensorType]:
     """The types of the inputs that samples are needed for, by name, for `open_data`."""
-    return {name: graph.types[name] for name in graph.inputs if name not in graph.states}
+    asked = (name for name in graph.inputs if name not in graph.states)
+    return {name: input_type(graph.types[name], name, graph.metadata) for name in asked}
 
 
 def _provenance(precision: str, **options: object) -> dict[str, str]:

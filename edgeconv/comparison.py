@@ -54,7 +54,7 @@ def compare(
     metadata = other.interpreter.program.metadata
     first = _simplified(reference, metadata) if _is_source(reference) else _Source(open_model(reference), None)
     first = replace(first, opened=with_states(first.opened, other.interpreter.program))
-    types = {name: first.opened.interpreter.input_type(name) for name in first.opened.interpreter.input_names}
+    types = first.opened.interpreter.input_types
     source = first_samples(open_prepared(data, types, preprocessing, metadata), samples)
     step = None if progress is None else lambda done, total: progress("comparing", done, total)
     measured = compare_layers(other.interpreter, first.opened.interpreter, source, step)

@@ -157,7 +157,7 @@ def _rank_hint(known: TensorType) -> str:
 
 def _dtype_hint(found: np.dtype[np.generic], target: np.dtype[np.generic]) -> str:
     if found.kind in "US":
-        return "samples are numbers: where an input stands for strings, `convert` prints which number is which"
+        return "the model takes numbers there; give them as numbers"
     if target.kind == "f":
         return "give real numbers or integers"
     return f"if the values are right, save them with astype({target.name!r})"

@@ -10,10 +10,15 @@ import numpy as np
 
 from edgeconv.core import Array, TensorType
 from edgeconv.data.checks import LABELS, Rows, check_labels, check_names, checked_dtype, convert, rows_of
+from edgeconv.data.npy import reading
 from edgeconv.data.source import Batch, DataSource
 from edgeconv.errors import DataError
+from edgeconv.runtime.strings import STRING_KINDS, StringType
 
 __all__ = ["MemoryReader", "RowReader", "TableSource"]
+
+_STRING_ROWS = 4096
+"""Rows of strings that are read at a time."""
 
 
 class RowReader(Protocol):
@@ -106,5 +111,14 @@ class TableSource(DataSource):
 
 
 def _input(name: str, reader: RowReader, known: TensorType) -> _Input:
+    if isinstance(known, StringType) and reader.dtype.kind in STRING_KINDS:
+        reader = _numbered(reader, known)
     rows = rows_of(reader.where, name, reader.shape, known)
     return _Input(name, reader, rows, checked_dtype(reader.where, name, reader.dtype, known))
+
+
+def _numbered(reader: RowReader, known: StringType) -> MemoryReader:
+    """All strings of an array as numbers."""
+    with reading(reader.where):
+        strings = np.concatenate([np.empty((0, *reader.shape[1:]), reader.dtype), *reader.chunks(_STRING_ROWS)])
+        return MemoryReader(reader.where, known.numbered(strings))

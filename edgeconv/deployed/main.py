@@ -85,7 +85,7 @@ def _open_inputs(given: Sequence[str], interpreter: Interpreter) -> DataSource:
     from edgeconv.data.npy import npy_reader, npz_readers
     from edgeconv.data.table import TableSource
 
-    types = {name: interpreter.input_type(name) for name in interpreter.input_names}
+    types = interpreter.input_types
     if len(given) == 1 and given[0].endswith(".npz"):
         return TableSource(given[0], npz_readers(Path(given[0])), types)
     named = [(name, text[len(name) + 1 :]) for text in given for name in types if text.startswith(f"{name}=")]

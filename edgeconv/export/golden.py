@@ -33,7 +33,7 @@ class Golden:
 
 def make_golden(interpreter: Interpreter, source: DataSource) -> Golden:
     """Golden samples from a source: drawn ones are kept as a seed, others as arrays (int8 where the input is)."""
-    types = {name: interpreter.input_type(name) for name in interpreter.input_names}
+    types = interpreter.input_types
     samples, files = [], dict[str, bytes]()
     for number, given in enumerate(_samples(interpreter, source)):
         inputs: dict[str, Any] = {}

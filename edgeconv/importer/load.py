@@ -27,7 +27,7 @@ from edgeconv.importer.fitting import fitted
 from edgeconv.importer.order import in_order
 from edgeconv.importer.scope import Scope
 from edgeconv.importer.strings import Numbering
-from edgeconv.runtime.interpreter import STRINGS
+from edgeconv.runtime.strings import STRINGS, WORDS
 
 __all__ = ["Constants", "InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
 
@@ -59,11 +59,12 @@ def load_onnx(source: Source, input_shapes: InputShapes | None = None, constants
     builder, model = prepare(parsed, input_shapes, constants), parsed.model
     graph = model.graph
     for node in in_order(graph.node):
-        builder.add_node(node)
+        builder.add_node(builder.strings.plain(node))
     built = builder.finish([value.name for value in graph.output])
     built.log.append(("import", builder.count, builder.count - len(built.nodes)))
     built.add_notes(builder.strings.notes())
     built.metadata.update((STRINGS + name, "\x1f".join(table)) for name, table in builder.strings.tables.items())
+    built.metadata.update((WORDS + name, words) for name, words in builder.strings.words.items())
     built.metadata["source.operators"] = str(builder.count)
     built.metadata["source.sha256"] = parsed.digest
     if parsed.nbytes is not None:
@@ -80,7 +81,8 @@ def prepare(
     ops.load_all()
     model, folder, graph = parsed.model, parsed.folder, parsed.model.graph
     _check_header(model)
-    initializers = {tensor.name for tensor in graph.initializer}
+    dense = [*graph.initializer, *(each.values for each in graph.sparse_initializer)]
+    initializers = {tensor.name for tensor in dense}
     inputs = [value for value in graph.input if value.name not in initializers]
     bound = bind_inputs(inputs, constants or {})
     inputs = [value for value in inputs if value.name not in bound]
@@ -92,7 +94,8 @@ def prepare(
     for value in inputs:
         is_text = value.name in strings.tables
         dtype = "int64" if is_text else dtype_name(value.type.tensor_type.elem_type, f"input {value.name!r}")
-        builder.add_input(value.name, dtype, shapes[value.name])
+        words = (symbol(f"{value.name}_words"),) if value.name in strings.words else ()
+        builder.add_input(value.name, dtype, (*shapes[value.name], *words))
     declared = [*graph.input, *graph.value_info]
     builder.scope.elements.update((value.name, value.type.tensor_type.elem_type) for value in declared)
     for name, array in bound.items():

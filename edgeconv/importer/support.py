@@ -88,7 +88,7 @@ def _obstacle(builder: GraphBuilder, node: onnx.NodeProto, unknown: set[str]) ->
         if unknown.intersection(node.input):
             builder.check_known(node)
         else:
-            builder.add_node(node)
+            builder.add_node(builder.strings.plain(node))
     except (UnsupportedModelError, InvalidModelError) as error:
         reason = str(error).removeprefix(f"{node_label(node)}: ")
         name = node.name or (node.output[0] if node.output else "")

@@ -15,7 +15,16 @@ from edgeconv.ops.gather import Gather
 from edgeconv.ops.onnx_rules import Names, Noted, Result
 from edgeconv.ops.reshape import Reshape
 
-__all__ = ["best_label", "class_numbers", "classified", "label_above", "names_note", "picked", "rows_of"]
+__all__ = [
+    "best_label",
+    "class_numbers",
+    "classified",
+    "label_above",
+    "listed_names",
+    "names_note",
+    "picked",
+    "rows_of",
+]
 
 _MOST_NAMES = 200
 
@@ -54,9 +63,13 @@ def _pick(labels: Array, index: Expr) -> Expr:
 
 def names_note(what: str, names: Sequence[str]) -> str:
     """A note that says which class each number stands for."""
+    return f"{what} is the number of the class, since the device has no strings: {listed_names(names)}"
+
+
+def listed_names(names: Sequence[str]) -> str:
+    """Numbers and the names that they stand for, the first of many."""
     shown = ", ".join(f"{number} {name!r}" for number, name in enumerate(names[:_MOST_NAMES]))
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return f"{what} is the number of the class, since the device has no strings: {shown}{more}"
+    return f"{shown} and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else shown
 
 
 def picked(names: Names, index: Expr) -> Noted:

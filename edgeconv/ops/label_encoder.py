@@ -88,11 +88,12 @@ def import_label_encoder(
     if keys is None or x.type.dtype == "bool":
         raise ShapeError(f"it has no keys for {x.type}")
     names = list(dict.fromkeys([*values_strings, default_string])) if values_strings else []
-    numbers = [names.index(name) for name in values_strings]
+    places = {name: place for place, name in enumerate(names)}
+    numbers = [places[name] for name in values_strings]
     values = _first(values_tensor, (numbers, "int64"), (values_int64s, "int64"), (values_floats, "float32"))
     if values is None or values.size != keys.size:
         raise ShapeError(f"it has {keys.size} keys and {0 if values is None else values.size} values")
-    plain = names.index(default_string) if names else default_float if values.dtype.kind == "f" else default_int64
+    plain = places[default_string] if names else default_float if values.dtype.kind == "f" else default_int64
     default = np.array(plain) if default_tensor is None else default_tensor.reshape(-1)[:1]
     found = _mapping(x, keys, values, default.astype(values.dtype).reshape(1))
     return Noted((found,), names_note("its result", names)) if names else found

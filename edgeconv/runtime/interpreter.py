@@ -11,7 +11,6 @@ from __future__ import annotations
 import os
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,6 +22,7 @@ from edgeconv.runtime.planner import Plan, build_plan, run_plan
 from edgeconv.runtime.program import Program
 from edgeconv.runtime.state import State, Turn, asked_inputs
 from edgeconv.runtime.store import Memory, export, read
+from edgeconv.runtime.strings import StringType, input_type
 
 if TYPE_CHECKING:
     from edgeconv.runtime.profile import Profile
@@ -35,9 +35,6 @@ _PLANS_KEPT = 4
 
 Tap = Callable[[str, Array], None]
 """Called with (tensor name, array) after each step; the array is only valid during the call."""
-
-STRINGS = "strings."
-"""Before the name of an input in a file's metadata: the strings that its numbers stand for."""
 
 
 class Interpreter(LiteRTCalls):
@@ -94,7 +91,13 @@ class Interpreter(LiteRTCalls):
 
     def input_type(self, name: str) -> TensorType:
         """The type of the input called `name`."""
-        return self.program.tensors[self.program.inputs[self._names.index(name)]].type
+        known = self.program.tensors[self.program.inputs[self._names.index(name)]].type
+        return input_type(known, name, self.program.metadata)
+
+    @property
+    def input_types(self) -> dict[str, TensorType]:
+        """The types of the inputs that a caller gives, by name, in order."""
+        return {name: self.input_type(name) for name in self._asked}
 
     @property
     def state(self) -> dict[str, Array]:
@@ -232,26 +235,16 @@ def prepare_inputs(program: Program, feeds: Mapping[str, Array]) -> list[Array]:
     missing = [name for name in names if name not in feeds]
     if missing:
         raise DataError(f"input {missing[0]!r} is missing; the model's inputs are {names}")
-    types = [program.tensors[index].type for index in program.inputs]
-    arrays = [_numbered(np.asarray(feeds[name]), program.metadata.get(STRINGS + name)) for name in names]
-    return [_import(array, known, name) for array, known, name in zip(arrays, types, names, strict=True)]
-
-
-def _numbered(array: Array, table: str | None) -> Array:
-    """Strings as their places in the table that the file has for an input, -1 for those that are not in it."""
-    if table is None or array.dtype.kind not in "UO":
-        return array
-    places = _places(table)
-    return np.array([places.get(text, -1) for text in array.ravel().tolist()], np.int64).reshape(array.shape)
-
-
-@lru_cache(maxsize=16)
-def _places(table: str) -> dict[str, int]:
-    return {text: number for number, text in enumerate(table.split("\x1f"))}
+    return [
+        _import(np.asarray(feeds[name]), input_type(program.tensors[index].type, name, program.metadata), name)
+        for index, name in zip(program.inputs, names, strict=True)
+    ]
 
 
 def _import(array: Array, known: TensorType, name: str) -> Array:
     """An input array in the tensor's dtype (float32 is left to be quantized), its shape checked."""
+    if isinstance(known, StringType):
+        array = known.numbered(array)
     fits = len(array.shape) == known.rank and all(
         not isinstance(want, int) or have == want for have, want in zip(array.shape, known.shape, strict=True)
     )

@@ -32,7 +32,7 @@ NAN[2, 1], INFINITY[3, 0], HUGE[1, 2] = np.nan, -np.inf, 1e300
         ({"x": X[:, :2]}, r"'x' has shape \[4,2\], input 'x' is float32\[N,3\]: axis 1 is 2, expected 3; check"),
         ({"x": X[None, :, :2]}, r"'x' has shape \[1,4,2\], .*: axis 2 is 2, expected 3"),
         ({"x": X.astype(np.complex64)}, "'x' is complex64, input 'x' takes float32; give real numbers"),
-        ({"x": X.astype(str)}, "'x' is <U32, input 'x' takes float32; samples are numbers: where"),
+        ({"x": X.astype(str)}, "'x' is <U32, input 'x' takes float32; the model takes numbers there"),
         ({"x": X[:0]}, "no samples; give at least one"),
         ({"x": NAN}, "'x' holds NaN in sample 2; expected finite numbers"),
         ({"x": INFINITY}, "'x' holds infinity in sample 3; expected finite numbers"),

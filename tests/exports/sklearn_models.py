@@ -7,9 +7,10 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from onnx.helper import make_node
+from onnx.helper import make_attribute, make_node
 from skl2onnx import to_onnx
 from skl2onnx.common import _container
+from skl2onnx.common.data_types import FloatTensorType, StringTensorType
 from sklearn import (
     cluster,
     cross_decomposition,
@@ -31,6 +32,7 @@ from sklearn import (
     tree,
 )
 from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction import text
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
@@ -272,6 +274,63 @@ def _pipeline(make: Callable[[], Any], names: bool) -> Exported:
     return _exported(model, x, x[:60])
 
 
+_TOWN, _WOOD, _AGE, _SIZE, _TEXT = range(5)
+_COLUMNS = ("town", "wood", "age", "size", "text")
+
+
+def _table() -> tuple[Array, Array]:
+    """Columns of strings, of numbers, and of text; classes that depend on all three."""
+    dice = np.random.default_rng(9)
+    town, wood = dice.choice(["Ulm", "Graz", "Bern"], _SAMPLES), dice.choice(_NAMES, _SAMPLES)
+    words = ["red", "fox", "the", "dog", "Moon", "runs", "barks", "at", "night-time"]
+    texts = [" ".join(dice.choice(words, dice.integers(1, 9))) for _ in range(_SAMPLES)]
+    x = _features()
+    classes = (town == "Ulm") + (x[:, 0] > 0) + np.array(["fox" in each for each in texts])
+    columns = (town, wood, x[:, 0], x[:, 1], texts)
+    return np.array([[*row] for row in zip(*columns, strict=True)], object), classes.astype(np.int64)
+
+
+_ENCODER = ("c", preprocessing.OneHotEncoder(handle_unknown="ignore", sparse_output=False), [_TOWN, _WOOD])
+_ORDINALS = preprocessing.OrdinalEncoder(handle_unknown="use_encoded_value", unknown_value=-1)
+_SCALER = ("n", preprocessing.StandardScaler(), [_AGE, _SIZE])
+TABLES: dict[str, Callable[[], Any]] = {
+    "one_hot_logistic": lambda: _joined(linear_model.LogisticRegression(), _ENCODER, _SCALER),
+    "one_hot_forest": lambda: _joined(CLASSIFIERS["random_forest"](), _ENCODER, _SCALER),
+    "ordinal_boosting": lambda: _joined(CLASSIFIERS["gradient_boosting"](), ("o", _ORDINALS, [_TOWN, _WOOD]), _SCALER),
+    "text_and_columns": lambda: _joined(
+        linear_model.LogisticRegression(), _ENCODER, _SCALER, ("t", text.TfidfVectorizer(), _TEXT)
+    ),
+}
+TEXTS: dict[str, Callable[[], Any]] = {
+    "tf_idf": text.TfidfVectorizer,
+    "word_pairs": lambda: text.CountVectorizer(ngram_range=(1, 2), token_pattern="[a-zA-Z]+"),
+    "characters": lambda: text.CountVectorizer(analyzer="char", ngram_range=(2, 3)),
+    "upper_case": lambda: text.CountVectorizer(lowercase=False, binary=True),
+}
+
+
+def _joined(model: Any, *columns: tuple[str, Any, Any]) -> Any:
+    return make_pipeline(ColumnTransformer(columns, sparse_threshold=0), model)
+
+
+def _of_columns(model: Any, first: int, last: int) -> Exported:
+    """A pipeline on columns `first` to `last` of the table, one input for each."""
+    x, y = _table()
+    model.fit(x[:, first:last] if last else x[:, first], y)
+    names = _COLUMNS[first : last or first + 1]
+    kinds = [FloatTensorType if name in ("age", "size") else StringTensorType for name in names]
+    types = [(name, kind([None, 1])) for name, kind in zip(names, kinds, strict=True)]
+    onnx_model = to_onnx(model, initial_types=types, target_opset=_OPSETS)
+    for node in onnx_model.graph.node:
+        if node.op_type == "StringNormalizer":  # ONNX Runtime asks the system for the default, en_US
+            node.attribute.append(make_attribute("locale", "C"))
+    feeds = {
+        name: x[:60, [place]].astype(np.float32 if kind is FloatTensorType else object)
+        for place, name, kind in zip(range(first, len(_COLUMNS)), names, kinds, strict=False)
+    }
+    return Exported(onnx_model, feeds, {})
+
+
 def makers() -> Iterator[tuple[str, Callable[[], Exported]]]:
     """(name, maker) of every model."""
     for name, make in CLASSIFIERS.items():
@@ -302,6 +361,12 @@ def makers() -> Iterator[tuple[str, Callable[[], Exported]]]:
         yield f"{name}_regressor", lambda make=make: _regressor(make(), 1, True)
     for name, make in TRANSFORMERS.items():
         yield name, lambda make=make: _transformer(make(), _features())
+    for name, make in TABLES.items():
+        last = _TEXT + 1 if name.startswith("text") else _TEXT
+        yield f"table_{name}", lambda make=make, last=last: _of_columns(make(), 0, last)
+    for name, make in TEXTS.items():
+        model = make_pipeline(make(), linear_model.LogisticRegression())
+        yield f"text_{name}", lambda model=model: _of_columns(model, _TEXT, 0)
     for name, make in PIPELINES.items():
         yield f"pipeline_{name}", lambda make=make: _pipeline(make, False)
         yield f"pipeline_{name}_names", lambda make=make: _pipeline(make, True)

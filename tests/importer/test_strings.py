@@ -12,10 +12,11 @@ from edgeconv.export.program import to_program
 from edgeconv.importer import load_onnx
 from edgeconv.passes import simplify
 from edgeconv.runtime import Interpreter
+from edgeconv.runtime.strings import StringType
 from tests.harness import data, reference_outputs
 from tests.importer.models import model_from
 
-HEADER = '<ir_version: 8, opset_import: ["" : 15, "ai.onnx.ml" : 3]>\n'
+HEADER = '<ir_version: 8, opset_import: ["" : 15, "ai.onnx.ml" : 3, "com.microsoft" : 1]>\n'
 SEX = np.array([["male"], ["female"], ["other"], ["male"]], object)
 TOWN = np.array([["Q"], ["C"], ["S"], ["female"]], object)
 AGE = data(4, 1)
@@ -86,12 +87,32 @@ def test_strings_for_numbers_are_refused() -> None:
         interpreter.run(None, {"sex": SEX, "town": TOWN, "age": SEX})
 
 
+_WORDS = "{{ w = com.microsoft.Tokenizer <{}> (sex)  y = Identity (age) }}"
 REFUSED = {
     "text": ('{ n = StringNormalizer <case_change_action = "LOWER"> (sex)  y = Identity (age) }', "StringNormalizer"),
     "numbers to strings and back": (
         """{ a = ai.onnx.ml.LabelEncoder <keys_strings = ["male"], values_strings = ["m"]> (sex)
              y = ai.onnx.ml.OneHotEncoder <cats_strings = ["m"]> (a) }""",
         "its categories are strings",
+    ),
+    "words between separators": (
+        _WORDS.format('separators = [" "]'),
+        "it parts text by 'separators'; words are found by",
+    ),
+    "words found in more than one way": (
+        _WORDS.format('tokenexp = "(a+)+b"'),
+        "it parts text by .*; words are found by",
+    ),
+    "words with marks": (_WORDS.format('tokenexp = "[a-z]+", mark = 1'), "without marks"),
+    "words of several columns": (
+        """{ both = Concat <axis = 1> (sex, town)  w = com.microsoft.Tokenizer <tokenexp = "[a-z]+"> (both)
+             y = Identity (age) }""",
+        "Tokenizer .*: it reads strings",
+    ),
+    "text and its words": (
+        """{ w = com.microsoft.Tokenizer <tokenexp = "[a-z]+"> (sex)
+             y = ai.onnx.ml.OneHotEncoder <cats_strings = ["m"]> (sex) }""",
+        "it reads a text beside the Tokenizer",
     ),
     "compared": ("{ e = Equal (sex, town)  y = Cast <to = 1> (e) }", "it reads strings; the device has no strings"),
 }
@@ -126,3 +147,29 @@ def test_numbers_become_the_places_of_their_names() -> None:
     graph = load_onnx(model_from(text, HEADER))
     assert "0 'ash', 1 'oak', 2 '?'" in graph.notes[0]
     np.testing.assert_array_equal(Interpreter(to_program(graph))(np.int64([10, 30, 5])), [1, 0, 2])
+
+
+@pytest.mark.parametrize("words", ["LOWER", "LOWER\x1f1\x1f(a+)+b", "LOWER\x1f-1\x1f[a-z]+", "\x1f\x1f"])
+def test_a_file_with_other_expressions_is_refused_when_it_reads_text(words: str) -> None:
+    known = StringType("int64", ("N", "words"), table="a\x1fb", words=words)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match=r"the file parts text into words by .*; convert it again"):
+        known.numbered(np.array(["a b"]))
+
+
+def test_words_are_padded_to_the_longest_text() -> None:
+    known = StringType("int64", (), table="a\x1fbb", words="NONE\x1f2\x1f\\b\\w+\\b")
+    found = known.numbered(np.array([["bb a bb"], [""], ["c bb ü"]]))
+    np.testing.assert_array_equal(found, [[[1, 1]], [[-1, -1]], [[1, -1]]])
+    np.testing.assert_array_equal(known.numbered(np.array([b"bb"])), [[1]])
+    assert known.numbered(np.array([], "U1")).shape == (0, 1)
+
+
+def test_many_names_take_no_time_and_a_short_note() -> None:
+    keys = ", ".join(f'"name {number}"' for number in range(20_000))
+    values = ", ".join(map(str, range(20_000)))
+    text = f"""agraph (string[N] x) => (int64[N] y) {{
+        y = ai.onnx.ml.LabelEncoder <keys_strings = [{keys}], values_int64s = [{values}]> (x) }}"""
+    graph = load_onnx(model_from(text, HEADER))
+    assert len(graph.notes[0]) < 10_000
+    found = Interpreter(to_program(graph)).run(None, {"x": np.array(["name 19999", "name"])})[0]
+    np.testing.assert_array_equal(found, [19_999, -1])
