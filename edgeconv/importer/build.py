@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from edgeconv.errors import EdgeconvError, InvalidModelError, RunTimeInputError,
 from edgeconv.graph import Emitter, Graph
 from edgeconv.graph.shapes import any_shape_expression
 from edgeconv.importer.arguments import NO_TENSORS, call_rule
-from edgeconv.importer.decode import attribute_value, tensor_decoder
+from edgeconv.importer.decode import attribute_value, sparse_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
 from edgeconv.importer.order import in_order
 from edgeconv.importer.scope import Around, Scope, node_label
@@ -237,8 +238,8 @@ class GraphBuilder:
 
     def add_initializers(self, graph: onnx.GraphProto, scope: Scope | None = None) -> None:
         """The constants of a graph or subgraph, decoded where a node first uses them."""
-        if graph.sparse_initializer:
-            raise UnsupportedModelError("sparse initializers are not supported; export the model with dense weights")
+        for sparse in graph.sparse_initializer:
+            self.add_lazy_constant(sparse.values.name, partial(sparse_value, sparse, self.folder), scope)
         for tensor in graph.initializer:
             if tensor.data_type == onnx.TensorProto.STRING and len(tensor.dims) == 1:
                 names = tuple(text.decode("utf-8", "replace") for text in tensor.string_data)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from functools import partial
+from math import prod
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,10 @@ from edgeconv.errors import InvalidModelError, UnsupportedModelError
 from edgeconv.ops.cast import onnx_dtype
 from edgeconv.ops.onnx_rules import Unsupported
 
-__all__ = ["attribute_value", "dtype_name", "external_path", "tensor_decoder", "tensor_value"]
+__all__ = ["attribute_value", "dtype_name", "external_path", "sparse_value", "tensor_decoder", "tensor_value"]
+
+_MOST_BYTES = 1 << 31
+"""Of a sparse tensor written out."""
 
 
 def dtype_name(elem_type: int, where: str) -> str:
@@ -44,6 +48,21 @@ def tensor_value(tensor: onnx.TensorProto, folder: Path | None) -> Array:
     except Exception as error:
         raise InvalidModelError(f"{where} cannot be decoded: {error}; export the model again") from error
     return np.ascontiguousarray(value, name).reshape(value.shape)
+
+
+def sparse_value(sparse: onnx.SparseTensorProto, folder: Path | None) -> Array:
+    """The array that a sparse tensor stands for: zeros but at its indices, linear ones or one row of them for each."""
+    values, indices = tensor_value(sparse.values, folder), tensor_value(sparse.indices, folder)
+    shape = tuple(sparse.dims)
+    if min(shape, default=1) < 1 or prod(shape) * values.itemsize > _MOST_BYTES:
+        raise InvalidModelError(f"sparse tensor {sparse.values.name!r} has the shape {shape}; export it as a dense one")
+    dense = np.zeros(shape, values.dtype)
+    try:
+        places = indices if indices.ndim < 2 else np.ravel_multi_index(tuple(indices.T), shape)
+        dense.reshape(-1)[places] = values
+    except (ValueError, IndexError) as error:
+        raise InvalidModelError(f"sparse tensor {sparse.values.name!r} cannot be decoded: {error}") from error
+    return dense
 
 
 def tensor_decoder(tensor: onnx.TensorProto, folder: Path | None) -> Callable[[], Array]:
@@ -98,6 +117,7 @@ def _decoders(folder: Path | None) -> dict[int, Callable[[onnx.AttributeProto], 
         kinds.STRINGS: lambda a: tuple(s.decode("utf-8", "replace") for s in a.strings),
         kinds.TYPE_PROTO: lambda a: str(a.tp.WhichOneof("value")),
         kinds.TENSOR: lambda a: tensor_value(a.t, folder),
+        kinds.SPARSE_TENSOR: lambda a: sparse_value(a.sparse_tensor, folder),
     }
 
 

@@ -70,6 +70,7 @@ def import_dropout(
 def import_constant(
     *,
     value: Array | None = None,
+    sparse_value: Array | None = None,
     value_float: float | None = None,
     value_floats: Sequence[float] | None = None,
     value_int: int | None = None,
@@ -77,10 +78,11 @@ def import_constant(
     **strings: object,
 ) -> Expr:
     """A constant given by whichever attribute is there."""
-    if value is not None:
-        return value
+    tensor = sparse_value if value is None else value
+    if tensor is not None:
+        return tensor
     if value_float is not None or value_floats is not None:
         return np.array(value_floats if value_float is None else value_float, np.float32)
     if value_int is not None or value_ints is not None:
         return np.array(value_ints if value_int is None else value_int, np.int64)
-    raise Unsupported("it holds strings or a sparse tensor, which the device does not have")
+    raise Unsupported("it holds strings, which the device does not have")
