@@ -57,7 +57,7 @@ from edgeconv.report.conversion import OWN_PARAMETERS
 from edgeconv.report.inspection import float_nodes
 from edgeconv.report.preparation import preparation_warnings
 from edgeconv.report.provenance import provenance
-from edgeconv.runtime.strings import input_type
+from edgeconv.runtime.interpreter import input_type
 from edgeconv.support import onnx_installed
 from edgeconv.target import Target
 

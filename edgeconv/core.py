@@ -147,6 +147,10 @@ class TensorType:
         """The same dtype and quantization with another shape, value unknown."""
         return TensorType(self.dtype, shape, self.q)
 
+    def numbered(self, array: Array) -> Array:
+        """What a caller gives, as numbers; there are types that take strings as well."""
+        return array
+
     @property
     def dims(self) -> str:
         """The shape for people: a dimension that follows from others by a long formula is a question mark."""

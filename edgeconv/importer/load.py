@@ -27,7 +27,8 @@ from edgeconv.importer.fitting import fitted
 from edgeconv.importer.order import in_order
 from edgeconv.importer.scope import Scope
 from edgeconv.importer.strings import Numbering
-from edgeconv.runtime.strings import STRINGS, WORDS
+from edgeconv.runtime.interpreter import STRINGS
+from edgeconv.runtime.strings import WORDS
 
 __all__ = ["Constants", "InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
 

@@ -22,19 +22,21 @@ from edgeconv.runtime.planner import Plan, build_plan, run_plan
 from edgeconv.runtime.program import Program
 from edgeconv.runtime.state import State, Turn, asked_inputs
 from edgeconv.runtime.store import Memory, export, read
-from edgeconv.runtime.strings import StringType, input_type
 
 if TYPE_CHECKING:
     from edgeconv.runtime.profile import Profile
     from edgeconv.runtime.threads import Workers
 
-__all__ = ["DEFAULT_MEMORY_LIMIT", "Interpreter", "Tap", "prepare_inputs"]
+__all__ = ["DEFAULT_MEMORY_LIMIT", "Interpreter", "STRINGS", "Tap", "input_type", "prepare_inputs"]
 
 DEFAULT_MEMORY_LIMIT = 1 << 31
 _PLANS_KEPT = 4
 
 Tap = Callable[[str, Array], None]
 """Called with (tensor name, array) after each step; the array is only valid during the call."""
+
+STRINGS = "strings."
+"""Before the name of an input in a file's metadata: the strings that its numbers stand for."""
 
 
 class Interpreter(LiteRTCalls):
@@ -209,6 +211,16 @@ class Interpreter(LiteRTCalls):
         return [known[name] for name in names]
 
 
+def input_type(known: TensorType, name: str, metadata: Mapping[str, str]) -> TensorType:
+    """The type of the input `name` as a caller sees it, by the metadata of its file."""
+    if STRINGS + name not in metadata:
+        return known
+    from edgeconv.runtime.strings import WORDS, StringType
+
+    words = metadata.get(WORDS + name, "")
+    return StringType(known.dtype, known.shape, known.q, None, metadata[STRINGS + name], words)
+
+
 def _start(threads: int) -> Workers:
     from edgeconv.runtime.threads import Workers
 
@@ -243,8 +255,7 @@ def prepare_inputs(program: Program, feeds: Mapping[str, Array]) -> list[Array]:
 
 def _import(array: Array, known: TensorType, name: str) -> Array:
     """An input array in the tensor's dtype (float32 is left to be quantized), its shape checked."""
-    if isinstance(known, StringType):
-        array = known.numbered(array)
+    array = known.numbered(array)
     fits = len(array.shape) == known.rank and all(
         not isinstance(want, int) or have == want for have, want in zip(array.shape, known.shape, strict=True)
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from functools import lru_cache
 
 import numpy as np
@@ -11,10 +10,8 @@ from edgeconv.core import Array, TensorType
 from edgeconv.errors import DataError
 from edgeconv.records import dataclass, field
 
-__all__ = ["STRINGS", "STRING_KINDS", "WORDS", "StringType", "input_type", "is_word_pattern"]
+__all__ = ["STRING_KINDS", "WORDS", "StringType", "is_word_pattern"]
 
-STRINGS = "strings."
-"""Before the name of an input in a file's metadata: the strings that its numbers stand for."""
 WORDS = "words."
 """Before the name of an input of text: case, the characters that a word has at least, the expression of words."""
 STRING_KINDS = "USO"
@@ -45,14 +42,6 @@ class StringType(TensorType):
         for number, row in enumerate(rows):
             numbers[number, : len(row)] = row
         return numbers.reshape(*array.shape, width)
-
-
-def input_type(known: TensorType, name: str, metadata: Mapping[str, str]) -> TensorType:
-    """The type of the input `name` as a caller sees it, by the metadata of its file."""
-    table = metadata.get(STRINGS + name)
-    if table is None:
-        return known
-    return StringType(known.dtype, known.shape, known.q, None, table, metadata.get(WORDS + name, ""))
 
 
 def is_word_pattern(pattern: str) -> bool:
