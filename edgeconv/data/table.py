@@ -80,6 +80,8 @@ class TableSource(DataSource):
     """
 
     def __init__(self, name: str, readers: Mapping[str, RowReader], inputs: Mapping[str, TensorType]) -> None:
+        if not inputs:
+            raise DataError(f"{name}: the model has no inputs to feed; convert it with --precision fp32")
         check_names(name, readers, inputs)
         self._inputs = [_input(key, readers[key], known) for key, known in inputs.items()]
         self._labels = None if LABELS in inputs else readers.get(LABELS)

@@ -108,3 +108,9 @@ def test_an_open_source_for_another_model() -> None:
     assert open_data(source, vector_input()) is source
     with pytest.raises(DataError, match="no array for input 'y'"):
         open_data(source, {"y": TensorType("float32", (N, 3))})
+
+
+@pytest.mark.parametrize("samples", [{}, [{}]])
+def test_a_model_without_inputs_takes_no_samples(samples: Any) -> None:
+    with pytest.raises(DataError, match="the model has no inputs to feed; convert it with --precision fp32"):
+        open_data(samples, {})
