@@ -9,11 +9,14 @@ from __future__ import annotations
 import numpy as np
 
 from edgeconv.core import Array
+from edgeconv.quantize.refine.least_squares import damped
 
 __all__ = ["inverse_factor", "round_with_compensation"]
 
 _DAMPING = 0.01
 _BLOCK = 64
+_SMALL = 128
+"""Rows of a triangular matrix that is inverted as any other."""
 
 
 def round_with_compensation(weight: Array, scales: Array, inverse: Array) -> Array:
@@ -37,10 +40,22 @@ def round_with_compensation(weight: Array, scales: Array, inverse: Array) -> Arr
 
 
 def inverse_factor(hessian: Array) -> Array:
-    """The upper Cholesky factor of the inverse of the damped Hessian (groups, K, K)."""
-    size = hessian.shape[1]
-    diagonal = np.einsum("gkk->gk", hessian)
-    damping = _DAMPING * diagonal.mean(axis=1) + 1e-12
-    damped = hessian + damping[:, None, None] * np.eye(size)
-    factor: Array = np.linalg.cholesky(np.linalg.inv(damped)).transpose(0, 2, 1)
-    return factor
+    """The upper Cholesky factor U of the inverse of the damped Hessian (groups, K, K): inverse = U^T U.
+
+    Backwards in both axes, the damped Hessian is L L^T; turned back again, L is upper triangular, and U is its inverse.
+    """
+    turned = damped(hessian, _DAMPING)[:, ::-1, ::-1]
+    return _inverse_of_upper(np.linalg.cholesky(turned)[:, ::-1, ::-1])
+
+
+def _inverse_of_upper(matrix: Array) -> Array:
+    """The inverse of upper triangular matrices (groups, K, K): that of both halves, then one product for the corner."""
+    size = matrix.shape[1]
+    if size <= _SMALL:
+        return np.triu(np.linalg.inv(matrix))
+    half = size // 2
+    first, last = _inverse_of_upper(matrix[:, :half, :half]), _inverse_of_upper(matrix[:, half:, half:])
+    found = np.zeros(matrix.shape)
+    found[:, :half, :half], found[:, half:, half:] = first, last
+    found[:, :half, half:] = -first @ (matrix[:, :half, half:] @ last)
+    return found

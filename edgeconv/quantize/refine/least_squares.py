@@ -11,7 +11,7 @@ import numpy as np
 
 from edgeconv.core import Array
 
-__all__ = ["RIDGES", "fit_weights"]
+__all__ = ["RIDGES", "damped", "fit_weights"]
 
 RIDGES = {"fit": 0.5, "close fit": 0.15}
 """Pull towards the trained weights, as a share of the input's mean second moment, by the proposal's name."""
@@ -22,8 +22,14 @@ def fit_weights(weight: Array, difference: Array, hessian: Array, ridge: float =
 
     difference: (groups, K, K), mean of (x - xq) xq^T; hessian: (groups, K, K), mean of xq xq^T; all centred.
     """
-    pull = ridge * np.einsum("gkk->gk", hessian).mean(axis=1) + 1e-12
-    damped = hessian + pull[:, None, None] * np.eye(hessian.shape[1])
-    solved = np.linalg.solve(damped, difference.transpose(0, 2, 1)).transpose(0, 2, 1)
-    fitted: Array = weight + weight.astype(np.float64) @ solved
+    wanted = difference.transpose(0, 2, 1) @ weight.astype(np.float64).transpose(0, 2, 1)
+    fitted: Array = weight + np.linalg.solve(damped(hessian, ridge), wanted).transpose(0, 2, 1)
     return fitted
+
+
+def damped(hessian: Array, share: float) -> Array:
+    """The Hessian (groups, K, K) with `share` of the mean of its diagonal added to the diagonal."""
+    found: Array = hessian.copy()
+    diagonal = np.einsum("gkk->gk", found)
+    diagonal += share * diagonal.mean(axis=1, keepdims=True) + 1e-12
+    return found
