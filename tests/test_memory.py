@@ -28,12 +28,13 @@ def test_ten_times_the_samples_take_no_more_memory(tmp_path: Path) -> None:
     assert many <= 1.1 * few
 
 
-def test_comparing_ten_times_the_samples_takes_no_more_memory(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "measure", [("compare", "model.onnx", "model.edge"), ("evaluate", "model.edge", "--reference", "model.onnx")]
+)
+def test_measuring_ten_times_the_samples_takes_no_more_memory(tmp_path: Path, measure: tuple[str, ...]) -> None:
     onnx.save(_classifier(), tmp_path / "model.onnx")
     _peak(tmp_path, "convert", "model.onnx", "model.edge", "--calib", "random:32")
-    few, many = (
-        _peak(tmp_path, "compare", "model.onnx", "model.edge", "--data", f"random:{samples}") for samples in (100, 1000)
-    )
+    few, many = (_peak(tmp_path, *measure, "--data", f"random:{samples}") for samples in (100, 1000))
     assert many <= 1.1 * few
 
 

@@ -14,7 +14,7 @@ from functools import cached_property
 from math import log10
 
 from edgeconv.graph import Graph
-from edgeconv.quantize.pipeline import Progress, Quantized, refine
+from edgeconv.quantize.pipeline import Progress, Quantized, judged, refine
 from edgeconv.quantize.sensitivity import FREE, Sensitivity, int8_share, macs_of, sensitivities
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import Attempt, RaisedValue
@@ -188,8 +188,8 @@ class _Climb:
         if self._progress is not None:
             self._progress(f"try {number}", 0, None)
         graph, record = refine(prepared, self._made.few, steps, self._made.record.effort, self._budget)
-        record = replace(record, trials=self._made.record.trials, held_back=self._made.record.held_back)
-        made = replace(self._made, graph=graph, record=replace(record, raised=plan.raised), prepared=prepared)
+        made = Quantized(graph, replace(record, raised=plan.raised), prepared, self._made.few, steps)
+        made = judged(made) if steps else made
         return made, self.holds(made, plan.raised)
 
     def result(self, made: Quantized) -> Quantized:

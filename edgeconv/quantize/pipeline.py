@@ -32,7 +32,7 @@ from edgeconv.quantize.statistics import Statistics
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import RaisedValue, RefinementRecord, Trial, decibels_of
 
-__all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "prepare", "quantize_once", "refine"]
+__all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "judged", "prepare", "quantize_once", "refine"]
 
 BEST_EXPONENTS = (EXPONENT, 0.2, 0.5, 0.0)
 """Strengths of equalization that the highest effort tries, first that of all others."""
@@ -124,7 +124,7 @@ def quantize_once(
     prepared = prepare(equal, samples, few, config, progress)
     refined, record = refine(prepared, few, config.steps, config.effort, budget, progress)
     made = Quantized(refined, record, prepared, few, config.steps)
-    return _judged(graph, made) if config.steps else made
+    return judged(made) if config.steps else made
 
 
 def prepare(
@@ -193,9 +193,9 @@ def refine(
     return lowered, record
 
 
-def _judged(source: Graph, made: Quantized) -> Quantized:
+def judged(made: Quantized) -> Quantized:
     """What is better on held-back samples: with the layers refined, or without."""
-    judge, plain = Judge(source, judging(made.few)), made.prepared.lowered()
+    judge, plain = Judge(made.prepared.graph, judging(made.few)), made.prepared.lowered()
     scores = {"unrefined": judge.sqnr(plain), "refined": judge.sqnr(made.graph)}
     is_better = scores["refined"] >= scores["unrefined"]
     taken = "refined" if is_better else "unrefined"

@@ -21,6 +21,7 @@ from edgeconv.ops.reduce import ReduceMean
 from edgeconv.ops.sigmoid import Sigmoid
 from edgeconv.ops.softmax import Softmax
 from edgeconv.quantize import QuantConfig, Quantized, quantize_recorded
+from edgeconv.quantize.judge import Judge
 from edgeconv.quantize.ladder import climb, plan_within, plans_of
 from edgeconv.quantize.sensitivity import Group, Sensitivity, groups_of, int8_share, macs_of, sensitivities
 from edgeconv.quantize.time_budget import TimeBudget
@@ -98,6 +99,14 @@ def test_much_more_takes_float() -> None:
     floats = [node for node in found.graph.nodes if node.op_name == "Conv" and node.outputs[0] in reasons]
     assert floats
     assert {found.graph.types[node.inputs[1]].dtype for node in floats} == {"int8"}
+
+
+def test_the_record_tells_what_is_written_scores_on_held_back_samples() -> None:
+    found, _ = climbed(reached(quantized().graph) + 2)
+    assert found.record.raised
+    (score,) = [trial.sqnr for trial in found.record.trials if trial.taken]
+    assert score == max(trial.sqnr for trial in found.record.trials)
+    assert Judge(network(), [BATCHES[-1]]).sqnr(found.graph) == pytest.approx(score, abs=1e-3)
 
 
 def test_what_cannot_be_had_is_said() -> None:

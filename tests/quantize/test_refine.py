@@ -12,7 +12,7 @@ from edgeconv.export.program import to_program
 from edgeconv.graph import Emitter, Graph
 from edgeconv.ops.base import Ref
 from edgeconv.ops.conv import Conv
-from edgeconv.quantize import QuantConfig, quantize
+from edgeconv.quantize import QuantConfig, quantize, quantize_recorded
 from edgeconv.quantize.refine.columns import moments
 from edgeconv.quantize.refine.equalize import equalize
 from edgeconv.quantize.refine.gptq import inverse_factor, round_with_compensation
@@ -22,6 +22,7 @@ from edgeconv.quantize.refine.parts import columns_in_parts, joined, weight_in_p
 from edgeconv.quantize.refine.stepper import Stepper
 from edgeconv.runtime import Interpreter
 from tests.harness import data, sqnr
+from tests.quantize.test_raw_features import lstm
 
 
 def correlated(groups: int, size: int, count: int = 4000) -> Array:
@@ -131,6 +132,16 @@ def test_a_refinement_is_taken_only_where_it_helps() -> None:
         for refinements in ((), ("bias",), ("bias", "gptq"), ("bias", "gptq", "fit"))
     ]
     assert found == sorted(found)
+
+
+def test_rounding_of_recurrent_weights_is_judged_by_held_back_samples() -> None:
+    """Those of another size than all others: their outputs are what errors are told beside."""
+    batches = [{"x": (9.0 if seed == 3 else 0.1) * data(5, 20, 5, seed=seed)} for seed in range(4)]
+    (choice,) = quantize_recorded(lstm(), batches, QuantConfig("mse", refinements=("gptq",))).record.layers
+    assert list(choice.errors) == ["nearest", "gptq"]
+    assert choice.errors[choice.taken] == min(choice.errors.values())
+    held = Interpreter(to_program(lstm()))(batches[3]["x"])
+    assert choice.signal == pytest.approx(float(np.square(held).mean()), rel=1e-4)
 
 
 def test_stepper_frees_what_nobody_reads_any_more() -> None:

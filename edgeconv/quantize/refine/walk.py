@@ -111,7 +111,7 @@ class _Walk:
     def weights_only(self, original: Node, node: Node) -> LayerChoice:
         """Round again the weights of a layer that computes in float."""
         self._advance(original.outputs[0], self.floats)
-        errors, outputs = round_weights(self.graph, self.lowered, original, node, self.floats)
+        errors, outputs = round_weights(self.graph, self.lowered, original, node, self.floats, self.held_back)
         for name in node.inputs:
             if name and self.lowered.constant(name) is not None:
                 self._set(name, self.lowered.types[name])

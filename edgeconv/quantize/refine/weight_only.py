@@ -15,12 +15,13 @@ __all__ = ["round_weights"]
 
 
 def round_weights(
-    graph: Graph, lowered: Graph, original: Node, node: Node, floats: Sequence[Stepper]
+    graph: Graph, lowered: Graph, original: Node, node: Node, floats: Sequence[Stepper], held_back: int
 ) -> tuple[dict[str, float], Array]:
     """Round the int8 weights of `node` in `lowered` again; returns mean squared errors by proposal ("nearest",
     "gptq"), and the float outputs.
 
-    The steppers stand before the node and are moved behind it. What reproduces the float outputs better is kept.
+    The steppers stand before the node. What reproduces the float outputs of the last `held_back` of them better is
+    kept; the others are fitted to. All fit and judge where none is held back.
     """
     rule = node.op.quant
     assert rule is not None
@@ -28,16 +29,17 @@ def round_weights(
     outputs = [_outputs(original, arrays) for arrays in inputs]
     nearest = {p: lowered.types[node.inputs[p]] for p, _ in rule.weight_only}
     better = dict(nearest)
+    judging = len(floats) - held_back if held_back else 0
+    fitting = list(zip(inputs, outputs, strict=True))[: judging or None]
     for position, known in nearest.items():
-        columns = [
-            node.op.weight_columns(position, np.asarray(a[0]), y[0]) for a, y in zip(inputs, outputs, strict=True)
-        ]
+        columns = [node.op.weight_columns(position, np.asarray(a[0]), y[0]) for a, y in fitting]
         weight = graph.constant(original.inputs[position])
         if weight is None or known.q is None or any(part is None for part in columns):
             continue
         moments = _second_moment([part for part in columns if part is not None])
         scales = np.broadcast_to(np.array(known.q.scale, np.float64), weight.shape[:2])
         better[position] = type_of(round_with_compensation(weight, scales, inverse_factor(moments)), known.q)
+    inputs, outputs = inputs[judging:], outputs[judging:]
     errors = {}
     for name, choice in (("nearest", nearest), ("gptq", better)):
         real = {p: dequantize(known.value, _q(known.q)) for p, known in choice.items() if known.value is not None}
