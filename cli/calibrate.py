@@ -130,8 +130,8 @@ def _write(seen: Calibrated, out: str, force: bool, output: Output) -> None:
 
     check_target(out, overwrite=force)
     save_calibration(seen, out)
-    state = "complete" if not seen.missing else f"{len(seen.parts)} of {seen.total} batches"
-    output.say(f"wrote {out}: {seen.samples} samples, {state}")
+    state = "complete" if not seen.missing else f"{len(seen.parts):,} of {seen.total:,} batches"
+    output.say(f"wrote {out}: {seen.samples:,} samples, {state}")
     output.result(
         {
             "schema": "edgeconv/calibrate/1",

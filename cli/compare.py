@@ -18,7 +18,7 @@ __all__ = ["compare"]
 @click.command(short_help="Find the layers in which accuracy is lost.")
 @click.argument("reference", type=options.EXISTING)
 @click.argument("candidate", type=options.EXISTING)
-@click.option("--data", required=True, metavar="DATA", help="Samples to compare on; labels are not needed.")
+@click.option("-d", "--data", required=True, metavar="DATA", help="Samples to compare on; labels are not needed.")
 @click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Use the first N samples only.")
 @click.option("--calib", metavar="DATA", help="Calibration samples, to be named in the command that would repair.")
 @options.report_folder

@@ -19,7 +19,7 @@ __all__ = ["evaluate"]
 
 @click.command(short_help="Measure a model on data, alone or beside a reference.")
 @click.argument("model", type=options.EXISTING)
-@click.option("--data", required=True, metavar="DATA", help="Samples, with labels for top1 and top5.")
+@click.option("-d", "--data", required=True, metavar="DATA", help="Samples, with labels for top1 and top5.")
 @click.option("--reference", type=options.EXISTING, metavar="FILE", help="The model to compare with, .onnx or .edge.")
 @click.option("--samples", type=click.IntRange(min=1), metavar="N", help="Use the first N samples only.")
 @options.workers

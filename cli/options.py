@@ -246,7 +246,7 @@ def report_options(function: Function) -> Function:
     """--metric, --max-drop and --report."""
     decorated = click.option(
         "--max-drop",
-        type=click.FloatRange(min=0),
+        type=click.FloatRange(min=0, max=1),
         metavar="SHARE",
         help="Accuracy gate: exit 3 when the drop is larger. 0.01 is one point.",
     )(report_folder(function))

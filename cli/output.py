@@ -26,6 +26,11 @@ class Output:
         if not self.quiet and not self.as_json:
             click.echo(line)
 
+    def warn(self, line: str) -> None:
+        """A doubt about what was asked for, on stderr; nothing when quiet."""
+        if not self.quiet:
+            click.echo(f"warning: {line}", err=True)
+
     def show(self, document: Document) -> None:
         """A document for people; bold titles on a terminal."""
         from edgeconv.report.text import render_text

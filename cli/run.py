@@ -51,6 +51,7 @@ def run(
     edgeconv run model.edge -i photos/ --scale 1/255
     """
     from edgeconv.data import open_prepared
+    from edgeconv.data.input_statistics import CALIBRATION_INPUTS, InputStatistics, facts_from_json, mismatch
     from edgeconv.files import check_target
     from edgeconv.report.arrays import check_array_target, save_arrays
     from edgeconv.report.feeding import run_samples
@@ -61,9 +62,13 @@ def run(
     interpreter = open_interpreter(model)
     if target is not None:
         check_array_target(target, len(interpreter.output_names))
-    samples, types = _samples(inputs, interpreter.input_names), interpreter.input_types
-    source = open_prepared(samples, types, images, interpreter.program.metadata)
-    results = run_samples(interpreter, source, raw=raw)
+    samples, metadata = _samples(inputs, interpreter.input_names), interpreter.program.metadata
+    source = open_prepared(samples, interpreter.input_types, images, metadata)
+    seen = InputStatistics(source.inputs)
+    results = run_samples(interpreter, source, raw=raw, see=seen.add)
+    if not source.is_random:
+        for warning in mismatch(facts_from_json(metadata.get(CALIBRATION_INPUTS, "")), seen.facts(), source.count or 1):
+            output.warn(warning)
     if target is not None:
         save_arrays(target, results)
         output.say(f"wrote {target}: {', '.join(f'{n} {kind_of(a)}' for n, a in results.items())}")

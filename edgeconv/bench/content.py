@@ -85,11 +85,13 @@ def _operator_json(found: Benchmark, each: OperatorTime, total: float) -> dict[s
 
 
 def _timings(found: Benchmark) -> Table:
-    rows = [("edgeconv", *_percentiles(found.timing), "")]
-    rows += [
+    header, own = ("milliseconds", "p50", "p90", "p99", "runs"), ("edgeconv", *_percentiles(found.timing))
+    if not found.peers:
+        return Table(header, (own,), "lrrrr")
+    rows = [
         (name, *_percentiles(timing), f"{found.timing.p50 / timing.p50:.2f}") for name, timing in found.peers.items()
     ]
-    return Table(("milliseconds", "p50", "p90", "p99", "runs", "edgeconv / this"), tuple(rows), "lrrrrr")
+    return Table((*header, "edgeconv / this"), ((*own, ""), *rows), "lrrrrr")
 
 
 def _percentiles(timing: Timing) -> tuple[str, str, str, str]:

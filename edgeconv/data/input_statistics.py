@@ -176,8 +176,8 @@ def _difference(before: InputFacts, after: InputFacts, leave: float, what: str) 
     shift, ratio = abs(after.mean - before.mean) / spread, max(after.std, least) / spread
     if shift <= _SHIFT + leave and 1 / (_RATIO + leave) <= ratio <= _RATIO + leave:
         return ""
-    values = f"calibration mean {before.mean:.4g}, evaluation mean {after.mean:.4g}"
+    values = f"mean {before.mean:.4g} in calibration, {after.mean:.4g} here"
     if shift <= _SHIFT + leave:
-        values = f"calibration deviation {before.std:.4g}, evaluation deviation {after.std:.4g}"
+        values = f"deviation {before.std:.4g} in calibration, {after.std:.4g} here"
     spans = f"{before.min:.4g} .. {before.max:.4g} and {after.min:.4g} .. {after.max:.4g}"
     return f"{what} {after.name!r}: {values} (values {spans}): different preprocessing?"

@@ -157,7 +157,7 @@ class Calibrated:
                 return _read({key: arrays[key] for key in arrays.files})
         except (*UNREADABLE, LookupError, TypeError, AttributeError, ArithmeticError) as error:
             raise CorruptDataError(
-                f"{name} is no calibration that this edgeconv can read ({error}); make it with edgeconv calibrate"
+                f"{name} is no calibration that this edgeconv can read; make it with edgeconv calibrate"
             ) from error
 
 

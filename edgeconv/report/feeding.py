@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import chain
 
 import numpy as np
@@ -53,11 +53,16 @@ def pad_rows(feeds: Mapping[str, Array], size: int) -> dict[str, Array]:
     }
 
 
-def run_samples(interpreter: Interpreter, source: DataSource, *, raw: bool = False) -> dict[str, Array]:
-    """All outputs by name for all samples, run batch after batch."""
+def run_samples(
+    interpreter: Interpreter, source: DataSource, *, raw: bool = False, see: Callable[[Batch], object] | None = None
+) -> dict[str, Array]:
+    """All outputs by name for all samples, run batch after batch; `see` is shown every batch."""
     interpreter.reset()
-    size = samples_at_once([interpreter], source)
-    parts = [run_batch(interpreter, batch, raw=raw) for batch in source.batches(size)]
+    parts = []
+    for batch in source.batches(samples_at_once([interpreter], source)):
+        if see is not None:
+            see(batch)
+        parts.append(run_batch(interpreter, batch, raw=raw))
     joined = [np.concatenate(each) if len(each) > 1 else each[0] for each in zip(*parts, strict=True)]
     return dict(zip(interpreter.output_names, joined, strict=True))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import singledispatch
+from textwrap import wrap
 
 from edgeconv.report.document import (
     Bars,
@@ -24,6 +25,8 @@ __all__ = ["Style", "printable", "render_text"]
 Style = Callable[[str, str], str]
 """(text, role) -> text as it shall appear; roles: "title", "strong", "header"."""
 
+_WIDTH = 80
+"""Characters of a line of prose. Tables and commands take what they need."""
 _MARGIN = "  "
 _GAP = "  "
 
@@ -67,7 +70,10 @@ def _(block: Facts, style: Style) -> Iterator[str]:
 @_lines.register
 def _(block: Note, style: Style) -> Iterator[str]:
     text = printable(block.text)
-    yield style(text, "strong") if block.strong else text
+    for line in (
+        [text] if block.code else wrap(text, _WIDTH - len(_MARGIN), break_long_words=False, break_on_hyphens=False)
+    ):
+        yield style(line, "strong") if block.strong else line
 
 
 @_lines.register(Changes)

@@ -254,6 +254,7 @@ def test_unwritable_report_stops_before_the_work(edgeconv: Command, tmp_path: Pa
         (("--calib", CALIB, "--max-drop", "0.01"), ["--eval"]),
         (("--calib", CALIB, "--eval", "random:4", "--metric", "top1"), ["labels"]),
         (("--calib", CALIB, "--eval", "random:4", "--max-drop", "0.01"), ["--max-drop", "labels"]),
+        (("--calib", CALIB, "--eval", TEST, "--max-drop", "5"), ["--max-drop", "0<=x<=1"]),
         (("--calib", CALIB, "--method", "magic"), ["--method", "magic"]),
         (("--calib", CALIB, "--scale", "many"), ["--scale"]),
         (("--calib", CALIB, "--samples", "0"), ["--samples"]),

@@ -17,6 +17,15 @@ def test_text_and_exit_code(edgeconv: Command, edge_file: Path) -> None:
     assert result.code == 0
     for wanted in ("model.edge:", "Operators", "Dense", "Memory", "Floor", "NumPy calls"):
         assert wanted in result.out
+    assert "edgeconv / this" not in result.out
+
+
+def test_others_are_put_in_relation(edgeconv: Command, edge_file: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="it is what we compare with")
+    result = edgeconv("bench", edge_file, "--against", MODEL, "--seconds", "0", "--runs", "2")
+    header, own, other = result.out.splitlines()[1:4]
+    assert header.endswith("edgeconv / this")
+    assert len(own) < len(other) == len(header)
 
 
 def test_json_beside_onnx_runtime(edgeconv: Command, edge_file: Path) -> None:

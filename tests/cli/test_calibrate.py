@@ -51,7 +51,7 @@ def test_a_damaged_or_foreign_file_is_no_calibration(edgeconv: Command, tmp_path
     assert edgeconv("calibrate", MODEL, "-d", "random:8", "-o", good).code == 0
     np.save(tmp_path / "array.npy", np.zeros(3))
     whole, rng = good.read_bytes(), np.random.default_rng(0)
-    damaged = [whole[: len(whole) // 2], b"", (tmp_path / "array.npy").read_bytes()]
+    damaged = [whole[: len(whole) // 2], b"", b"no calibration", (tmp_path / "array.npy").read_bytes()]
     for _ in range(60):
         content = np.frombuffer(whole, np.uint8).copy()
         content[rng.integers(len(content), size=4)] ^= 255
@@ -61,6 +61,7 @@ def test_a_damaged_or_foreign_file_is_no_calibration(edgeconv: Command, tmp_path
         done = edgeconv("calibrate", "--merge", bad, "-o", tmp_path / "x.calib", "--force")
         assert done.code in (0, 4), done.err
         assert done.code == 0 or "make it with edgeconv calibrate" in done.err
+        assert "pickle" not in done.err
 
 
 def test_what_is_left_of_an_interrupted_run_is_not_overwritten(edgeconv: Command, tmp_path: Path) -> None:

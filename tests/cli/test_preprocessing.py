@@ -54,8 +54,20 @@ def test_evaluate_uses_it_and_notices_when_it_is_overridden(edgeconv: Command, e
     given = ("evaluate", edge, "--data", images, "--reference", DIGITS / "model.onnx", "--json")
     assert json.loads(edgeconv(*given).out)["warnings"] == []
     (warning,) = json.loads(edgeconv(*given, "--scale", "1", "--mean", "0", "--std", "1").out)["warnings"]
-    assert "input 'input': calibration mean " in warning
+    assert warning.startswith("input 'input': mean ") and " in calibration, " in warning
     assert "different preprocessing?" in edgeconv(*given[:-1], "--scale", "1").out
+
+
+def test_run_notices_arrays_that_were_prepared_otherwise(edgeconv: Command, edge: Path, images: Path) -> None:
+    with np.load(DIGITS / "test.npz") as file:
+        np.save(edge.with_name("right.npy"), (file["input"][:40] - 0.25) / 0.5)
+        np.save(edge.with_name("wrong.npy"), np.rint(file["input"][:40] * 255).astype(np.uint8))
+    right, wrong = (edgeconv("run", edge, "-i", edge.with_name(name)) for name in ("right.npy", "wrong.npy"))
+    assert right.err == ""
+    assert wrong.err.startswith("warning: input 'input': mean ") and "different preprocessing?" in wrong.err
+    assert wrong.code == 0
+    assert edgeconv("run", edge, "-i", edge.with_name("wrong.npy"), "--quiet").err == ""
+    assert edgeconv("run", edge, "-i", "random:4").err == ""
 
 
 def test_inspect_shows_it(edgeconv: Command, edge: Path) -> None:

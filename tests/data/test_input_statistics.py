@@ -59,10 +59,10 @@ def test_int8_input_counts_in_real_numbers() -> None:
 @pytest.mark.parametrize(
     ("found", "words"),
     [
-        (InputFacts("x", 0.02, 1.0, -2.1, 2.6), "calibration mean 118.2, evaluation mean 0.02"),
-        (InputFacts("x", 0.46, 0.24, 0.0, 1.0), "calibration mean 118.2, evaluation mean 0.46"),
-        (InputFacts("x", 118.2 - 128, 60.0, -128.0, 127.0), "evaluation mean -9.8"),
-        (InputFacts("x", 110.0, 7000.0, 0.0, 65535.0), "calibration deviation 60, evaluation deviation 7000"),
+        (InputFacts("x", 0.02, 1.0, -2.1, 2.6), "mean 118.2 in calibration, 0.02 here"),
+        (InputFacts("x", 0.46, 0.24, 0.0, 1.0), "mean 118.2 in calibration, 0.46 here"),
+        (InputFacts("x", 118.2 - 128, 60.0, -128.0, 127.0), "in calibration, -9.8 here"),
+        (InputFacts("x", 110.0, 7000.0, 0.0, 65535.0), "deviation 60 in calibration, 7000 here"),
     ],
 )
 def test_other_preprocessing_is_noticed(found: InputFacts, words: str) -> None:

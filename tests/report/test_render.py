@@ -205,6 +205,14 @@ def test_styles_are_the_callers_business() -> None:
     )
 
 
+def test_prose_fits_a_terminal_and_commands_stay_whole() -> None:
+    prose, command = "of a word or more " * 12, "edgeconv convert --exclude " + "node " * 30
+    lines = render_text((Section("title", (Note(prose), Note(command, code=True))),)).splitlines()
+    assert [len(line) <= 80 for line in lines] == [True] * (len(lines) - 1) + [False]
+    assert " ".join(line.strip() for line in lines[1:-1]) == prose.strip()
+    assert lines[-1] == f"  {command.rstrip()}"
+
+
 @pytest.mark.parametrize(("value", "expected"), [(inf, "identical"), (-inf, "-inf dB"), (nan, "not a number")])
 def test_decibels(value: float, expected: str) -> None:
     assert decibels(value) == expected
