@@ -107,7 +107,10 @@ def _folder(folder: Path, frame: Frame) -> Iterator[tuple[str, NDArray[np.uint8]
     """(name, pixels) of every picture below `folder`, in order of names."""
     from PIL import Image
 
-    for path in sorted(each for each in folder.rglob("*") if each.suffix.lower() in _SUFFIXES):
+    paths = sorted(each for each in folder.rglob("*") if each.suffix.lower() in _SUFFIXES)
+    if not paths:
+        sys.exit(f"{folder}: {'no pictures in it' if folder.is_dir() else 'there is no such folder'}")
+    for path in paths:
         with Image.open(path) as picture:
             turned = picture.convert("L" if frame.channels == 1 else "RGB")
             resized = turned.resize((frame.width, frame.height), Image.Resampling.BILINEAR)

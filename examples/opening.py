@@ -14,6 +14,8 @@ __all__ = ["open_model"]
 
 def open_model(path: str) -> Interpreter:
     """An interpreter for a `.edge` file, a deployed `.pyz`, or a deployed folder."""
+    if not Path(path).exists():
+        sys.exit(f"{path}: there is no such model")
     if path.endswith(".edge"):
         from edgeconv.runtime import Interpreter
 

@@ -113,14 +113,17 @@ def _probabilities(scores: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _wav(path: str) -> Iterator[NDArray[np.float32]]:
     """A file in pieces of a quarter second; channels are averaged, a second of silence follows."""
-    with wave.open(path, "rb") as file:
-        if file.getframerate() != RATE or file.getsampwidth() != 2:
-            found = f"{file.getframerate()} Hz, {8 * file.getsampwidth()} bit"
-            sys.exit(f"{path}: found {found}; needed are 16000 Hz, 16 bit: sox {path} -r 16000 -b 16 out.wav")
-        channels = file.getnchannels()
-        while data := file.readframes(_HOP):
-            frames = np.frombuffer(data, "<i2").reshape(-1, channels).mean(axis=1).astype(np.float32) / 32768
-            yield np.pad(frames, (0, _HOP - len(frames)))
+    try:
+        with wave.open(path, "rb") as file:
+            if file.getframerate() != RATE or file.getsampwidth() != 2:
+                found = f"{file.getframerate()} Hz, {8 * file.getsampwidth()} bit"
+                sys.exit(f"{path}: found {found}; needed are 16000 Hz, 16 bit: sox {path} -r 16000 -b 16 out.wav")
+            channels = file.getnchannels()
+            while data := file.readframes(_HOP):
+                frames = np.frombuffer(data, "<i2").reshape(-1, channels).mean(axis=1).astype(np.float32) / 32768
+                yield np.pad(frames, (0, _HOP - len(frames)))
+    except (OSError, EOFError, wave.Error) as error:
+        sys.exit(f"{path} cannot be read as a .wav file: {error}")
     for _ in range(RATE // _HOP):
         yield np.zeros(_HOP, np.float32)
 

@@ -59,6 +59,15 @@ def test_a_deployed_file_and_labels(pictures: Path, tmp_path: Path) -> None:
     assert all(line.split()[1].startswith("number-") for line in done.stdout.splitlines())
 
 
+def test_what_is_not_there_is_named(pictures: Path, tmp_path: Path) -> None:
+    model, none = edge_file("digits_resnet"), tmp_path / "none"
+    assert run_example("classify_images.py", model, none).stderr == f"{none}: there is no such folder\n"
+    none.mkdir()
+    assert run_example("classify_images.py", model, none).stderr == f"{none}: no pictures in it\n"
+    other = run_example("classify_images.py", tmp_path / "model.pyz", pictures)
+    assert (other.returncode, other.stderr) == (1, f"{tmp_path / 'model.pyz'}: there is no such model\n")
+
+
 def test_a_camera_without_opencv_says_what_it_needs() -> None:
     try:
         import cv2  # noqa: F401 - only to see whether it is there

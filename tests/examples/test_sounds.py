@@ -69,3 +69,7 @@ def test_what_does_not_fit_is_refused(whistles: Path, tmp_path: Path) -> None:
     short = run_example("spot_keywords.py", whistles, tmp_path / "slow.wav", "--labels", tmp_path / "names.txt")
     assert short.returncode == 1
     assert "the model has 6 classes; give --labels with as many names, found 2" in short.stderr
+    for path in (tmp_path / "names.txt", tmp_path / "nothing.wav"):
+        unread = run_example("spot_keywords.py", whistles, path)
+        assert unread.returncode == 1
+        assert unread.stderr.startswith(f"{path} cannot be read as a .wav file: ")
