@@ -107,9 +107,7 @@ def _outputs(interpreter: Interpreter, x: Array) -> list[Array]:
 def _convert(asset: Asset, precision: str) -> Program:
     shapes = {asset.input: (asset.batch or "N", *asset.shape)}
     calibration = {asset.input: _few_samples(asset)} if precision == "int8" else None
-    return edgeconv.convert(
-        asset.path, calibration=calibration, precision=precision, input_shapes=shapes, effort="fast"
-    ).program
+    return edgeconv.convert(asset.path, calibration=calibration, precision=precision, input_shapes=shapes).program
 
 
 def _floor(interpreter: Interpreter, x: Array) -> float:

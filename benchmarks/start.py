@@ -67,7 +67,7 @@ def main() -> None:
 def _scripts(folder: Path) -> dict[str, str]:
     """Name -> program, of everybody who is installed."""
     edge = folder / "kws.edge"
-    edgeconv.convert(_ASSET.path, calibration=_ASSET.calibration(), effort="fast").save(edge)
+    edgeconv.convert(_ASSET.path, calibration=_ASSET.calibration()).save(edge)
     tflite = assets_folder() / f"{_ASSET.name}.tflite"
     found = {"NumPy alone": _NUMPY, "edgeconv int8": _EDGECONV.format(edge=str(edge))}
     found["ONNX Runtime fp32"] = _ORT.format(onnx=str(_ASSET.path))
