@@ -35,10 +35,11 @@ WAYS = {
     "+ fit": QuantConfig("mse", refinements=("bias", "gptq", "fit")),
     "+ equalization": QuantConfig("mse", refinements=("equalize", "bias", "gptq", "fit")),
     "+ free 16 bits": QuantConfig("mse", refinements=("equalize", "bias", "gptq", "fit", "free")),
-    "+ cheap 16 bits": QuantConfig("mse", effort="default"),
+    "+ cheap 16 bits": QuantConfig("mse", refinements=("equalize", "bias", "gptq", "fit", "free", "cheap")),
+    "+ streams": QuantConfig("mse", effort="default"),
     "+ measured ranges: default": QuantConfig(effort="default"),
     "best without 16 bits that cost": QuantConfig(
-        effort="best", refinements=("equalize", "bias", "gptq", "fit", "free", "cheap", "ranges")
+        effort="best", refinements=("equalize", "bias", "gptq", "fit", "free", "cheap", "streams", "ranges")
     ),
     "best": QuantConfig(effort="best"),
 }

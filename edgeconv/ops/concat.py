@@ -1,4 +1,4 @@
-"""Concat: tensors one after another along an axis.
+"""Concat: tensors one after another along an axis; of one, a copy at another scale.
 
 int8: bytes where the scales agree; otherwise each input through a table of 256 entries made at plan time by single
 IEEE operations: saturate(rint((q - z_x) * float32(s_x / s_y)) + z_y); `stepwise`, as in a model that came quantized,
@@ -16,7 +16,7 @@ import numpy as np
 from edgeconv.core import INT8_MAX, INT8_MIN, Array, Kernel, QParams, Shape, TensorType, dequantize, quantize
 from edgeconv.ops.axes import check_axis, normal_axis
 from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.binary import centred
+from edgeconv.ops.binary import centred, clear, lines_of
 from edgeconv.ops.broadcast import equal_dim
 from edgeconv.ops.integer import is_held, multiplier, narrow, required, scalar, span
 from edgeconv.ops.jobs import cast, chain
@@ -55,6 +55,10 @@ class Concat(Operator):
         return np.concatenate(xs, self.axis)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        if len(inputs) == 1:
+            (lines,), target = lines_of([inputs[0]], outputs[0])
+            copied = _part(Operand(inputs[0].type, lines), target, outputs[0].type, self.stepwise, scratch)
+            return chain(copied + clear(outputs[0], target))
         steps: list[Kernel] = []
         begin = 0
         for x in (inputs[index] for index in range(len(inputs))):

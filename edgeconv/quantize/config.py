@@ -14,7 +14,7 @@ AUTO = "auto"
 """The method that takes mse, or another observer whose rounding the network's output shows clearly less of."""
 _TRIED = ("mse", "percentile", "minmax")
 
-REFINEMENTS = ("features", "equalize", "means", "bias", "gptq", "fit", "free", "cheap", "ranges", "wide")
+REFINEMENTS = ("features", "equalize", "means", "bias", "gptq", "fit", "free", "cheap", "streams", "ranges", "wide")
 """Raw features scaled, equalization of the float graph, 16 bits where that is free or costs little, the search for
 ranges, 16 bits; the others are proposals for each layer.
 
@@ -23,8 +23,8 @@ ranges, 16 bits; the others are proposals for each layer.
 
 EFFORTS: Mapping[str, tuple[str, ...]] = {
     "fast": ("features", "means"),
-    "default": ("features", "equalize", "bias", "gptq", "fit", "free", "cheap"),
-    "best": ("features", "equalize", "bias", "gptq", "fit", "free", "cheap", "ranges", "wide"),
+    "default": ("features", "equalize", "bias", "gptq", "fit", "free", "cheap", "streams"),
+    "best": ("features", "equalize", "bias", "gptq", "fit", "free", "cheap", "streams", "ranges", "wide"),
 }
 """The refinements of each level of effort; `best` also tries several ways, and takes the best on held-back samples."""
 

@@ -29,6 +29,7 @@ from edgeconv.quantize.refine.walk import refine_layers
 from edgeconv.quantize.select import Selection, select
 from edgeconv.quantize.sensitivity import cheap_values, free_values
 from edgeconv.quantize.statistics import Statistics
+from edgeconv.quantize.streams import split_streams
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report.record import RaisedValue, RefinementRecord, Trial, decibels_of
 
@@ -164,11 +165,14 @@ def _raise_free(prepared: Prepared, few: Sequence[Mapping[str, Array]]) -> Prepa
     """With what costs nothing to hold in 16 bits held so, and what costs little, where the refinements ask for it."""
     free = free_values(prepared, few[0]) if "free" in prepared.config.steps else ()
     if free:
-        prepared = replace(_wider(prepared, free), free=free)
+        prepared = _wider(prepared, free)
     cheap = cheap_values(prepared, few[0]) if "cheap" in prepared.config.steps else ()
     if cheap:
-        prepared = replace(_wider(prepared, [name for each in cheap for name in each.names]), free=free, cheap=cheap)
-    return prepared
+        prepared = _wider(prepared, [name for each in cheap for name in each.names])
+    if "streams" in prepared.config.steps:
+        prepared, streams = split_streams(prepared, few[0])
+        prepared, free = _wider(prepared, streams) if streams else prepared, (*free, *streams)
+    return replace(prepared, free=free, cheap=cheap)
 
 
 def _wider(prepared: Prepared, names: Iterable[str]) -> Prepared:

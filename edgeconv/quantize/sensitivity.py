@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 __all__ = [
     "FREE",
+    "LEAST_NOISE",
+    "RATING_ROWS",
     "Group",
     "Sensitivity",
     "cheap_values",
@@ -46,9 +48,9 @@ FREE = 0.002
 """Share of all multiply-accumulates up to which a group counts as one that nothing multiplies."""
 _CHEAP = 0.03
 """Share of all multiply-accumulates that `cheap_values` may take out of int8, all together."""
-_LEAST_NOISE = 0.02
+LEAST_NOISE = 0.02
 """Share of the noise of all activations from which a group is worth 16 bits."""
-_RATING_ROWS = 8
+RATING_ROWS = 8
 _CHUNK = 4
 """Groups that one task of an executor rates; each task simulates the network once before."""
 
@@ -127,18 +129,18 @@ def free_values(prepared: Prepared, batch: Mapping[str, Array]) -> tuple[str, ..
 def cheap_values(prepared: Prepared, batch: Mapping[str, Array]) -> tuple[RaisedValue, ...]:
     """The values that harm the output most for the few multiply-accumulates that 16 bits cost with them.
 
-    What comes in and goes out stays int8. Most harmful for its cost first.
+    What goes out stays int8, and so does a state. Most harmful for its cost first.
     """
     graph, macs = prepared.graph, macs_of(prepared.graph, batch)
-    total, ends = max(sum(macs.values()), 1), {*graph.inputs, *graph.outputs}
+    total, ends = max(sum(macs.values()), 1), {*graph.outputs, *graph.states}
     narrow = narrow_groups(prepared)
     costs = {group: sum(macs[key] for key in group.multipliers) / total for group in narrow}
     open_to = [each for each in narrow if each.can_be_int16 and costs[each] <= _CHEAP and ends.isdisjoint(each.names)]
     if not open_to:
         return ()
-    few = first_rows(graph, batch, _RATING_ROWS)
+    few = first_rows(graph, batch, RATING_ROWS)
     qparams = {name: prepared.qparams[name] for group in narrow for name in group.names}
-    least = max(_LEAST_NOISE * Simulation(graph, few, qparams).noise, 1e-30)
+    least = max(LEAST_NOISE * Simulation(graph, few, qparams).noise, 1e-30)
     noises = dict(zip(open_to, _noises((graph, few, qparams, [each.names for each in open_to])), strict=True))
     found, left = [], _CHEAP
     for group in sorted(open_to, key=lambda each: -noises[each] / (costs[each] + FREE)):

@@ -57,7 +57,7 @@ def outputs(graph: Graph) -> np.ndarray:
 
 def test_a_residual_block_is_int8_from_end_to_end() -> None:
     graph = graph_of(("c1", C1), ("c2", C2), ("y", Add(low=0.0)(C1_REF, C2_REF)))
-    lowered = quantize(graph, [{"x": X}])
+    lowered = quantize(graph, [{"x": X}], QuantConfig(refinements=("bias",)))
     assert [node.op_name for node in lowered.nodes] == ["Conv", "Conv", "Add"]
     assert lowered.types["x"].dtype == lowered.types["y"].dtype == "int8"
     assert not float_nodes(lowered)
