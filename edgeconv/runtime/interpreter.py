@@ -266,5 +266,6 @@ def _import(array: Array, known: TensorType, name: str) -> Array:
     if known.q is not None and array.dtype.kind == "f":
         return array.astype(np.float32, copy=False)
     if not np.can_cast(array.dtype, known.dtype, "same_kind") or known.q is not None:
-        raise DataError(f"input {name!r} is {array.dtype.name}, the model needs {known}")
+        real = "" if known.q is None else " or floating-point numbers"
+        raise DataError(f"input {name!r} is {array.dtype.name}, the model needs {known}{real}")
     return array.astype(known.dtype)
