@@ -72,10 +72,7 @@ class Subject:
 def main() -> None:
     """Measure and print."""
     options = Options(__doc__, CLASSIFIERS)
-    rows = []
-    for subject in _subjects(options.models):
-        rows.append(_row(subject))
-        print(" | ".join(rows[-1]), flush=True)
+    rows = options.rows("ablation", _subjects(options.models), _row)
     publish("ablation", table(("model", *WAYS), rows), options.write)
 
 

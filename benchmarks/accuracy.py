@@ -22,11 +22,7 @@ HEADER = ("model", "fp32", "edgeconv", *(f"ORT {method}" for method in METHODS),
 def main() -> None:
     """Measure and print."""
     options = Options(__doc__, CLASSIFIERS)
-    rows = []
-    for asset in options.models:
-        rows.append(_row(asset))
-        print(" | ".join(rows[-1]), flush=True)
-    publish("accuracy", table(HEADER, rows), options.write)
+    publish("accuracy", table(HEADER, options.rows("accuracy", options.models, _row)), options.write)
 
 
 def _row(asset: Asset) -> list[str]:

@@ -34,11 +34,7 @@ def main() -> None:
         _quantize_with_onnxruntime(asset, Path(sys.argv[3]))
         return
     options = Options(__doc__, [asset for asset in CLASSIFIERS if asset.name in MEASURED])
-    rows = []
-    for asset in options.models:
-        rows.append(_row(asset))
-        print(" | ".join(rows[-1]), flush=True)
-    publish("convert", table(HEADER, rows), options.write)
+    publish("convert", table(HEADER, options.rows("convert", options.models, _row)), options.write)
 
 
 def _row(asset: Asset) -> list[str]:

@@ -51,7 +51,7 @@ _SAMPLES = 8
 
 def main() -> None:
     """Measure and print."""
-    options = Options(__doc__, (*MODELS, *NETWORKS))
+    options = Options(__doc__, (*MODELS, *NETWORKS), resumes=False)
     rows, thread_rows, medians = [], [], []
     for asset in options.models:
         with tempfile.TemporaryDirectory() as folder:

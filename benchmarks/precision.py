@@ -18,11 +18,7 @@ HEADER = ("model", "fp32 bytes", "fp16", "w8", "int8")
 def main() -> None:
     """Measure and print."""
     options = Options(__doc__, CLASSIFIERS)
-    rows = []
-    for asset in options.models:
-        rows.append(_row(asset))
-        print(" | ".join(rows[-1]), flush=True)
-    publish("precision", table(HEADER, rows), options.write)
+    publish("precision", table(HEADER, options.rows("precision", options.models, _row)), options.write)
 
 
 def _row(asset: Asset) -> list[str]:

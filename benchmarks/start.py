@@ -52,7 +52,7 @@ class Start:
 
 def main() -> None:
     """Measure and print."""
-    options = Options(__doc__, [_ASSET])
+    options = Options(__doc__, [_ASSET], resumes=False)
     with tempfile.TemporaryDirectory() as folder:
         scripts = _scripts(Path(folder))
         found: dict[str, list[Start]] = {name: [] for name in scripts}

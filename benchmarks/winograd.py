@@ -33,7 +33,7 @@ _SECONDS = float(os.environ.get("EDGECONV_SECONDS", "0.5"))
 
 def main() -> None:
     """Measure and print; what the rule chooses is marked."""
-    options = Options(__doc__, ())
+    options = Options(__doc__, (), resumes=False)
     rows = []
     for channels in CHANNELS:
         cells = [str(channels)]
