@@ -12,7 +12,7 @@ from edgeconv.ops.cast import onnx_dtype
 from edgeconv.ops.gather import Gather
 from edgeconv.ops.mul import Mul
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
-from edgeconv.ops.reshape import Reshape
+from edgeconv.ops.reshape import Reshape, reshape_to
 from edgeconv.records import dataclass
 
 __all__ = ["DFT"]
@@ -83,7 +83,10 @@ def import_dft(
 def import_stft(
     signal: Ref, frame_step: Ref, window: Ref | None = None, frame_length: Ref | None = None, *, onesided: int = 1
 ) -> Expr:
-    """Overlapping frames of signal (N, samples, 1 or 2), each times the window, transformed."""
+    """Overlapping frames of signal (N, samples, 1 or 2), each times the window, transformed.
+
+    PyTorch's older exporter writes a real signal without its last dimension, which ONNX Runtime takes.
+    """
     samples, step = signal.type.shape[1], constant_ints(frame_step, "frame_step")[0]
     length: Dim = samples if window is None else window.type.shape[0]
     if frame_length is not None:
@@ -93,7 +96,8 @@ def import_stft(
     if not (1 <= length <= samples and step >= 1):
         raise ShapeError(f"frames of {length} every {step} samples do not fit {signal.type}")
     places = np.arange(0, samples - length + 1, step)[:, None] + np.arange(length)
-    frames: Expr = Gather(1)(signal, places)
+    shape = signal.type.shape
+    frames: Expr = Gather(1)(signal if len(shape) == 3 else reshape_to(signal, shape, (*shape, 1)), places)
     if window is not None:
         frames = Mul()(frames, Reshape((length, 1))(window))
     return DFT(2, length, False, bool(onesided))(frames)
