@@ -398,6 +398,19 @@ class SpeechNet(nn.Module):
         return torch.as_tensor(self.head(states[:, -1]))
 
 
+class Spectrum(nn.Module):
+    """The short-time Fourier transform of a wave, and a layer on the logarithm of its power."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.head = nn.Conv1d(33, 8, 3)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Eight features of each frame but the first and the last."""
+        frames = torch.stft(x, 64, 16, window=torch.hann_window(64), return_complex=False)
+        return torch.as_tensor(self.head(torch.log1p(frames.square().sum(-1))))
+
+
 class Detector(nn.Module):
     """Two maps of boxes and scores, flattened and joined, as detectors for the edge have them."""
 
@@ -421,6 +434,7 @@ def _networks() -> Iterator[Layer]:
     yield Layer("vit", ViT, IMAGE)
     yield Layer("speech", SpeechNet, LINE)
     yield Layer("detector", Detector, IMAGE)
+    yield Layer("spectrum", Spectrum, ((2, 256),), only="script")
 
 
 FAMILIES: dict[str, Callable[[], Iterator[Layer]]] = {
