@@ -34,19 +34,24 @@ class Axis:
     scale: float
 
     def positions(self, mode: str) -> Array:
-        """Where in the input each output element lies, float64."""
-        places = np.arange(self.after, dtype=np.float64)
+        """Where in the input each output element lies, float64.
+
+        A scale is rounded to float32; it is the quotient where it is that, so that borders between elements are met.
+        """
+        places, scale = np.arange(self.after, dtype=np.float64), self.after / max(self.before, 1)
+        if np.float32(scale) != np.float32(self.scale):
+            scale = self.scale
         if mode == "align_corners":
             return places * ((self.before - 1) / (self.after - 1)) if self.after > 1 else places
         if mode == "asymmetric":
-            return places / self.scale
+            return places / scale
         if mode == "tf_half_pixel_for_nn":
-            return (places + 0.5) / self.scale
+            return (places + 0.5) / scale
         if mode == "pytorch_half_pixel" and self.after == 1:
             return places
-        positions = (places + 0.5) / self.scale - 0.5
+        positions = (places + 0.5) / scale - 0.5
         if mode == "half_pixel_symmetric":
-            positions += self.before / 2 * (1 - self.after / (self.scale * self.before))
+            positions += self.before / 2 * (1 - self.after / (scale * self.before))
         return positions
 
 
