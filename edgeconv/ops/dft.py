@@ -12,7 +12,7 @@ from edgeconv.ops.cast import onnx_dtype
 from edgeconv.ops.gather import Gather
 from edgeconv.ops.mul import Mul
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
-from edgeconv.ops.reshape import Reshape, reshape_to
+from edgeconv.ops.reshape import Reshape
 from edgeconv.records import dataclass
 
 __all__ = ["DFT"]
@@ -96,8 +96,7 @@ def import_stft(
     if not (1 <= length <= samples and step >= 1):
         raise ShapeError(f"frames of {length} every {step} samples do not fit {signal.type}")
     places = np.arange(0, samples - length + 1, step)[:, None] + np.arange(length)
-    shape = signal.type.shape
-    frames: Expr = Gather(1)(signal if len(shape) == 3 else reshape_to(signal, shape, (*shape, 1)), places)
+    frames: Expr = Gather(1)(signal if signal.type.rank == 3 else Reshape((-1, samples, 1))(signal), places)
     if window is not None:
         frames = Mul()(frames, Reshape((length, 1))(window))
     return DFT(2, length, False, bool(onesided))(frames)
