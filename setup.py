@@ -60,7 +60,7 @@ RARE = frozenset(
     f"edgeconv.ops.{name}"
     for name in (
         *("branch", "loop", "narrow"),
-        *("label_encoder", "linear_model", "lookup", "post_transform", "svm", "tf_idf", "tree_ensemble"),
+        *("label_encoder", "linear_model", "post_transform", "svm", "tf_idf", "tree_ensemble"),
         *("dft", "einsum", "det", "cum_sum", "reduce_norms", "hardmax", "reverse", "unique", "tensor_scatter"),
         *("col2im", "deform_conv", "grid_sample", "lp_pool", "max_unpool", "non_zero", "roi_align", "sample_points"),
     )

@@ -10,7 +10,6 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.axes import constant_ints, constant_value, is_plain, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.crop_resize import crop_and_resize
 from edgeconv.ops.interpolate import Interpolate
 from edgeconv.ops.onnx_rules import AtRunTime, Unsupported, onnx_rule
 from edgeconv.ops.resize_base import ResizeBase
@@ -105,6 +104,8 @@ def import_resize(
     """Resize by scales or to sizes; `roi` and the extrapolation value only matter to tf_crop_and_resize."""
     chosen = tuple(normal_axis(axis, x.type.rank) for axis in axes) or tuple(range(x.type.rank))
     if coordinate_transformation_mode == "tf_crop_and_resize":
+        from edgeconv.ops.crop_resize import crop_and_resize
+
         if roi is None or sizes is None:
             raise Unsupported("it crops without a roi, or not to sizes; crop with Slice before it")
         wanted = constant_ints(sizes, "sizes")

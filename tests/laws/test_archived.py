@@ -18,7 +18,8 @@ import pytest
 from edgeconv.archived import ARCHIVE
 from edgeconv.export.deploy import runtime_sources
 from edgeconv.ops import MODULES, operator_class
-from tests.laws.sources import sources, unpacked
+from edgeconv.runtime import Interpreter
+from tests.laws.sources import REPOSITORY, sources, unpacked
 
 _MODULE = "edgeconv/passes/match.py"
 _CACHED = f"edgeconv/passes/__pycache__/match.{sys.implementation.cache_tag}.pyc"
@@ -122,11 +123,13 @@ def test_of_the_operators_what_no_device_needs_is_archived(installed: Path) -> N
 
 
 def test_what_int8_networks_are_made_of_is_in_files(installed: Path) -> None:
-    has_int8 = [name for name in MODULES if operator_class(name).quant is not None]
-    needed = _modules(runtime_sources((*has_int8, "Quantize", "Dequantize")))
+    has_int8 = {name for name in MODULES if operator_class(name).quant is not None}
+    golden = (REPOSITORY / "tests" / "golden").glob("*.edge")
+    used = {type(step.op).__name__ for path in golden for step in Interpreter(path).program.steps}
+    needed = _modules(runtime_sources(tuple(sorted(has_int8 | used))))
     archived = needed & _modules(_archived(installed))
     assert not [each for each in archived if each.startswith(("edgeconv.ops.", "edgeconv.runtime."))]
-    assert "edgeconv.ops.conv" in needed
+    assert {"edgeconv.ops.conv", "edgeconv.ops.lookup", "edgeconv.ops.quantize"} <= needed
 
 
 def test_an_operator_out_of_the_archive_runs(installed: Path) -> None:
