@@ -83,14 +83,13 @@ class ConvLayer:
         offset = None if carried or not ones else np.ascontiguousarray(matrix[:, :, -1])
         is_exact, outputs = self.x.q is not None, self.weight.array.shape[0]
         threads = scratch.threads_for(columns.cost(outputs))
-        wanted, kind = columns.parts(outputs, threads, is_exact), "int8" if is_exact else "float"
         for n in range(self.x.array.shape[0]):
             rows, load = source.sample(n)
             yield from load
             if direct:
-                stages = columns.direct(rows, carried, outputs, wanted, threads)
+                stages = columns.direct(rows, carried, outputs, threads, is_exact)
             else:
-                stages = columns.stages(rows, kind, dtype, carried, outputs, wanted, threads, scratch)
+                stages = columns.stages(rows, dtype, carried, outputs, threads, is_exact, scratch)
             for stage in stages:
                 yield from stage.loads
                 lanes: dict[int, list[Kernel]] = {}

@@ -112,11 +112,11 @@ class Columns:
         inner = tuple(step * columns.itemsize for step in self.steps)
         return as_strided(columns, (columns.shape[0], *self.out), (columns.strides[0], *inner))
 
-    def direct(self, rows: Array, ones: bool, outputs: int, wanted: int, threads: int) -> list[Stage]:
+    def direct(self, rows: Array, ones: bool, outputs: int, threads: int, is_exact: bool) -> list[Stage]:
         """The stage of a pointwise window: parts of the rows (C [+ 1], length) themselves, for so many output rows."""
         used = rows[: self.channels + ones, self.first : self.first + self.run]
         array = used[None] if self.groups == 1 else used.reshape(self.groups, self.taps, -1)
-        everything = slice(0, self.groups)
+        wanted, everything = self._wanted(outputs, threads, is_exact), slice(0, self.groups)
         if self._is_short(wanted):
             parts = parts_of(outputs, outputs, _row_parts(outputs, wanted))
             blocks = [Block(everything, part, slice(0, self.run), None, array, 0) for part in parts]
@@ -130,7 +130,7 @@ class Columns:
         """Multiply-accumulates; in groups each counts as the eight that take its time in a large product."""
         return outputs * self.taps * self.run * (1 if self.groups == 1 else 8)
 
-    def parts(self, outputs: int, threads: int, is_exact: bool) -> int:
+    def _wanted(self, outputs: int, threads: int, is_exact: bool) -> int:
         """Into how many blocks the product is split so that `threads` can share it.
 
         Sums in float may depend on where the blocks end, and not on the number of threads: there the cost decides.
@@ -156,24 +156,16 @@ class Columns:
         return replace(self, out=(min(lines, self.out[0] - first), *self.out[1:]))
 
     def stages(
-        self,
-        rows: Array,
-        kind: str,
-        dtype: str,
-        ones: bool,
-        outputs: int,
-        wanted: int,
-        threads: int,
-        scratch: Scratch,
+        self, rows: Array, dtype: str, ones: bool, outputs: int, threads: int, is_exact: bool, scratch: Scratch
     ) -> list[Stage]:
         """Stages whose taps are copied from rows (C, length) into buffers of `dtype`, for `outputs` rows.
 
-        Buffers are shared by steps of one `kind`, so that what lies in the gaps is always a number of that kind; blocks
-        that run at once have buffers of their own.
+        Buffers are shared by steps of one kind, int8 or float, so that what lies in the gaps is always a number of that
+        kind; blocks that run at once have buffers of their own.
         """
-        itemsize = np.dtype(dtype).itemsize
+        wanted, itemsize = self._wanted(outputs, threads, is_exact), np.dtype(dtype).itemsize
         most_bytes = FRUGAL_BYTES if scratch.is_frugal else BLOCK_BYTES
-        key = f"columns {kind}{' and ones' if ones else ''}"
+        key = f"columns {'int8' if is_exact else 'float'}{' and ones' if ones else ''}"
         if self._is_short(wanted):
             lines = self._lines(4 * most_bytes, itemsize, 1)
             buffer = self._buffer(f"{key} 0", 1, lines[0], dtype, ones, scratch)

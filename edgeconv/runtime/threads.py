@@ -36,7 +36,7 @@ _PATIENCE = 1e-3
 class Workers:
     """`threads - 1` threads beside the caller's own; they end when this object is gone.
 
-    `worthwhile`: multiply-accumulates of a product that takes so long here that threads gain more than waking costs.
+    `worthwhile`: multiply-accumulates of a product that takes so long here that threads gain more than sharing costs.
     """
 
     def __init__(self, threads: int) -> None:
