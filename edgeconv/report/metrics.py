@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import inf, log10, nan
+from math import inf, log10, nan, sqrt
 
 import numpy as np
 
@@ -18,6 +18,8 @@ from edgeconv.report.accuracy import Flip, Flips, OutputFidelity
 __all__ = ["Agreement", "Fidelity", "FlipCounts", "TopK", "has_classes"]
 
 _FLIPS = 100
+_FEW = 20
+"""Decisions from which a share of hits tells a network that knows something from guessing."""
 
 
 class TopK:
@@ -25,7 +27,7 @@ class TopK:
 
     def __init__(self, k: int) -> None:
         self._k = k
-        self._hits = self._total = 0
+        self._hits = self._total = self._classes = 0
 
     def add(self, scores: Array, labels: Array) -> None:
         """Take in one batch of scores and their integer labels."""
@@ -35,11 +37,22 @@ class TopK:
         rank = np.count_nonzero((rows > own) | ((rows == own) & earlier), axis=1)
         self._hits += int(np.count_nonzero((rank < self._k) & ~np.isnan(own[:, 0])))
         self._total += len(wanted)
+        self._classes = rows.shape[1]
 
     @property
     def value(self) -> float:
         """The share, 0 to 1."""
         return self._hits / self._total if self._total else nan
+
+    @property
+    def guesses(self) -> str:
+        """What to say where the share is at most two standard errors above that of guessing; "" where it is more."""
+        chance = min(self._k / max(self._classes, 1), 1.0)
+        if self._total < _FEW or self.value > chance + 2 * sqrt(chance * (1 - chance) / self._total):
+            return ""
+        return (
+            f"right on {100 * self.value:.1f} %, and guessing among {self._classes} classes is on {100 * chance:.1f} %"
+        )
 
 
 class Agreement:

@@ -34,6 +34,18 @@ def test_ties_count_in_the_order_of_the_classes() -> None:
     assert metric.value == 0.5
 
 
+@pytest.mark.parametrize(("k", "right", "total", "is_told"), [(1, 13, 100, True), (1, 20, 100, False), (5, 13, 100, True),
+                                                            (5, 61, 100, False), (1, 0, 10, False)])  # fmt: skip
+def test_no_better_than_guessing_is_told_where_there_are_samples_enough(
+    k: int, right: int, total: int, is_told: bool
+) -> None:
+    """Of 10 classes: 10 ± 3 of a hundred by chance, 50 ± 5 among the first five."""
+    scores = np.tile(np.arange(10.0)[::-1], (total, 1))
+    metric = TopK(k)
+    metric.add(scores, np.array([0] * right + [9] * (total - right)))
+    assert bool(metric.guesses) == is_told
+
+
 def test_not_a_number_is_no_hit() -> None:
     metric = TopK(1)
     metric.add(np.array([[np.nan, 0.0]]), np.array([0]))
