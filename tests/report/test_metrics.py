@@ -34,8 +34,10 @@ def test_ties_count_in_the_order_of_the_classes() -> None:
     assert metric.value == 0.5
 
 
-@pytest.mark.parametrize(("k", "right", "total", "is_told"), [(1, 13, 100, True), (1, 20, 100, False), (5, 13, 100, True),
-                                                            (5, 61, 100, False), (1, 0, 10, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("k", "right", "total", "is_told"),
+    [(1, 13, 100, True), (1, 20, 100, False), (5, 13, 100, True), (5, 61, 100, False), (1, 0, 10, False)],
+)
 def test_no_better_than_guessing_is_told_where_there_are_samples_enough(
     k: int, right: int, total: int, is_told: bool
 ) -> None:
