@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import inf, log10, nan, sqrt
+from math import nan, sqrt
 
 import numpy as np
 
 from edgeconv.core import Array
 from edgeconv.errors import DataError
 from edgeconv.report.accuracy import Flip, Flips, OutputFidelity
+from edgeconv.report.layer_sums import apart, decibels, finite
 
 __all__ = ["Agreement", "Fidelity", "FlipCounts", "TopK", "has_classes"]
 
@@ -132,8 +133,8 @@ class Fidelity:
                 f"output {self._name!r} has shape {_shown(candidate)}, the reference's has {_shown(reference)}; "
                 "are they the same network?"
             )
-        signal = reference.astype(np.float64)
-        noise = signal - candidate
+        noise = apart(reference.astype(np.float64), candidate.astype(np.float64))
+        signal = finite(reference.astype(np.float64))
         self._signal += float(np.sum(signal * signal))
         self._noise += float(np.sum(noise * noise))
         self._largest = max(self._largest, float(np.abs(noise).max(initial=0.0)))
@@ -143,18 +144,12 @@ class Fidelity:
     def value(self) -> OutputFidelity:
         """SQNR = 10 log10(sum(reference^2) / sum((reference - candidate)^2)) in dB, infinite for equal outputs."""
         mse = self._noise / self._elements if self._elements else nan
-        return OutputFidelity(self._name, _decibels(self._signal, self._noise), mse, self._largest)
+        return OutputFidelity(self._name, decibels(self._signal, self._noise), mse, self._largest)
 
 
 def has_classes(scores: Array) -> bool:
     """True for outputs that look like one score per class: (samples, classes), or (samples, classes, 1, 1)."""
     return scores.ndim in (2, 4) and scores.shape[1] > 1 and scores.size == scores.shape[0] * scores.shape[1]
-
-
-def _decibels(signal: float, noise: float) -> float:
-    if noise == 0:
-        return inf
-    return 10 * log10(signal / noise) if signal > 0 else -inf if noise > 0 else nan
 
 
 def _rows(scores: Array, dense: bool) -> Array:

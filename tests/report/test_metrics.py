@@ -123,6 +123,19 @@ def test_noise_where_the_reference_is_silent() -> None:
     assert metric.value.sqnr == -inf
 
 
+def test_what_is_no_number_on_both_sides_is_no_error() -> None:
+    metric = Fidelity("y")
+    metric.add(np.array([1.0, np.nan, 2.0, inf]), np.array([1.0, np.nan, 2.5, inf]))
+    assert (metric.value.sqnr, metric.value.largest_error) == (pytest.approx(10 * log10(5 / 0.25)), 0.5)
+
+
+@pytest.mark.parametrize("found", [np.nan, inf, -inf])
+def test_what_is_no_number_on_one_side_is_without_bounds(found: float) -> None:
+    metric = Fidelity("y")
+    metric.add(np.array([1.0, 2.0]), np.array([1.0, found]))
+    assert (metric.value.sqnr, metric.value.mse, metric.value.largest_error) == (-inf, inf, inf)
+
+
 def test_outputs_of_another_shape() -> None:
     with pytest.raises(DataError, match="same network"):
         Fidelity("y").add(SCORES, SCORES[:, :3])
