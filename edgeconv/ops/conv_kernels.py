@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from edgeconv.core import Array, Kernel, quantize
 from edgeconv.ops.base import Operand, Scratch
-from edgeconv.ops.im2col import Block, Columns
+from edgeconv.ops.im2col import Block, Columns, reused
 from edgeconv.ops.integer import (
     centred_weight,
     clamp_bounds,
@@ -207,9 +207,11 @@ class _Finish:
         aligned = self._y.planes is not None and self._y.planes.spatial == columns.out
         self._aligned = aligned and self._y.planes is not None and self._y.planes.steps == columns.steps
         self._residual = None if layer.residual is None else Residual(layer.residual, self._y.type)
+        self._in_place = self._q is None and self._aligned and dtype == "float32"
         if self._q is None:
             self._bounds = np.float32(layer.low), np.float32(layer.high)
-            self._clamps, self._whole, self._expanded = not (isinf(layer.low) and isinf(layer.high)), False, False
+            self._clamps, self._expanded = not (isinf(layer.low) and isinf(layer.high)), False
+            self._whole = self._in_place and layer.low <= 0 <= layer.high and self._residual_keeps_zeros()
             return
         zero = self._q.zero_point[0]
         low, high = clamp_bounds(self._q, layer.low, layer.high, self._y.type.dtype)
@@ -261,11 +263,16 @@ class _Finish:
         """Product and finish of one block of sample `n`."""
         rows, columns, lane = block.rows, block.columns, block.lane
         count, run = rows.stop - rows.start, columns.stop - columns.start
-        if self._whole and self._y.planes is not None and run == self._columns.run:
+        if self._in_place and self._y.rows is not None and self._y.planes is not None:
+            sums, origin = self._y.rows[n, rows], self._y.planes.origin
+            acc = sums[:, origin + columns.start : origin + columns.stop]
+            if self._whole and run == self._columns.run:
+                columns = slice(-origin, sums.shape[1] - origin)
+            else:
+                sums = acc
+        elif self._whole and self._y.planes is not None and run == self._columns.run:
             planes = self._y.planes
-            size = count * planes.length
-            shared = self._scratch.kept(f"sums {lane}", (1 << size.bit_length(),), "float32")
-            sums = shared[:size].reshape(count, planes.length)
+            sums = reused(self._scratch, f"sums {lane}", (count, planes.length), "float32")
             acc = sums[:, planes.origin : planes.origin + run]
             columns = slice(-planes.origin, planes.length - planes.origin)
         else:
@@ -310,7 +317,7 @@ class _Finish:
     def _write(self, n: int, work: Array, rows: slice, columns: slice) -> Iterator[Kernel]:
         """Clamp into the target; where that is int8, by way of `work`."""
         low, high = self._bounds
-        source, target = self._ends(n, work, rows, columns)
+        source, target = (work, work) if self._in_place else self._ends(n, work, rows, columns)
         if self._q is not None and not self._y.is_wide:
             yield partial(clip, work, low, high, work)
             if self._q.zero_point[0]:
@@ -318,7 +325,7 @@ class _Finish:
             yield cast(target, source)
         elif self._clamps:
             yield partial(clip, source, low, high, target)
-        else:
+        elif not self._in_place:
             yield cast(target, source)
 
     def _ends(self, n: int, work: Array, rows: slice, columns: slice) -> tuple[Array, Array]:
@@ -333,6 +340,7 @@ class _Finish:
 
     def clear(self, n: int) -> Iterator[Kernel]:
         """Zeros into the gaps that whole lines were written over."""
-        if self._aligned and self._y.clean and not self._whole and self._y.rows is not None and self._y.planes:
+        is_masked = self._whole and self._expanded
+        if self._aligned and self._y.clean and not is_masked and self._y.rows is not None and self._y.planes:
             for hole in self._y.planes.holes(self._y.rows[n, :-1]):
                 yield partial(hole.fill, 0)

@@ -6,9 +6,9 @@ columns. Otherwise taps are copied into one, in blocks of groups or of lines tha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import cached_property
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from functools import cached_property, partial
+from itertools import pairwise, product
 from math import prod
 
 import numpy as np
@@ -16,17 +16,23 @@ from numpy.lib.stride_tricks import as_strided
 
 from edgeconv.core import Array, Kernel
 from edgeconv.ops.base import Scratch
-from edgeconv.ops.jobs import cast
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.planes import Planes, run_of, strided
 from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass, replace
 
-__all__ = ["BLOCK_BYTES", "WORTH_SPLITTING", "Block", "Columns", "Stage", "lane_of", "parts_of"]
+__all__ = ["BLOCK_BYTES", "WORTH_SPLITTING", "Block", "Columns", "Stage", "lane_of", "parts_of", "reused"]
 
 BLOCK_BYTES = 1 << 20
 """Bytes of taps laid out at a time: near a core's second cache. benchmarks/blocks.py measures other sizes."""
 FRUGAL_BYTES = 1 << 16
 """The same where memory is short."""
+
+KEPT_CELLS = 1 << 17
+"""Cells of working memory up to which every shape has its own."""
+
+WORTH_PHASES = 1 << 17
+"""Cells of taps in all from which it pays to copy them by way of phases."""
 
 WORTH_SPLITTING = 4_000_000
 """Cost of a layer that may gain from a second thread, see `Columns.cost`."""
@@ -61,7 +67,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class Columns:
-    """The columns of a window over rows of `planes`, for outputs (*out) that lie at `steps` from each other."""
+    """The columns of a window over rows of `planes`, for outputs (*out) that lie at `steps` from each other.
+
+    `phased`: the window moves by strides, and taps are taken from phases: every so-manieth element along each axis.
+    """
 
     window: Window
     planes: Planes
@@ -69,6 +78,7 @@ class Columns:
     steps: tuple[int, ...]
     groups: int
     channels: int
+    phased: bool = False
 
     @staticmethod
     def over(
@@ -76,20 +86,25 @@ class Columns:
     ) -> Columns:
         """At unit strides the outputs lie as the source does; else as the target does, or without gaps."""
         if set(window.strides) == {1}:
-            steps = planes.steps
-        else:
-            steps = Planes(out, (0,) * len(out), (0,) * len(out)).steps if target is None else target.steps
-        return Columns(window, planes, out, steps, groups, channels)
+            return Columns(window, planes, out, planes.steps, groups, channels)
+        # An element that belongs to several taps is better copied over long steps once, and then in runs.
+        several = prod(window.kernel) > prod(window.strides) and set(window.dilations) == {1}
+        phased = several and channels * prod(window.kernel) * prod(out) >= WORTH_PHASES
+        beyond = tuple(-(-n // s) - 1 for n, s in zip(window.kernel, window.strides, strict=True)) if phased else ()
+        steps = Planes(out, (0,) * len(out), beyond or (0,) * len(out)).steps
+        if target is not None and all(have >= need for have, need in zip(target.steps, steps, strict=True)):
+            steps = target.steps
+        return Columns(window, planes, out, steps, groups, channels, phased)
 
     @property
     def is_pointwise(self) -> bool:
         """True when the rows themselves are the columns."""
-        return prod(self.window.kernel) == 1 and self.is_flat
+        return {*self.window.kernel, *self.window.strides} == {1}
 
     @property
     def is_flat(self) -> bool:
-        """True at unit strides, where each tap is one contiguous run of a row."""
-        return set(self.window.strides) == {1}
+        """True where each tap is one contiguous run of a row, or of a phase."""
+        return self.phased or set(self.window.strides) == {1}
 
     @cached_property
     def run(self) -> int:
@@ -160,69 +175,115 @@ class Columns:
     ) -> list[Stage]:
         """Stages whose taps are copied from rows (C, length) into buffers of `dtype`, for `outputs` rows.
 
-        Buffers are shared by steps of one kind, int8 or float, so that what lies in the gaps is always a number of that
-        kind; blocks that run at once have buffers of their own.
+        Blocks that run at once have buffers of their own.
         """
         wanted, itemsize = self._wanted(outputs, threads, is_exact), np.dtype(dtype).itemsize
         most_bytes = FRUGAL_BYTES if scratch.is_frugal else BLOCK_BYTES
-        key = f"columns {'int8' if is_exact else 'float'}{' and ones' if ones else ''}"
-        if self._is_short(wanted):
-            lines = self._lines(4 * most_bytes, itemsize, 1)
-            buffer = self._buffer(f"{key} 0", 1, lines[0], dtype, ones, scratch)
-            wholes = [self._block(rows, buffer, slice(0, 1), part, outputs, 0) for part in lines]
-            return [_split_rows(whole, wanted, threads) for whole in wholes]
-        if self.groups == 1:
-            spans = [(slice(0, 1), line) for line in self._lines(most_bytes, itemsize, wanted)]
+        kind, is_short = "int8" if is_exact else "float", self._is_short(wanted)
+        if is_short or self.groups == 1:
+            parts = self._lines(4 * most_bytes, itemsize, 1) if is_short else self._lines(most_bytes, itemsize, wanted)
+            spans = [(slice(0, 1), part) for part in parts]
         else:
             most = max(1, most_bytes // ((self.taps + 1) * itemsize * self.run))
             spans = [(part, slice(0, self.out[0])) for part in parts_of(self.groups, most, wanted)]
-        blocks = []
-        for index, (groups, line) in enumerate(spans):
-            lane = lane_of(index, len(spans), threads)
-            buffer = self._buffer(f"{key} {lane}", _size(spans[0][0]), spans[0][1], dtype, ones, scratch)
-            blocks.append(self._block(rows, buffer, groups, line, outputs, lane))
-        return [Stage((), tuple(blocks))]
+        blocks: list[Block] = []
+        for index, (groups, lines) in enumerate(spans):
+            lane = 0 if is_short else lane_of(index, len(spans), threads)
+            room = (_size(spans[0][0]), self.taps + ones, run_of((_size(spans[0][1]), *self.out[1:]), self.steps))
+            memory = reused(scratch, f"columns {kind} {lane}", room, dtype)
+            loads = _Loads(self, groups, lines, memory, f"phase {kind} {lane}", scratch)
+            is_first = not blocks or blocks[-1].lane != lane
+            load, per_group = chain(loads.jobs(rows, is_first)), outputs // self.groups
+            part = slice(groups.start * per_group, groups.stop * per_group)
+            blocks.append(Block(groups, part, self._span(lines), load, loads.buffer, lane))
+        return [_split_rows(block, wanted, threads) for block in blocks] if is_short else [Stage((), tuple(blocks))]
 
     def _lines(self, most_bytes: int, itemsize: int, wanted: int) -> list[slice]:
         """The lines of the output in parts whose taps take up to `most_bytes`."""
         line = max(self.steps[0], prod(self.out[1:]))
         return parts_of(self.out[0], max(1, most_bytes // ((self.taps + 1) * itemsize * line)), wanted)
 
-    def _buffer(self, key: str, groups: int, lines: slice, dtype: str, ones: bool, scratch: Scratch) -> Array:
-        widest = run_of((_size(lines), *self.out[1:]), self.steps)
-        buffer = scratch.kept(key, (groups, self.taps + ones, widest), dtype)
-        buffer[:, self.taps :] = 1
-        return buffer
 
-    def _block(self, rows: Array, buffer: Array, groups: slice, lines: slice, outputs: int, lane: int) -> Block:
-        columns, per_group = self._span(lines), outputs // self.groups
-        array = buffer[: _size(groups), :, : _size(columns)]
-        body = self._as_taps(array, _size(lines))
-        load = cast(body, self._taps_of(rows, groups, lines, _size(columns)))
-        return Block(groups, slice(groups.start * per_group, groups.stop * per_group), columns, load, array, lane)
+class _Loads:
+    """The buffer (groups, taps [+ 1], run) of some groups and lines, and what copies their taps into it.
 
-    def _taps_of(self, rows: Array, groups: slice, lines: slice, run: int) -> Array:
-        """(groups, C / groups, *kernel, columns) of the rows; where strided, (*out) takes the place of the columns."""
-        per_group, (row, item) = self.channels // self.groups, rows.strides
-        steps = [step * item for step in self.planes.steps]
-        lead = (row * per_group, row, *(d * s for d, s in zip(self.window.dilations, steps, strict=True)))
-        count = _size(groups)
-        offset = self.first + lines.start * self.window.strides[0] * self.planes.steps[0]
-        part = rows[groups.start * per_group :]
-        if self.is_flat:
-            return strided(part, offset, (count, per_group, *self.window.kernel, run), (*lead, item))
-        shape = (count, per_group, *self.window.kernel, _size(lines), *self.out[1:])
-        moves = (n * s for n, s in zip(self.window.strides, steps, strict=True))
-        return strided(part, offset, shape, (*lead, *moves))
+    `memory`: of the largest such buffer of the step. Steps of one kind, int8 or float, use it one after another, so
+    that what lies in the gaps is always a number of that kind.
+    """
 
-    def _as_taps(self, buffer: Array, height: int) -> Array:
-        """The buffer (groups, taps [+ 1], run) in the shape of `_taps_of`."""
-        kernel, (group, row, item) = self.window.kernel, buffer.strides
-        inner = (buffer.shape[2],) if self.is_flat else (height, *self.out[1:])
-        tail = (item,) if self.is_flat else tuple(step * item for step in self.steps)
+    def __init__(
+        self, columns: Columns, groups: slice, lines: slice, memory: Array, key: str, scratch: Scratch
+    ) -> None:
+        self._columns, self._groups, self._memory, self._key, self._scratch = columns, groups, memory, key, scratch
+        self._first: int = lines.start
+        self._out = (_size(lines), *columns.out[1:])
+        self.buffer = memory[: _size(groups), :, : run_of(self._out, columns.steps)]
+
+    def jobs(self, rows: Array, is_first: bool) -> Iterator[Kernel]:
+        """From rows (C, length). The first of a step writes the ones for the bias, where others use the memory too."""
+        columns, per_group = self._columns, self._columns.channels // self._columns.groups
+        rows = rows[self._groups.start * per_group : self._groups.stop * per_group]
+        ones = self._memory[:, columns.taps :]
+        ones.fill(1)
+        if is_first and ones.size and self._memory.size > KEPT_CELLS:
+            yield partial(ones.fill, 1)
+        yield from self._in_phases(rows) if columns.phased else self._at_once(rows)
+
+    @property
+    def _origin(self) -> int:
+        """Where the first tap of the first line lies in a row."""
+        columns, line = self._columns, self._first * self._columns.window.strides[0]
+        return columns.first + line * columns.planes.steps[0]
+
+    def _at_once(self, rows: Array) -> Iterator[Kernel]:
+        """One copy, of runs at unit strides, else of elements."""
+        columns, window, (row, item) = self._columns, self._columns.window, rows.strides
+        steps = [step * item for step in columns.planes.steps]
+        taps = [d * step for d, step in zip(window.dilations, steps, strict=True)]
+        moves = [n * step for n, step in zip(window.strides, steps, strict=True)]
+        target = self._taps(columns.is_flat)
+        tail = [item] if columns.is_flat else moves
+        yield cast(target, strided(rows, self._origin, target.shape, (target.shape[1] * row, row, *taps, *tail)))
+
+    def _in_phases(self, rows: Array) -> Iterator[Kernel]:
+        """Every phase that taps see as runs, then these taps."""
+        columns, strides = self._columns, self._columns.window.strides
+        seen = [(n - 1) * s + k for n, s, k in zip(self._out, strides, columns.window.kernel, strict=True)]
+        cells = (-(-seen[0] // strides[0]) + 1) * columns.steps[0]
+        phase = reused(self._scratch, self._key, (rows.shape[0], cells), rows.dtype.name)
+        places = [step * phase.itemsize for step in columns.steps]
+        moves = [n * step * rows.itemsize for n, step in zip(strides, columns.planes.steps, strict=True)]
+        target = self._taps(True)
+        for first in product(*(range(min(pair)) for pair in zip(strides, columns.window.kernel, strict=True))):
+            sizes = [-(-(size - place) // stride) for size, place, stride in zip(seen, first, strides, strict=True)]
+            start = self._origin + sum(place * step for place, step in zip(first, columns.planes.steps, strict=True))
+            source = strided(rows, start, (rows.shape[0], *sizes), (rows.strides[0], *moves))
+            yield cast(strided(phase, 0, source.shape, (phase.strides[0], *places)), source)
+            every = (slice(place, None, stride) for place, stride in zip(first, strides, strict=True))
+            taps, row = target[(slice(None), slice(None), *every)], phase.strides[0]
+            runs = strided(phase, 0, taps.shape, (taps.shape[1] * row, row, *places, phase.itemsize))
+            yield cast(taps, runs)
+
+    def _taps(self, as_runs: bool) -> Array:
+        """The buffer without the ones as (groups, C / groups, *kernel, run), or with *out in place of the run."""
+        columns, (group, row, item) = self._columns, self.buffer.strides
+        inner = self.buffer.shape[2:] if as_runs else self._out
+        tail = [item] if as_runs else [step * item for step in columns.steps]
+        kernel = columns.window.kernel
         lead = [row * prod(kernel[axis:]) for axis in range(len(kernel) + 1)]
-        shape = (buffer.shape[0], self.channels // self.groups, *kernel, *inner)
-        return as_strided(buffer, shape, (group, *lead, *tail))
+        shape = (self.buffer.shape[0], columns.channels // columns.groups, *kernel, *inner)
+        return as_strided(self.buffer, shape, (group, *lead, *tail))
+
+
+def reused(scratch: Scratch, key: str, shape: tuple[int, ...], dtype: str) -> Array:
+    """Memory that steps with the same key use one after another, so that it stays in the cache.
+
+    Up to `KEPT_CELLS` only steps with the same shape do: it is small, and what a step leaves there it finds again.
+    """
+    size = prod(shape)
+    if size <= KEPT_CELLS or scratch.is_frugal:
+        return scratch.kept(key, shape, dtype)
+    return scratch.kept(key, (1 << size.bit_length(),), dtype)[:size].reshape(shape)
 
 
 def lane_of(index: int, count: int, threads: int) -> int:

@@ -29,7 +29,7 @@ def integers(*shape: int, low: int = -128, high: int = 127, seed: int = 1) -> Ar
     return np.random.default_rng([seed, *shape]).integers(low, high + 1, shape).astype(np.int8)
 
 
-def run_one(op: Conv | Dense, x: Array, weight: Array, w_q: QParams, bias: Array | None) -> Array:
+def run_one(op: Conv | Dense, x: Array, weight: Array, w_q: QParams, bias: Array | None, memory: str = "fast") -> Array:
     known = [Tensor("x", TensorType("int8", x.shape, X_Q)), Tensor("w", type_of(weight, w_q))]
     types = [known[0].type, known[1].type]
     if bias is not None:
@@ -38,25 +38,27 @@ def run_one(op: Conv | Dense, x: Array, weight: Array, w_q: QParams, bias: Array
     y = op.infer(*types)[0]
     known.append(Tensor("y", TensorType("int8", y.shape, Y_Q)))
     step = Step(op, tuple(range(len(known) - 1)), (len(known) - 1,))
-    found: Array = Interpreter(Program(tuple(known), (step,), (0,), (len(known) - 1,)))(x, raw=True)
+    found: Array = Interpreter(Program(tuple(known), (step,), (0,), (len(known) - 1,)), memory=memory)(x, raw=True)
     return found
 
 
 def conv_accumulator(x: Array, w: Array, bias: Array | None, conv: Conv) -> Array:
     """int64 sums over explicit windows of the input with its zero point taken off (so that padding is zero)."""
     centred = x.astype(np.int64) - X_Q.zero_point[0]
-    top, left, bottom, right = conv.pads
-    padded = np.pad(centred, ((0, 0), (0, 0), (top, bottom), (left, right)))
-    dh, dw = conv.dilations
-    span = ((w.shape[2] - 1) * dh + 1, (w.shape[3] - 1) * dw + 1)
-    windows = sliding_window_view(padded, span, axis=(2, 3))[:, :, :: conv.strides[0], :: conv.strides[1], ::dh, ::dw]
+    rank, axes = len(conv.strides), tuple(range(2, x.ndim))
+    margins = tuple(zip(conv.pads[:rank], conv.pads[rank:], strict=True))
+    padded = np.pad(centred, ((0, 0), (0, 0), *margins))
+    span = tuple((size - 1) * dilation + 1 for size, dilation in zip(w.shape[2:], conv.dilations, strict=True))
+    every = tuple(slice(None, None, step) for step in (1, 1, *conv.strides, *conv.dilations))
+    windows = np.moveaxis(sliding_window_view(padded, span, axis=axes)[every], 1, 1 + rank)
     per_in, per_out = w.shape[1], w.shape[0] // conv.groups
     parts = []
     for g in range(conv.groups):
-        taps = w[g * per_out : (g + 1) * per_out].astype(np.int64)
-        parts.append(np.einsum("nchwij,ocij->nohw", windows[:, g * per_in : (g + 1) * per_in], taps))
+        taps = w[g * per_out : (g + 1) * per_out].astype(np.int64).reshape(per_out, -1)
+        seen = windows[(..., slice(g * per_in, (g + 1) * per_in), *(slice(None),) * rank)]
+        parts.append(np.moveaxis(seen.reshape(*windows.shape[: 1 + rank], -1) @ taps.T, -1, 1))
     acc = np.concatenate(parts, axis=1)
-    return acc if bias is None else acc + bias.astype(np.int64).reshape(1, -1, 1, 1)
+    return acc if bias is None else acc + bias.astype(np.int64).reshape(1, -1, *(1,) * rank)
 
 
 @pytest.mark.parametrize("groups", [1, 2, 6])
