@@ -132,7 +132,7 @@ def _peers(asset: Asset, folder: Path) -> dict[str, Call]:
         if call is not None:
             found[name] = call
     tflite = "" if isinstance(asset, Network) else str(assets_folder() / f"{asset.name}.tflite")
-    return found | (peer_calls(tflite, [], 1) if os.path.exists(tflite) and find_spec("ai_edge_litert") else {})
+    return found | (peer_calls(tflite, {}, 1) if os.path.exists(tflite) and find_spec("ai_edge_litert") else {})
 
 
 def _attempt(asset: Asset, name: str, attempt: Callable[[], T]) -> T | None:

@@ -68,8 +68,10 @@ def bench(
     feeds = next(iter(open_prepared(data, types, images, interpreter.program.metadata).batches(1))).inputs
     inputs = [feeds[name] for name in interpreter.input_names]
     peers: dict[str, Call] = {}
+    full, program = interpreter.with_state(feeds), interpreter.program
+    shapes = {program.tensors[index].name: full[program.tensors[index].name].shape for index in program.inputs}
     for path in against:
-        calls = peer_calls(path, [array.shape for array in inputs], threads)
+        calls = peer_calls(path, shapes, threads)
         peers |= {f"{name} ({os.path.basename(path)})": call for name, call in calls.items()}
     size = os.stat(model).st_size if model.endswith(".edge") else None
     name = os.path.basename(model)

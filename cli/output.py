@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from dataclasses import dataclass
+from shutil import get_terminal_size
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -32,10 +34,11 @@ class Output:
             click.echo(f"warning: {line}", err=True)
 
     def show(self, document: Document) -> None:
-        """A document for people; bold titles on a terminal."""
+        """A document for people; bold titles, and tables no wider than it, on a terminal."""
         from edgeconv.report.text import render_text
 
-        self.say(render_text(document, style).rstrip("\n"))
+        width = get_terminal_size().columns if sys.stdout.isatty() else None
+        self.say(render_text(document, style, width).rstrip("\n"))
 
     def result(self, value: dict[str, Any]) -> None:
         """The machine's form of the result, with --json."""

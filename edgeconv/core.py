@@ -100,13 +100,14 @@ class TensorType:
 
     dtype is a NumPy name ("float32"); `q` is set where int8 or int32 values stand for real ones; `value` holds the
     tensor itself where it is known beforehand: a constant, or a shape being computed (dtype object where it holds
-    symbolic dimensions).
+    symbolic dimensions). `takes_nan`: of an input where NaN stands for a value that is missing.
     """
 
     dtype: str
     shape: Shape
     q: QParams | None = None
     value: Array | None = field(default=None, compare=False, repr=False)
+    takes_nan: bool = field(default=False, compare=False, repr=False)
 
     @property
     def rank(self) -> int:

@@ -11,6 +11,8 @@ from typing import IO
 
 from edgeconv.errors import EdgeconvError, UsageError
 
+_REPLACE = "to replace it, pass --force (overwrite=True in Python)"
+
 __all__ = ["check_folder", "check_target", "replacing", "replacing_folder"]
 
 
@@ -22,7 +24,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool = False) -> No
     if os.path.isdir(target):
         raise UsageError(f"{target} is a folder; name a file in it")
     if os.path.lexists(target) and not overwrite:
-        raise UsageError(f"{target} exists already; pass --force to replace it")
+        raise UsageError(f"{target} exists already; {_REPLACE}")
     with _naming(target):
         _try_beside(target)
 
@@ -62,7 +64,7 @@ def replacing_folder(path: str | os.PathLike[str], *, overwrite: bool = False) -
     """
     target = os.path.abspath(path)
     if os.path.lexists(target) and not (overwrite and os.path.isdir(target) and not os.path.islink(target)):
-        way = "pass --force to replace it" if os.path.isdir(target) else "name a folder"
+        way = _REPLACE if os.path.isdir(target) else "name a folder"
         raise UsageError(f"{os.fspath(path)} exists already; {way}")
     with _naming(os.fspath(path)):
         made = tempfile.mkdtemp(prefix=f".{os.path.basename(target)}.", suffix=".tmp", dir=os.path.dirname(target))

@@ -125,8 +125,13 @@ def check_labels(where: str, shape: tuple[int, ...], dtype: npt.DTypeLike, count
         raise DataError(f"{where}: labels have {_shape(shape)}, expected [{count}]: one integer per sample")
 
 
-def convert(where: str, name: str, rows: Array, target: np.dtype[np.generic], first: int) -> Array:
-    """`rows`, of which the first is sample number `first`, as `target`; DataError for NaN, infinity and overflow."""
+def convert(
+    where: str, name: str, rows: Array, target: np.dtype[np.generic], first: int, takes_nan: bool = False
+) -> Array:
+    """`rows`, of which the first is sample number `first`, as `target`; DataError for NaN, infinity and overflow.
+
+    takes_nan: NaN stands for a value that is missing.
+    """
     if target.kind in "iu" and not np.can_cast(rows.dtype, target, "safe"):
         limits = np.iinfo(target.name)
         bad = (rows < limits.min) | (rows > limits.max)
@@ -134,8 +139,8 @@ def convert(where: str, name: str, rows: Array, target: np.dtype[np.generic], fi
             _refuse_value(where, name, rows, bad, target, first)
     with np.errstate(over="ignore", invalid="ignore"):
         converted = np.ascontiguousarray(rows).astype(target, copy=False)
-    if target.kind == "f" and not np.isfinite(converted).all():
-        _refuse_value(where, name, rows, ~np.isfinite(converted), target, first)
+    if target.kind == "f" and not (is_fine := np.isfinite(converted) | (takes_nan & np.isnan(converted))).all():
+        _refuse_value(where, name, rows, ~is_fine, target, first)
     return converted
 
 

@@ -92,6 +92,8 @@ class _Sums:
         q = self._known.q if self._known is not None and array.dtype.name == self._known.dtype else None
         real = array if q is None else dequantize(array, q)
         flat = real.reshape(-1).astype(np.float64)
+        if self._known is not None and self._known.takes_nan:
+            flat = flat[~np.isnan(flat)]
         if not flat.size:
             return
         self.count += flat.size

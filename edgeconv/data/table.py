@@ -63,13 +63,14 @@ class _Input:
     reader: RowReader
     rows: Rows
     target: np.dtype[np.generic]
+    takes_nan: bool
 
     def chunks(self, size: int) -> Iterator[Array]:
         """Rows in the model's dtype: [rows, *shape of a row]."""
         first = 0
         for chunk in self.reader.chunks(size):
             rows = chunk.reshape(len(chunk), *self.rows.shape)
-            yield convert(self.reader.where, self.name, rows, self.target, first)
+            yield convert(self.reader.where, self.name, rows, self.target, first, self.takes_nan)
             first += len(rows)
 
 
@@ -116,7 +117,7 @@ def _input(name: str, reader: RowReader, known: TensorType) -> _Input:
     if isinstance(known, StringType) and reader.dtype.kind in STRING_KINDS:
         reader = _numbered(reader, known)
     rows = rows_of(reader.where, name, reader.shape, known)
-    return _Input(name, reader, rows, checked_dtype(reader.where, name, reader.dtype, known))
+    return _Input(name, reader, rows, checked_dtype(reader.where, name, reader.dtype, known), known.takes_nan)
 
 
 def _numbered(reader: RowReader, known: StringType) -> MemoryReader:

@@ -20,6 +20,7 @@ from edgeconv.core import Dim, Shape
 from edgeconv.dims import symbol
 from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError, UsageError
 from edgeconv.graph import Graph
+from edgeconv.graph.gaps import gaps
 from edgeconv.importer.bind import bind_inputs
 from edgeconv.importer.build import GraphBuilder
 from edgeconv.importer.decode import dtype_name, external_path
@@ -27,7 +28,7 @@ from edgeconv.importer.fitting import fitted
 from edgeconv.importer.order import in_order
 from edgeconv.importer.scope import Scope
 from edgeconv.importer.strings import Numbering
-from edgeconv.runtime.interpreter import STRINGS
+from edgeconv.runtime.interpreter import GAPS, STRINGS
 from edgeconv.runtime.strings import WORDS
 
 __all__ = ["Constants", "InputShapes", "Parsed", "Source", "load_onnx", "parse", "prepare"]
@@ -66,6 +67,7 @@ def load_onnx(source: Source, input_shapes: InputShapes | None = None, constants
     built.add_notes(builder.strings.notes())
     built.metadata.update((STRINGS + name, "\x1f".join(table)) for name, table in builder.strings.tables.items())
     built.metadata.update((WORDS + name, words) for name, words in builder.strings.words.items())
+    built.metadata.update((GAPS + name, "NaN") for name in built.inputs if name in gaps(built))
     built.metadata["source.operators"] = str(builder.count)
     built.metadata["source.sha256"] = parsed.digest
     if parsed.nbytes is not None:

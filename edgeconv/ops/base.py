@@ -193,6 +193,8 @@ class Operator:
     """Where the input's channels are, for an operator with a weight."""
     folds: ClassVar[bool] = True
     """False: never evaluated while converting, even on constants."""
+    reads_nan: ClassVar[bool] = False
+    """True: NaN in an input is a value that is missing, and has a meaning of its own."""
     measures: ClassVar[bool] = True
     """True: `infer` tells the shapes of the outputs, without much work, from the values of the inputs."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,6 +25,8 @@ class MapValues(Operator):
 
     Inputs: x, keys, values, and the default of one element.
     """
+
+    reads_nan: ClassVar[bool] = True
 
     def infer(self, x: TensorType, keys: TensorType, values: TensorType, default: TensorType) -> tuple[TensorType, ...]:
         if keys.rank != 1 or values.shape != keys.shape or default.shape != (1,):

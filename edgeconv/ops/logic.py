@@ -112,6 +112,8 @@ class BitwiseNot(Operator):
 class IsNaN(Operator):
     """Is it no number?"""
 
+    reads_nan: ClassVar[bool] = True
+
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         check_kind(x, "f")
         return (TensorType("bool", x.shape),)

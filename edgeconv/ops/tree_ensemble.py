@@ -35,6 +35,7 @@ class TreeEnsemble(Operator):
     targets: int = 1
     aggregate: str = "SUM"
 
+    reads_nan: ClassVar[bool] = True
     float_reason: ClassVar[str] = "it compares features with thresholds that int8 steps could not tell apart"
 
     def infer(

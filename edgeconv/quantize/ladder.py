@@ -28,6 +28,8 @@ _SMALL = 0.01
 """Share of all multiply-accumulates that is added to the cost of a group, so that none is free."""
 _MORE_GAIN = 1.5
 """By so much the predicted gain in dB grows from one attempt to the next."""
+_MOST_TAKEN_BACK = 6
+"""Attempts to lower single groups again."""
 
 
 @dataclass(frozen=True)
@@ -164,7 +166,7 @@ class _Climb:
         return None
 
     def cheapest(self, plans: Sequence[Plan], done: int) -> tuple[Quantized, bool]:
-        """Ever bolder plans until one is good enough, then bisection between it and the last that was not.
+        """Ever bolder plans until one is good enough, then bisection between it and the last that was not, then less.
 
         The first `done` plans are not: they raise less than one that was not.
         """
@@ -180,7 +182,17 @@ class _Climb:
             middle = (low + high) // 2
             other, is_enough = self._try(plans[middle], self._made.steps)
             found, low, high = (other, low, middle) if is_enough else (found, middle, high)
-        return self.result(found or last), found is not None
+        return self.result(self._lowered(found) if found else last), found is not None
+
+    def _lowered(self, found: Quantized) -> Quantized:
+        """With the groups back in int8 that are not needed beside those raised after them, the most costly first."""
+        costly = [each for each in found.record.raised[:-1] if each.macs > FREE]
+        for each in sorted(costly, key=lambda raised: (-raised.macs, -raised.sqnr))[:_MOST_TAKEN_BACK]:
+            if not self._budget.is_spent:
+                left = tuple(other for other in found.record.raised if other != each)
+                other, is_enough = self._try(Plan(left, 0.0, 0.0), self._made.steps)
+                found = other if is_enough else found
+        return found
 
     def _try(self, plan: Plan, steps: tuple[str, ...]) -> tuple[Quantized, bool]:
         prepared = self._made.prepared.raised(plan.values) if plan.raised else self._made.prepared

@@ -105,9 +105,9 @@ def noise_of(wanted: Sequence[Array], given: Sequence[Array]) -> float:
 
     What all samples have in common does not count: corrected biases take it away.
     """
+    pairs = ((np.nan_to_num(exact), np.nan_to_num(found)) for exact, found in zip(wanted, given, strict=True))
     shares = [
-        _power(_centred(np.asarray(found, np.float64) - exact)) / max(_power(exact), 1e-30)
-        for exact, found in zip(wanted, given, strict=True)
+        _power(_centred(np.asarray(found, np.float64) - exact)) / max(_power(exact), 1e-30) for exact, found in pairs
     ]
     return float(np.mean(shares)) if shares else 0.0
 

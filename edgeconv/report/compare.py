@@ -29,6 +29,7 @@ class Measured:
     """What `compare` found; see AccuracyReport for the fields.
 
     `first_layers`: what the candidate's first layers computed on the first batch. `digest`: sha256 of the samples.
+    `warnings`: doubts about samples or labels.
     """
 
     samples: int
@@ -40,6 +41,7 @@ class Measured:
     inputs: tuple[InputFacts, ...]
     first_layers: tuple[InputFacts, ...]
     digest: str
+    warnings: tuple[str, ...] = ()
 
 
 def choose_metric(metric: str | None, source: DataSource, has_reference: bool) -> str:
@@ -158,7 +160,13 @@ class _Tally:
             self._inputs.facts(),
             self._layers,
             self._digest.hexdigest(),
+            self._warnings(),
         )
+
+    def _warnings(self) -> tuple[str, ...]:
+        who, hits = ("the model", self._hits) if self._reference is None else ("the reference", self._reference_hits)
+        guesses = hits.guesses
+        return (f"{who} is {guesses}: do preprocessing and labels belong to it?",) if guesses else ()
 
 
 def _worst(metric: str, outputs: tuple[OutputFidelity, ...]) -> float:

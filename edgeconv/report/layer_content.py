@@ -21,10 +21,6 @@ _LEGEND = (
     "harm: share of the noise at the output; alone: SQNR there with only this layer quantized; "
     "local: this layer on the reference's inputs; so far: its output as it runs"
 )
-_LEGEND = (
-    "harm: share of the noise at the output; alone: SQNR there with only this layer quantized; "
-    "local: this layer on the reference's inputs; so far: its output as it runs"
-)
 
 
 def layer_verdict(report: LayerReport) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from math import inf, log10, nan
+from math import inf, log10
 
 import numpy as np
 
@@ -10,7 +10,7 @@ from edgeconv.core import Array, TensorType
 from edgeconv.quantize.statistics import HALF_BINS, Statistics
 from edgeconv.report.layers import Histogram
 
-__all__ = ["LayerSums", "counted_rows", "decibels", "energy", "held_range"]
+__all__ = ["LayerSums", "apart", "counted_rows", "decibels", "energy", "finite", "held_range"]
 
 _BINS = 64
 
@@ -62,6 +62,22 @@ def counted_rows(array: Array, rows: int | None) -> Array:
     return array[:rows] if array.ndim else array
 
 
+def apart(wanted: Array, found: Array) -> Array:
+    """wanted - found: 0 where both are equal or no number, infinite where only one is a number."""
+    with np.errstate(invalid="ignore"):
+        difference = np.asarray(wanted - found)
+    strange = ~np.isfinite(difference)
+    if not strange.any():
+        return difference
+    same = (wanted == found) | (np.isnan(wanted) & np.isnan(found))
+    return np.where(strange, np.where(same, 0.0, inf), difference)
+
+
+def finite(values: Array) -> Array:
+    """The values, 0 in the place of infinity and of what is no number."""
+    return np.asarray(np.nan_to_num(values, posinf=0.0, neginf=0.0))
+
+
 def energy(values: Array) -> float:
     """Sum of squares."""
     flat = values.reshape(-1).astype(np.float64, copy=False)
@@ -70,6 +86,6 @@ def energy(values: Array) -> float:
 
 def decibels(signal: float, noise: float) -> float:
     """SQNR = 10 log10(signal / noise), infinite without noise."""
-    if noise <= 0:
-        return inf if noise == 0 else nan
-    return 10 * log10(signal / noise) if signal > 0 else -inf
+    if noise == 0:
+        return inf
+    return 10 * log10(signal / noise) if signal > 0 and noise < inf else -inf

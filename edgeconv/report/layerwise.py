@@ -15,7 +15,7 @@ import numpy as np
 from edgeconv.core import Array
 from edgeconv.errors import DataError
 from edgeconv.report.accuracy import OutputFidelity
-from edgeconv.report.layer_sums import LayerSums, counted_rows, decibels, energy, held_range
+from edgeconv.report.layer_sums import LayerSums, apart, counted_rows, decibels, energy, finite, held_range
 from edgeconv.report.layers import LayerFacts
 from edgeconv.report.metrics import Fidelity
 from edgeconv.report.mixture import Mixture, Remedies, Remedy
@@ -67,8 +67,8 @@ class Layerwise:
             self._gains = {s.value: _gains(reference, candidate, s) for s in self.sites if s.value in self._rescaled}
         for site, sums in self._sums.items():
             wanted, found = self._pair(reference, candidate, site, rows)
-            sums.signal += energy(wanted)
-            sums.cumulative += energy(wanted - found)
+            sums.signal += energy(finite(wanted))
+            sums.cumulative += energy(apart(wanted, found))
             sums.see(wanted * self._gain(site), candidate.types[site.candidate])
         probe = _Probe(reference, rows) if self.harm_samples < _HARM_SAMPLES else None
         self._run_alone(reference, candidate, rows, probe)
@@ -168,7 +168,7 @@ class Layerwise:
             for site in self._at[number]:
                 if site.is_layer:
                     wanted, found = self._pair(reference, candidate, site, rows)
-                    self._sums[site].local += energy(wanted - found)
+                    self._sums[site].local += energy(apart(wanted, found))
                     if probe is not None:
                         probe.follow(site, candidate.real(site.candidate) / self._gain(site))
                 candidate.set_real(site.candidate, reference.real(site.reference) * self._gain(site))
@@ -220,7 +220,7 @@ class _Probe:
         arrays = reference.arrays.items()
         self._clean = {index: array.copy() for index, array in arrays if program.tensors[index].data is None}
         self._wanted = [counted_rows(reference.real(index), rows).copy() for index in self._outputs]
-        self.signal = np.array([energy(wanted) for wanted in self._wanted])
+        self.signal = np.array([energy(finite(wanted)) for wanted in self._wanted])
         self.noise: dict[Site, Array] = {}
 
     def follow(self, site: Site, values: Array) -> None:
@@ -229,7 +229,7 @@ class _Probe:
         reference.set_real(site.reference, values)
         changed = reference.rerun([site.reference])
         found = [counted_rows(reference.real(index), self._rows) for index in self._outputs]
-        self.noise[site] = np.array([energy(w - f) for w, f in zip(self._wanted, found, strict=True)])
+        self.noise[site] = np.array([energy(apart(w, f)) for w, f in zip(self._wanted, found, strict=True)])
         for index in changed:
             np.copyto(reference.arrays[index], self._clean[index])
 

@@ -7,17 +7,20 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from math import inf, log10, nan
+from math import nan, sqrt
 
 import numpy as np
 
 from edgeconv.core import Array
 from edgeconv.errors import DataError
 from edgeconv.report.accuracy import Flip, Flips, OutputFidelity
+from edgeconv.report.layer_sums import apart, decibels, finite
 
 __all__ = ["Agreement", "Fidelity", "FlipCounts", "TopK", "has_classes"]
 
 _FLIPS = 100
+_FEW = 20
+"""Decisions from which a share of hits tells a network that knows something from guessing."""
 
 
 class TopK:
@@ -25,7 +28,7 @@ class TopK:
 
     def __init__(self, k: int) -> None:
         self._k = k
-        self._hits = self._total = 0
+        self._hits = self._total = self._classes = 0
 
     def add(self, scores: Array, labels: Array) -> None:
         """Take in one batch of scores and their integer labels."""
@@ -35,11 +38,22 @@ class TopK:
         rank = np.count_nonzero((rows > own) | ((rows == own) & earlier), axis=1)
         self._hits += int(np.count_nonzero((rank < self._k) & ~np.isnan(own[:, 0])))
         self._total += len(wanted)
+        self._classes = rows.shape[1]
 
     @property
     def value(self) -> float:
         """The share, 0 to 1."""
         return self._hits / self._total if self._total else nan
+
+    @property
+    def guesses(self) -> str:
+        """What to say where the share is at most two standard errors above that of guessing; "" where it is more."""
+        chance = min(self._k / max(self._classes, 1), 1.0)
+        if self._total < _FEW or self.value > chance + 2 * sqrt(chance * (1 - chance) / self._total):
+            return ""
+        return (
+            f"right on {100 * self.value:.1f} %, and guessing among {self._classes} classes is on {100 * chance:.1f} %"
+        )
 
 
 class Agreement:
@@ -119,8 +133,8 @@ class Fidelity:
                 f"output {self._name!r} has shape {_shown(candidate)}, the reference's has {_shown(reference)}; "
                 "are they the same network?"
             )
-        signal = reference.astype(np.float64)
-        noise = signal - candidate
+        noise = apart(reference.astype(np.float64), candidate.astype(np.float64))
+        signal = finite(reference.astype(np.float64))
         self._signal += float(np.sum(signal * signal))
         self._noise += float(np.sum(noise * noise))
         self._largest = max(self._largest, float(np.abs(noise).max(initial=0.0)))
@@ -130,18 +144,12 @@ class Fidelity:
     def value(self) -> OutputFidelity:
         """SQNR = 10 log10(sum(reference^2) / sum((reference - candidate)^2)) in dB, infinite for equal outputs."""
         mse = self._noise / self._elements if self._elements else nan
-        return OutputFidelity(self._name, _decibels(self._signal, self._noise), mse, self._largest)
+        return OutputFidelity(self._name, decibels(self._signal, self._noise), mse, self._largest)
 
 
 def has_classes(scores: Array) -> bool:
     """True for outputs that look like one score per class: (samples, classes), or (samples, classes, 1, 1)."""
     return scores.ndim in (2, 4) and scores.shape[1] > 1 and scores.size == scores.shape[0] * scores.shape[1]
-
-
-def _decibels(signal: float, noise: float) -> float:
-    if noise == 0:
-        return inf
-    return 10 * log10(signal / noise) if signal > 0 else -inf if noise > 0 else nan
 
 
 def _rows(scores: Array, dense: bool) -> Array:

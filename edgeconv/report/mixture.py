@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from edgeconv.core import Array
-from edgeconv.report.layer_sums import counted_rows, energy
+from edgeconv.report.layer_sums import apart, counted_rows, energy, finite
 from edgeconv.report.replay import Replay
 from edgeconv.report.sites import INPUT, Site, sites_by_step
 
@@ -60,7 +60,7 @@ class Mixture:
         reference.feed(feeds)
         reference.run()
         self._wanted = [counted_rows(reference.real(index), rows).astype(np.float64) for index in self._outputs]
-        self.signal = np.array([energy(wanted) for wanted in self._wanted])
+        self.signal = np.array([energy(finite(wanted)) for wanted in self._wanted])
 
     def noise(self, floats: Iterable[Site]) -> Array:
         """Squared error of every output when the layers `floats` are the reference's, all others the candidate's."""
@@ -82,7 +82,7 @@ class Mixture:
         candidate.run(settle)
         reference.run_between(done, len(reference.program.steps))
         found = (counted_rows(reference.real(index), self._rows) for index in self._outputs)
-        return np.array([energy(wanted - output) for wanted, output in zip(self._wanted, found, strict=True)])
+        return np.array([energy(apart(wanted, output)) for wanted, output in zip(self._wanted, found, strict=True)])
 
 
 class Remedies:

@@ -26,7 +26,7 @@ FORMS = {
     "conversion": "nothing is left to run: removed, or computed at conversion",
 }
 _KINDS = {"f": "float", "i": "int", "u": "uint", "b": "bool"}
-_HEADER = ("ONNX operator", "rules since opset", "dtypes", "becomes", "after quantization")
+_HEADER = ("ONNX operator", "rules since opset", "dtypes", "after quantization", "becomes")
 _NAMED = 3
 
 
@@ -60,4 +60,4 @@ def _row(each: OnnxOperator, named: int | None = None) -> tuple[str, ...]:
     kinds = dict.fromkeys(_KINDS[np.dtype(dtype).kind] for dtype in each.dtypes)
     since = ", ".join(map(str, each.since))
     becomes = ", ".join(each.becomes[:named]) + ", ..." * (len(each.becomes[:named]) < len(each.becomes))
-    return each.name, since, ", ".join(kinds) or "any", becomes, FORMS[each.form]
+    return each.name, since, ", ".join(kinds) or "any", FORMS[each.form], becomes

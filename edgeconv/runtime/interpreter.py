@@ -17,6 +17,7 @@ import numpy as np
 
 from edgeconv.core import Array, TensorType
 from edgeconv.errors import DataError, UsageError
+from edgeconv.records import replace
 from edgeconv.runtime.litert import LiteRTCalls
 from edgeconv.runtime.planner import Plan, build_plan, run_plan
 from edgeconv.runtime.program import Program
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from edgeconv.runtime.profile import Profile
     from edgeconv.runtime.threads import Workers
 
-__all__ = ["DEFAULT_MEMORY_LIMIT", "Interpreter", "STRINGS", "Tap", "input_type", "prepare_inputs"]
+__all__ = ["DEFAULT_MEMORY_LIMIT", "GAPS", "Interpreter", "STRINGS", "Tap", "input_type", "prepare_inputs"]
 
 DEFAULT_MEMORY_LIMIT = 1 << 31
 _PLANS_KEPT = 4
@@ -35,6 +36,8 @@ _PLANS_KEPT = 4
 Tap = Callable[[str, Array], None]
 """Called with (tensor name, array) after each step; the array is only valid during the call."""
 
+GAPS = "gaps."
+"""Metadata key, before the name of an input in which NaN stands for a value that is missing."""
 STRINGS = "strings."
 """Before the name of an input in a file's metadata: the strings that its numbers stand for."""
 
@@ -213,12 +216,14 @@ class Interpreter(LiteRTCalls):
 
 def input_type(known: TensorType, name: str, metadata: Mapping[str, str]) -> TensorType:
     """The type of the input `name` as a caller sees it, by the metadata of its file."""
+    if GAPS + name in metadata:
+        return replace(known, takes_nan=True)
     if STRINGS + name not in metadata:
         return known
     from edgeconv.runtime.strings import WORDS, StringType
 
     words = metadata.get(WORDS + name, "")
-    return StringType(known.dtype, known.shape, known.q, None, metadata[STRINGS + name], words)
+    return StringType(known.dtype, known.shape, known.q, table=metadata[STRINGS + name], words=words)
 
 
 def _start(threads: int) -> Workers:

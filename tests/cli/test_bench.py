@@ -9,7 +9,7 @@ import onnx
 import pytest
 from onnx import TensorProto, helper
 
-from tests.cli.conftest import MODEL, Command
+from tests.cli.conftest import MODEL, SAMPLES, Command
 
 
 def test_text_and_exit_code(edgeconv: Command, edge_file: Path) -> None:
@@ -86,6 +86,25 @@ def test_what_nothing_runs_is_a_usage_error(edgeconv: Command, edge_file: Path) 
     result = edgeconv("bench", edge_file, "--against", edge_file, "--seconds", "0")
     assert result.code == 2
     assert ".onnx or a .tflite" in result.err
+
+
+def test_a_peer_with_other_inputs_is_no_peer(edgeconv: Command, edge_file: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="it is what would run the file")
+    other = SAMPLES.parent / "digits_resnet" / "model.onnx"
+    result = edgeconv("bench", edge_file, "--against", other, "--seconds", "0")
+    assert (result.code, result.err.count("\n")) == (2, 1)
+    assert "its inputs are input [1,1,8,8], this model's are input [1,30]" in result.err
+
+
+def test_a_peer_may_name_its_inputs_otherwise(edgeconv: Command, edge_file: Path, tmp_path: Path) -> None:
+    pytest.importorskip("onnxruntime", reason="it is what runs the file")
+    model = onnx.load(MODEL)
+    model.graph.input[0].name = "renamed"
+    for node in model.graph.node:
+        node.input[:] = ["renamed" if name == "input" else name for name in node.input]
+    onnx.save(model, tmp_path / "renamed.onnx")
+    result = edgeconv("bench", edge_file, "--against", tmp_path / "renamed.onnx", "--seconds", "0", "--runs", "1")
+    assert result.code == 0, result.err
 
 
 def test_a_broken_peer_is_named(edgeconv: Command, edge_file: Path, tmp_path: Path) -> None:

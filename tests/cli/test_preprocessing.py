@@ -94,6 +94,30 @@ def test_arrays_leave_no_preprocessing_but_statistics(edgeconv: Command, tmp_pat
     assert "different preprocessing?" not in edgeconv("evaluate", edge, "--data", TEST).out
 
 
+def test_a_mistake_on_both_sides_is_told_by_the_accuracy(edgeconv: Command, tmp_path: Path) -> None:
+    """Pixels of 0..255 for calibration and evaluation alike, where training had 0..1: nothing differs, all is wrong."""
+    digits = Path(MODEL).parents[1] / "digits_resnet"
+    for name in ("calib", "test"):
+        with np.load(digits / f"{name}.npz") as file:
+            np.savez(tmp_path / f"{name}.npz", **{key: file[key] * (255 if key == "input" else 1) for key in file})
+    given = (
+        "convert",
+        digits / "model.onnx",
+        tmp_path / "m.edge",
+        "--calib",
+        tmp_path / "calib.npz",
+        "--effort",
+        "fast",
+    )
+    text = " ".join(edgeconv(*given, "--eval", tmp_path / "test.npz").out.split())
+    assert "different preprocessing?" not in text
+    assert "guessing among 10 classes is on 10.0 %: do preprocessing and labels belong to it?" in text
+    right = edgeconv(
+        "evaluate", tmp_path / "m.edge", "--data", digits / "test.npz", "--reference", digits / "model.onnx"
+    )
+    assert "guessing" not in right.out
+
+
 def test_preprocessing_of_arrays_is_refused_where_nothing_comes_of_it(
     edgeconv: Command, edge_file: Path, input_file: Path
 ) -> None:

@@ -50,6 +50,12 @@ def test_what_is_no_number_is_not_hidden(value: float) -> None:
     assert np.isnan(found.mean)
 
 
+def test_what_is_missing_does_not_count() -> None:
+    seen = InputStatistics({"x": TensorType("float32", (N, 3), takes_nan=True)})
+    seen.add(Batch({"x": np.array([[1, np.nan, 3]], np.float32)}, None, 1))
+    assert (seen.facts()[0].min, seen.facts()[0].max, seen.facts()[0].mean) == (1.0, 3.0, 2.0)
+
+
 def test_int8_input_counts_in_real_numbers() -> None:
     seen = InputStatistics({"x": TensorType("int8", (N, 2), QParams.per_tensor(0.5, -10))})
     seen.add(Batch({"x": np.array([[-10, 10]], np.int8)}, None, 1))

@@ -111,7 +111,10 @@ def test_outputs_are_shown_and_written(deployed: Path, tmp_path: Path) -> None:
     with np.load(tmp_path / "y.npz") as found:
         assert found["logits"].shape == (2, 10)
     refused = run_deployed(tmp_path, deployed, "x.npz", "-o", "y.npz")
-    assert (refused.returncode, refused.stderr) == (2, "error: y.npz exists already; pass --force to replace it\n")
+    assert (refused.returncode, refused.stderr) == (
+        2,
+        "error: y.npz exists already; to replace it, pass --force (overwrite=True in Python)\n",
+    )
 
 
 def test_failures_are_one_line(deployed: Path, tmp_path: Path) -> None:

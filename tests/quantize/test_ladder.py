@@ -101,6 +101,17 @@ def test_much_more_takes_float() -> None:
     assert {found.graph.types[node.inputs[1]].dtype for node in floats} == {"int8"}
 
 
+def test_what_was_raised_in_vain_is_lowered_again() -> None:
+    """More harm for its cost does not make 'a' needed, where 'x' alone is."""
+    found, is_enough = climb(quantized(), lambda graph: (0.0, graph.types["x"].dtype != "int8"))
+    assert is_enough
+    costly = [each.names for each in found.record.raised if each.macs > 0.1]
+    assert costly == [("x",)]
+    first, *_, last = [each for each in found.record.attempts if each.is_enough]
+    assert {("a",), ("x",)} <= {each.names for each in first.raised}
+    assert last.int8_share > first.int8_share
+
+
 def test_the_record_tells_what_is_written_scores_on_held_back_samples() -> None:
     found, _ = climbed(reached(quantized().graph) + 2)
     assert found.record.raised

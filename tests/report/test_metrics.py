@@ -34,6 +34,20 @@ def test_ties_count_in_the_order_of_the_classes() -> None:
     assert metric.value == 0.5
 
 
+@pytest.mark.parametrize(
+    ("k", "right", "total", "is_told"),
+    [(1, 13, 100, True), (1, 20, 100, False), (5, 13, 100, True), (5, 61, 100, False), (1, 0, 10, False)],
+)
+def test_no_better_than_guessing_is_told_where_there_are_samples_enough(
+    k: int, right: int, total: int, is_told: bool
+) -> None:
+    """Of 10 classes: 10 ± 3 of a hundred by chance, 50 ± 5 among the first five."""
+    scores = np.tile(np.arange(10.0)[::-1], (total, 1))
+    metric = TopK(k)
+    metric.add(scores, np.array([0] * right + [9] * (total - right)))
+    assert bool(metric.guesses) == is_told
+
+
 def test_not_a_number_is_no_hit() -> None:
     metric = TopK(1)
     metric.add(np.array([[np.nan, 0.0]]), np.array([0]))
@@ -107,6 +121,19 @@ def test_noise_where_the_reference_is_silent() -> None:
     metric = Fidelity("y")
     metric.add(np.zeros(3), np.ones(3))
     assert metric.value.sqnr == -inf
+
+
+def test_what_is_no_number_on_both_sides_is_no_error() -> None:
+    metric = Fidelity("y")
+    metric.add(np.array([1.0, np.nan, 2.0, inf]), np.array([1.0, np.nan, 2.5, inf]))
+    assert (metric.value.sqnr, metric.value.largest_error) == (pytest.approx(10 * log10(5 / 0.25)), 0.5)
+
+
+@pytest.mark.parametrize("found", [np.nan, inf, -inf])
+def test_what_is_no_number_on_one_side_is_without_bounds(found: float) -> None:
+    metric = Fidelity("y")
+    metric.add(np.array([1.0, 2.0]), np.array([1.0, found]))
+    assert (metric.value.sqnr, metric.value.mse, metric.value.largest_error) == (-inf, inf, inf)
 
 
 def test_outputs_of_another_shape() -> None:

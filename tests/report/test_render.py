@@ -213,6 +213,37 @@ def test_prose_fits_a_terminal_and_commands_stay_whole() -> None:
     assert lines[-1] == f"  {command.rstrip()}"
 
 
+def test_tables_fit_a_terminal() -> None:
+    table = Table(
+        ("layer", "what it is", "harm", "range"),
+        (("/blocks/blocks.3/first", "a convolution", "8.2 %", "-1.87 .. 4.57"), ("n0", "", "7.8 %", "0 .. 1")),
+        "llrr",
+    )
+    document = (Section("title", (table, Facts((("one", "of several words"),)))),)
+    whole = render_text(document)
+    assert render_text(document, width=61) == whole
+    assert max(map(len, whole.splitlines())) == 61
+    assert render_text(document, width=48).splitlines() == [
+        "title",
+        "  layer        what it is    harm          range",
+        "  /blocks/     a            8.2 %  -1.87 .. 4.57",
+        "  blocks.3/    convolution",
+        "  first",
+        "  n0                        7.8 %         0 .. 1",
+        "  one  of several words",
+    ]
+    assert render_text(document, width=36).splitlines()[1:] == [
+        "  layer         what it is      harm",
+        "  /blocks/      a convolution  8.2 %",
+        "  blocks.3/",
+        "  first",
+        "  n0                           7.8 %",
+        "  no room for: range; a wider",
+        "  terminal shows them",
+        "  one  of several words",
+    ]
+
+
 @pytest.mark.parametrize(("value", "expected"), [(inf, "identical"), (-inf, "-inf dB"), (nan, "not a number")])
 def test_decibels(value: float, expected: str) -> None:
     assert decibels(value) == expected
