@@ -48,7 +48,7 @@ types that public names hand out; but not `RULES` and `RARE`.
 RULES = frozenset(
     f"edgeconv.ops.{name}"
     for name in (
-        *("attention", "attention_rules", "class_labels", "crop_resize", "experimental", "features"),
+        *("attention", "attention_rules", "auto_pad", "class_labels", "crop_resize", "experimental", "features"),
         *("fused", "gemm"),
         *("integer_products", "loop_import", "loop_trips", "nhwc_rules", "qdq_blocks", "qlinear", "sequence"),
         *("tree_rules", "tree_tables"),

@@ -19,7 +19,7 @@ from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.planes import Planes
 from edgeconv.ops.pool_taps import axis_members, axis_taps, check_reach, import_window, plan_separable, window_counts
-from edgeconv.ops.windows import Window, resolve_auto_pad
+from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass
 
 __all__ = ["AveragePool"]
@@ -147,8 +147,10 @@ def import_average_pool(
     strides: Sequence[int] = (),
 ) -> Expr:
     """ONNX AveragePool; one window over the whole plane is a mean over the spatial axes."""
+    from edgeconv.ops.auto_pad import resolve_auto_pad
+
     window = import_window(kernel_shape, strides, dilations, pads)
-    padding = resolve_auto_pad(auto_pad, window, x.type.shape[2:])
+    padding = resolve_auto_pad(auto_pad, window, x)
     if window.kernel == x.type.shape[2:] and not any(padding) and set(window.dilations) == {1}:
         from edgeconv.ops.reduce import ReduceMean
 

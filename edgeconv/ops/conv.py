@@ -19,7 +19,7 @@ from edgeconv.ops.broadcast import equal_dim
 from edgeconv.ops.conv_kernels import ConvLayer
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.residual import check_residual
-from edgeconv.ops.windows import Window, resolve_auto_pad
+from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass
 
 __all__ = ["Conv"]
@@ -151,10 +151,12 @@ def import_conv(
     strides: Sequence[int] = (),
 ) -> Expr:
     """ONNX Conv; the kernel shape is the weight's."""
+    from edgeconv.ops.auto_pad import padded
+
     spatial = w.type.rank - 2
     if kernel_shape and tuple(kernel_shape) != w.type.shape[2:]:
         raise Unsupported(f"kernel_shape {tuple(kernel_shape)} differs from the weight {w.type}")
     ones, none = (1,) * spatial, (0,) * (2 * spatial)
     window = Window(w.type.ints[2:], tuple(strides) or ones, tuple(dilations) or ones, tuple(pads) or none)
-    padding = resolve_auto_pad(auto_pad, window, x.type.shape[2:])
-    return Conv(window.strides, padding, window.dilations, group)(x, w, b)
+    source, padding = padded(auto_pad, window, x)
+    return Conv(window.strides, padding, window.dilations, group)(source, w, b)

@@ -10,7 +10,7 @@ from edgeconv.core import Array, TensorType
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window
-from edgeconv.ops.windows import Window, resolve_auto_pad
+from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass
 
 __all__ = ["LpPool"]
@@ -64,7 +64,9 @@ def import_lp_pool(
     strides: Sequence[int] = (),
 ) -> Expr:
     """ONNX LpPool."""
+    from edgeconv.ops.auto_pad import resolve_auto_pad
+
     window = import_window(kernel_shape, strides, dilations, pads)
-    padding = resolve_auto_pad(auto_pad, window, x.type.shape[2:])
+    padding = resolve_auto_pad(auto_pad, window, x)
     is_ceil = bool(ceil_mode) and auto_pad == "NOTSET"
     return LpPool(window.kernel, window.strides, padding, window.dilations, is_ceil, p)(x)

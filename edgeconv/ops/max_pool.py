@@ -16,7 +16,7 @@ from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, 
 from edgeconv.ops.integer import scalar
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable
-from edgeconv.ops.windows import Window, resolve_auto_pad
+from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass
 
 __all__ = ["MaxPool", "lowest"]
@@ -82,12 +82,18 @@ def import_max_pool(
     outputs: int = 1,
 ) -> Expr | tuple[Expr | None, ...]:
     """ONNX MaxPool; the storage order only matters to its second output, the places of the maxima."""
+    from edgeconv.ops.auto_pad import padded, resolve_auto_pad
+
     window = import_window(kernel_shape, strides, dilations, pads)
-    padding = resolve_auto_pad(auto_pad, window, x.type.shape[2:])
+    source: Expr = x
+    if outputs > 1 or set(window.dilations) != {1}:
+        padding = resolve_auto_pad(auto_pad, window, x)
+    else:  # a window that meets the border meets what the border repeats
+        source, padding = padded(auto_pad, window, x, "edge")
     is_ceil = bool(ceil_mode) and auto_pad == "NOTSET"
     if outputs > 1:
         from edgeconv.ops.max_unpool import MaxPoolIndices  # which is a MaxPool
 
         call = MaxPoolIndices(window.kernel, window.strides, padding, window.dilations, is_ceil, bool(storage_order))(x)
         return call, call[1]
-    return MaxPool(window.kernel, window.strides, padding, window.dilations, is_ceil)(x)
+    return MaxPool(window.kernel, window.strides, padding, window.dilations, is_ceil)(source)

@@ -102,6 +102,8 @@ class PadBy(Operator):
     mode: str = "constant"
     label: str = ""
 
+    quant: ClassVar[QuantRule | None] = MOVE
+
     def infer(self, x: TensorType, pads: TensorType, value: TensorType | None = None) -> tuple[TensorType, ...]:
         for axis in self.axes:
             check_axis(axis, x.rank)
@@ -125,6 +127,12 @@ class PadBy(Operator):
         # the border's value may be anything that x can hold, so it is put there as it is
         inside = Pad(full).run(np.ones(x.shape, bool))
         return np.where(inside, Pad(full).run(x), value.reshape(()))
+
+    def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
+        known = inputs[1].type.value
+        if known is None or inputs.get(2) is not None:
+            return super().plan(inputs, outputs, scratch)
+        return Pad(self._full(known.tolist(), inputs[0].type.rank), self.mode).plan(inputs, outputs, scratch)
 
     def _full(self, pads: Sequence[int], rank: int) -> tuple[int, ...]:
         full = [0] * (2 * rank)

@@ -6,7 +6,7 @@ from edgeconv.core import Dim, Shape
 from edgeconv.ops.base import ShapeError
 from edgeconv.records import dataclass
 
-__all__ = ["Window", "resolve_auto_pad"]
+__all__ = ["Window"]
 
 
 @dataclass(frozen=True)
@@ -41,24 +41,3 @@ class Window:
         if ceil_mode and isinstance(out, int) and isinstance(dim, int) and (out - 1) * stride >= dim + begin:
             out -= 1  # ONNX: a window that would start in the end padding is dropped
         return out
-
-
-def resolve_auto_pad(auto_pad: str, window: Window, spatial: Shape) -> tuple[int, ...]:
-    """Explicit pads for ONNX's `auto_pad`; SAME needs a spatial shape that is known."""
-    rank = len(window.kernel)
-    if auto_pad == "NOTSET":
-        return window.pads
-    if auto_pad == "VALID":
-        return (0,) * (2 * rank)
-    if auto_pad not in ("SAME_UPPER", "SAME_LOWER"):
-        raise ShapeError(f"auto_pad {auto_pad!r} is none of NOTSET, VALID, SAME_UPPER, SAME_LOWER")
-    begins, ends = [], []
-    for axis, dim in enumerate(spatial):
-        if not isinstance(dim, int):
-            raise ShapeError(f"auto_pad {auto_pad} needs a fixed spatial shape, found {dim}; pass --input-shape")
-        stride, span = window.strides[axis], window.dilations[axis] * (window.kernel[axis] - 1) + 1
-        total = max((-(-dim // stride) - 1) * stride + span - dim, 0)
-        small, large = total // 2, total - total // 2
-        begins.append(small if auto_pad == "SAME_UPPER" else large)
-        ends.append(large if auto_pad == "SAME_UPPER" else small)
-    return (*begins, *ends)

@@ -111,7 +111,10 @@ REFUSED += [
     ),
     (Case("kernel", "Conv", (X, data(4, 4, 3, 3)), {"kernel_shape": [2, 2]}, (1,)), "kernel_shape"),
     (Case("pad", "Conv", (X, data(4, 4, 3, 3)), {"auto_pad": "SAME"}, (1,)), "none of NOTSET"),
-    (Case("open", "Conv", (X, data(4, 4, 3, 3)), {"auto_pad": "SAME_UPPER"}, (1,), dynamic=2), "fixed spatial shape"),
+    (
+        Case("open", "Conv", (X, data(4, 4, 2, 2)), {"auto_pad": "SAME_UPPER", "strides": [3, 3]}, (1,), dynamic=2),
+        "fixed spatial shape",
+    ),
     (Case("sizes", "Split", (X, np.int64([2, 2, 2])), {"axis": 1}, (), 2, opset=13), "needs 2 sizes"),
     (Case("long", "STFT", (data(1, 32, 1), np.int64(4), None, np.int64(64)), {}, (1, 3), dynamic=None), "do not fit"),
     (Case("open", "STFT", (data(1, 32, 1), np.int64(4), None, np.int64(8)), {}, (1, 3), dynamic=1), "unknown length"),
