@@ -54,7 +54,7 @@ class QuantRule:
     `weight`, `weight_axis`: the input that is a weight, int8 per channel along that axis when it is constant.
     `bias`: the input stored as int32 at scale_x * scale_w.
     `shared`: the output has the input's parameters, the values are moved or selected, never recomputed.
-    `table`: a one-input elementwise function, replaced by a 256-entry table made from `run`.
+    `table`: a one-input elementwise function, replaced by a table made from `run`.
     `output`: parameters that hold all that the function can return; smaller ranges seen get finer ones.
     `weight_only`: (input, axis) pairs kept in int8, also where the arithmetic stays in float.
     `constants`: inputs that must be known for the int8 form, `absent`: those that it does not know.
@@ -188,7 +188,8 @@ class Operator:
     planes: ClassVar[bool] = False
     """True: inputs and outputs of rank 3 and more may be planes, see Operand."""
     int16: ClassVar[str] = ""
-    """Activations in 16 bits: "own": each input and output has 8 or 16; "move": all have the same; "": none."""
+    """Activations in 16 bits: "own": each input and output has 8 or 16; "move": all have the same;
+    "table": the output has what its table has; "": none."""
     channel_axis: ClassVar[int] = 1
     """Where the input's channels are, for an operator with a weight."""
     folds: ClassVar[bool] = True

@@ -127,7 +127,7 @@ def is_held(x: TensorType) -> bool:
 
 def held_dtype(op: Operator, found: TensorType, declared: TensorType) -> str:
     """The dtype of an output that is inferred as `found`: operators leave it to the tensor to hold 8 bits or 16."""
-    is_free = op.int16 not in ("", "move") and found.dtype in ("int8", "int16")
+    is_free = op.int16 == "own" and found.dtype in ("int8", "int16")
     return declared.dtype if is_free and is_held(declared) else found.dtype
 
 

@@ -6,18 +6,19 @@ from collections.abc import Mapping
 
 from edgeconv.core import QParams
 from edgeconv.graph import Graph, Node
-from edgeconv.ops.base import QuantRule
 from edgeconv.ops.pad import Pad
 from edgeconv.quantize.in_float import Ranges
 from edgeconv.quantize.observers.minmax import minmax_range
-from edgeconv.quantize.ranges import activation_qparams, constant_qparams, wide_qparams
-from edgeconv.quantize.select import Selection, activation_inputs
+from edgeconv.quantize.ranges import TABLE_STEPS, activation_qparams, constant_qparams, wide_qparams
+from edgeconv.quantize.select import Selection, activation_inputs, is_table
 from edgeconv.quantize.statistics import Statistics
 
 __all__ = ["assign", "observed_values", "scale_roots"]
 
 _MOST_WIDENING = 4.0
 """Times a range may grow for the sake of a border; a border further away stands for infinity, and is clamped."""
+_TABLE_SPAN = 510
+"""Steps that a table in 16 bits has for the range that int8 would cover: two for one."""
 
 
 def observed_values(graph: Graph, selection: Selection) -> list[str]:
@@ -45,28 +46,35 @@ def assign(
 ) -> dict[str, QParams]:
     """The parameters of every value of `observed_values`: int8 over its range, 16 bits over all that was seen."""
     roots, producers = scale_roots(graph, selection), graph.producers()
-    added, rules = _added_values(graph, roots), _table_rules(graph, roots)
+    added, least = _added_values(graph, roots), _least_scales(graph, roots, selection, statistics, ranges)
     found: dict[str, QParams] = {}
     for name in observed_values(graph, selection):
         root = roots.get(name, name)
         if root not in found:
             if root in selection.wide:
-                found[root] = _wide_qparams(statistics[root], rules.get(root))
+                found[root] = wide_qparams(*minmax_range(statistics[root]), least.get(root, 0.0))
             else:
                 found[root] = _qparams(graph, root, producers.get(root), ranges, added.get(root, 0.0))
         found[name] = found[root]
     return _joined_states(graph, roots, found)
 
 
-def _table_rules(graph: Graph, roots: Mapping[str, str]) -> dict[str, QuantRule]:
-    """Root -> the rule of a reader that makes a table for its steps in 16 bits."""
-    rules = [(node.inputs[0], node.op.quant) for node in graph.nodes if node.inputs]
-    return {roots.get(name, name): rule for name, rule in rules if rule is not None and rule.steps}
-
-
-def _wide_qparams(seen: Statistics, rule: QuantRule | None) -> QParams:
-    low, high = minmax_range(seen)
-    return wide_qparams(low, high, 0.0 if rule is None else min(rule.reach, high - low) / rule.steps)
+def _least_scales(
+    graph: Graph, roots: Mapping[str, str], selection: Selection, statistics: Mapping[str, Statistics], ranges: Ranges
+) -> dict[str, float]:
+    """Root held in 16 bits -> the smallest scale for which its readers have tables."""
+    found: dict[str, float] = {}
+    for node in graph.nodes:
+        for at in activation_inputs(graph, node):
+            root, rule = roots.get(node.inputs[at], node.inputs[at]), node.op.quant
+            if root not in selection.wide or rule is None:
+                continue
+            low, high = minmax_range(statistics[root])
+            least = min(rule.reach, high - low) / rule.steps if rule.steps else 0.0
+            if is_table(graph, node):
+                least = max((ranges[root][1] - ranges[root][0]) / _TABLE_SPAN, (high - low) / TABLE_STEPS)
+            found[root] = max(found.get(root, 0.0), least)
+    return found
 
 
 def _joined_states(graph: Graph, roots: Mapping[str, str], found: dict[str, QParams]) -> dict[str, QParams]:

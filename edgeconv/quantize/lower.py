@@ -16,12 +16,14 @@ from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import Inputs, QuantRule
 from edgeconv.ops.lookup import Lookup
 from edgeconv.ops.quantize import Dequantize, Quantize
+from edgeconv.quantize.ranges import TABLE_STEPS
 from edgeconv.quantize.select import Selection, activation_inputs, is_table
 from edgeconv.quantize.weights import quantize_weights, weight_only
 
 __all__ = ["lower"]
 
-_INT8 = np.arange(-128, 128, dtype=np.int8)
+_STEPS = {"int8": np.arange(-128, 128), "int16": np.arange(-TABLE_STEPS, TABLE_STEPS + 1)}
+"""The integers that a table is made for; its equal ends need one entry."""
 
 
 @dataclass(frozen=True)
@@ -175,13 +177,20 @@ def _lower_table(state: _State, node: Node, readers: int) -> None:
     before = chain.function
     chain = _Chain(chain.source, lambda x: function(before(x)), (*chain.names, node.op_name))
     state.chains[node.outputs[0]] = chain
-    source = state.as_int8(chain.source)
+    source, name = state.as_int8(chain.source), node.outputs[0]
+    steps = _STEPS[state.selection.dtype(chain.source)]
     with np.errstate(all="ignore"):
-        real = chain.function(dequantize(_INT8, state.qparams[chain.source]))
-    table = quantize(np.nan_to_num(real, posinf=3e38, neginf=-3e38), state.qparams[node.outputs[0]])
-    constant = state.constant(f"{node.outputs[0]}.table", table)
+        real = chain.function(dequantize(steps, state.qparams[chain.source]))
+    real = np.nan_to_num(real, posinf=3e38, neginf=-3e38)
+    table, begin = quantize(real, state.qparams[name], state.selection.dtype(name)), 0
+    if steps.size > 256:
+        changes = np.flatnonzero(np.diff(table))
+        begin, end = (int(changes[0]), int(changes[-1]) + 2) if changes.size else (0, 1)
+        table = table[begin:end]
+    constant = state.constant(f"{name}.table", table)
     state.settle(node)
-    state.nodes.append(Node(Lookup("|".join(chain.names)), (source, constant), node.outputs, node.name))
+    lookup = Lookup("|".join(chain.names), int(steps[begin]))
+    state.nodes.append(Node(lookup, (source, constant), node.outputs, node.name))
 
 
 def _as_function(graph: Graph, node: Node) -> Callable[[Array], Array]:

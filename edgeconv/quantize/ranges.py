@@ -6,8 +6,17 @@ import numpy as np
 
 from edgeconv.core import Array, QParams
 
-__all__ = ["activation_qparams", "bias_limit_scales", "constant_qparams", "weight_scales", "wide_qparams"]
+__all__ = [
+    "TABLE_STEPS",
+    "activation_qparams",
+    "bias_limit_scales",
+    "constant_qparams",
+    "weight_scales",
+    "wide_qparams",
+]
 
+TABLE_STEPS = 4096
+"""Steps of 16 bits on either side of zero, at most, where a table is made for them."""
 _SMALLEST_SCALE = 1e-30
 _BIAS_LIMIT = 2**23
 """Largest bias in steps of scale_x * scale_w: with it, float32 sums stay exact."""

@@ -104,7 +104,7 @@ def _group(graph: Graph, selection: Selection, names: Sequence[str]) -> Group:
         if not selection.has(node) or not (reads or inside.intersection(node.outputs)):
             continue
         touched.add(node.outputs[0])
-        is_possible = is_possible and bool(node.op.int16) and not is_table(graph, node)
+        is_possible = is_possible and (bool(node.op.int16) or is_table(graph, node))
         is_layer = node.op.quant is not None and node.op.quant.weight is not None
         if reads and (reads[0] == 0 or not is_layer):
             multipliers.add(node.outputs[0])

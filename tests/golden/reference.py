@@ -113,7 +113,7 @@ def _mean(op: Any, x: _Operand, *, q: QParams) -> Array:
 
 
 def _lookup(op: Any, x: _Operand, table: _Operand, *, q: QParams) -> Array:
-    return table.values[x.values.astype(np.int64) + 128]
+    return table.values[np.clip(x.values.astype(np.int64) - op.first, 0, len(table.values) - 1)]
 
 
 def _reshape(op: Any, x: _Operand, *, q: QParams) -> Array:
