@@ -9,6 +9,7 @@ import numpy as np
 
 from edgeconv.core import Array
 from edgeconv.data import Batch, DataSource
+from edgeconv.errors import InvalidModelError
 from edgeconv.runtime import Interpreter
 from edgeconv.runtime.planner import resolve_types
 
@@ -29,18 +30,30 @@ def fixed_batch(interpreter: Interpreter) -> int | None:
 
 
 def samples_at_once(interpreters: Sequence[Interpreter], source: DataSource) -> int:
-    """A batch size for `source`: what a model fixes, else as many as fit the memory meant for activations."""
+    """A batch size for `source`: what a model fixes, else as many as fit the memory meant for activations.
+
+    1 where a model computes with one sample only, although its batch size is free.
+    """
     fixed = [size for size in map(fixed_batch, interpreters) if size is not None]
     if fixed:
         return max(fixed)
     one = next(iter(source.batches(1)))
     needed = max(_activation_bytes(interpreter, one.inputs) for interpreter in interpreters)
-    return max(min(_ACTIVATION_BYTES // max(needed, 1), _MOST_SAMPLES), 1)
+    most = max(min(_ACTIVATION_BYTES // max(needed, 1), _MOST_SAMPLES), 1)
+    if one.is_whole:
+        return most
+    try:
+        for interpreter in interpreters:
+            _activation_bytes(interpreter, one.inputs, most)
+    except InvalidModelError:
+        return 1
+    return most
 
 
-def _activation_bytes(interpreter: Interpreter, feeds: Mapping[str, Array]) -> int:
+def _activation_bytes(interpreter: Interpreter, feeds: Mapping[str, Array], samples: int = 1) -> int:
     program = interpreter.program
-    shapes = {index: feeds[name].shape for index in program.inputs if (name := program.tensors[index].name) in feeds}
+    known = {index: feeds[name].shape for index in program.inputs if (name := program.tensors[index].name) in feeds}
+    shapes = known if samples == 1 else {index: (samples, *shape[1:]) for index, shape in known.items()}
     types = resolve_types(program, shapes)
     wanted = chain(program.inputs, *(step.outputs for step in program.steps))
     return sum(types[index].nbytes for index in wanted if index >= 0 and types[index].is_static)
