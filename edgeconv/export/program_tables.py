@@ -10,7 +10,7 @@ import numpy as np
 
 from edgeconv.core import DTYPES, Dim, QParams, SymbolicDim
 from edgeconv.dims import symbol
-from edgeconv.errors import InternalError
+from edgeconv.errors import InternalError, UnsupportedModelError
 from edgeconv.export.builder import Sink
 from edgeconv.export.payloads import Payloads
 from edgeconv.ops.base import Operator
@@ -170,7 +170,7 @@ def _stored_dim(dim: Dim, tensor: Tensor) -> int:
     if isinstance(dim, SymbolicDim):
         return -1
     if not 0 <= dim <= MAX_DIM:
-        raise InternalError(f"tensor {tensor.name!r} has the shape {tensor.type}, which a file cannot hold")
+        raise UnsupportedModelError(f"tensor {tensor.name!r} is {tensor.type}, more than a file holds; make it smaller")
     return int(dim)
 
 

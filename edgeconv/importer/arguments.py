@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from edgeconv.errors import InvalidModelError, UnsupportedModelError
-from edgeconv.ops.onnx_rules import ImportRule, Items, Names, Noted, Nothing, Result, Value
+from edgeconv.ops.base import ShapeError
+from edgeconv.ops.onnx_rules import ImportRule, Items, Names, Noted, Nothing, Result, Unsupported, Value
 
 __all__ = ["NO_TENSORS", "call_rule"]
 
@@ -28,7 +29,10 @@ _KINDS: dict[str, type | tuple[type, ...]] = {"int": int, "float": (float, int),
 def call_rule(
     rule: ImportRule, inputs: Sequence[Value], attributes: dict[str, Any], outputs: int, where: str
 ) -> Result | tuple[Result, ...] | Noted:
-    """What `rule` makes of a node; UnsupportedModelError or InvalidModelError for a node that does not fit it."""
+    """What `rule` makes of a node; UnsupportedModelError or InvalidModelError for a node that does not fit it.
+
+    What a rule itself raises passes; anything else is a ShapeError, since the rule trusted the file.
+    """
     signature = inspect.signature(rule)
     given = {**attributes, "outputs": outputs} if "outputs" in signature.parameters else attributes
     _check_attributes(signature, attributes, where)
@@ -39,11 +43,14 @@ def call_rule(
     _check_arguments(signature, bound, where)
     try:
         return rule(*bound.args, **bound.kwargs)
-    except TypeError as error:  # the rule may hand its attributes on, to one that does not know them
+    except (ShapeError, Unsupported):
+        raise
+    except (ValueError, TypeError, AttributeError, LookupError, ArithmeticError) as error:
+        # the rule may hand its attributes on, to one that does not know them
         _, found, name = str(error).partition("got an unexpected keyword argument")
-        if not found:
-            raise
-        raise _unknown_form(where, found + name) from error
+        if found:
+            raise _unknown_form(where, found + name) from error
+        raise ShapeError(f"its inputs and attributes do not fit each other ({error})") from error
 
 
 def _unknown_form(where: str, found: object) -> UnsupportedModelError:

@@ -362,7 +362,7 @@ class GraphBuilder:
             unique, source = self._emitter.fresh(name), ref
             if unique != name and name not in final and name not in (*produced, *self._inputs):
                 source, unique = self._renamed(name, unique), name
-            self._emitter.emit([Identity()(source)], [unique], name)
+            self._emit([Identity()(source)], [unique], name)
             final.append(unique)
         graph = Graph(self._emitter.nodes, self._emitter.types, list(self._inputs), final)
         graph.grids = tuple(self._emitter.grids)

@@ -74,14 +74,20 @@ def external_path(tensor: onnx.TensorProto, folder: Path | None) -> tuple[Path, 
     """(path, offset, length or None) of external data. A path that leaves `folder` is refused."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
-    where = f"tensor {tensor.name!r} keeps its data in {location!r}"
+    where = f"tensor {tensor.name!r} keeps its data in {location[:200]!r}"
     if folder is None:
         raise InvalidModelError(f"{where}, but the model was not read from a file; pass its path instead")
     root = folder.resolve()
-    path = (root / location).resolve()
+    try:
+        path = (root / location).resolve()
+        is_file = path.is_file()
+    except (OSError, ValueError) as error:
+        raise InvalidModelError(
+            f"{where}, which is no path ({type(error).__name__}); export the model again"
+        ) from error
     if not location or os.path.isabs(location) or not path.is_relative_to(root):
         raise InvalidModelError(f"{where}, which lies outside the model's folder; this is refused")
-    if not path.is_file():
+    if not is_file:
         raise InvalidModelError(f"{where}, a file that is missing; put it beside the model")
     try:
         length = int(entries["length"]) if "length" in entries else None

@@ -152,7 +152,12 @@ def _check_header(model: onnx.ModelProto) -> None:
         raise InvalidModelError("the model does not say which opset it uses; it is damaged or cut off")
     if not model.graph.output:
         raise InvalidModelError("the model has no output; it is damaged or cut off")
+    texts = (text for node in model.graph.node for text in (node.name, node.op_type, *node.input, *node.output))
+    if any(isinstance(text, bytes) for text in texts):  # what protobuf makes of them
+        raise InvalidModelError("the model has names that are no text (UTF-8); it is damaged")
     for opset in model.opset_import:
+        if not 0 <= opset.version < 2**31:
+            raise InvalidModelError(f"the model uses version {opset.version} of {opset.domain!r}; it is damaged")
         if opset.domain in _ONNX:
             _check_opset(model.graph.node, opset.version)
 
