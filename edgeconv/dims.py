@@ -8,7 +8,7 @@ as soon as the symbols cancel, so shape rules are written once and serve the con
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Union
+from typing import TypeAlias
 
 from edgeconv.records import dataclass
 
@@ -27,7 +27,7 @@ __all__ = [
     "unknown",
 ]
 
-Dim = Union[int, "SymbolicDim"]
+Dim: TypeAlias = "int | SymbolicDim"
 
 _MAX_ATOMS = 64
 """Atoms in one dimension, written out: files from anywhere must not make polynomials explode."""
@@ -44,8 +44,7 @@ class FloorDiv:
         return str(self.numerator) if self.denominator == 1 else f"(({self.numerator})//{self.denominator})"
 
 
-_Atom = Union[str, FloorDiv]
-_Monomial = tuple[_Atom, ...]
+_Monomial: TypeAlias = "tuple[str | FloorDiv, ...]"
 
 
 @dataclass(frozen=True)
@@ -212,7 +211,7 @@ def evaluate(dim: Dim, values: Mapping[str, int]) -> Dim:
     return total
 
 
-def _evaluate_atom(atom: _Atom, values: Mapping[str, int]) -> Dim:
+def _evaluate_atom(atom: str | FloorDiv, values: Mapping[str, int]) -> Dim:
     if isinstance(atom, FloorDiv):
         return evaluate(atom.numerator, values) // evaluate(atom.denominator, values)
     return values[atom] if atom in values else symbol(atom)

@@ -74,7 +74,7 @@ class ProgramTables:
             self._operators[key] = self._operator(type(op).__name__, attributes)
         return list(self._operators).index(key)
 
-    def _operator(self, name: str, attributes: Sequence[tuple[str, AttributeKind, AttributeValue]]) -> int:
+    def _operator(self, name: str, attributes: Sequence[tuple[str, int, AttributeValue]]) -> int:
         sink = self._sink
         offsets = [
             self._attribute(*item)
@@ -85,26 +85,26 @@ class ProgramTables:
         fields = {OperatorSlot.NAME: sink.text(name), OperatorSlot.ATTRIBUTES: sink.offsets(offsets)}
         return sink.table(OperatorSlot, fields)
 
-    def _attribute(self, name: str, kind: AttributeKind, value: Any) -> int:
+    def _attribute(self, name: str, kind: int, value: Any) -> int:
         sink, fields = self._sink, {AttributeSlot.NAME: self._sink.text(name)}
         if isinstance(value, tuple) and len(value) > MAX_ATTRIBUTE_ITEMS:
             raise InternalError(f"attribute {name!r} has {len(value)} items, a file holds {MAX_ATTRIBUTE_ITEMS}")
-        if kind is AttributeKind.STRING:
+        if kind == AttributeKind.STRING:
             fields[AttributeSlot.TEXT] = sink.text(value)
-        elif kind is AttributeKind.INTS:
+        elif kind == AttributeKind.INTS:
             fields[AttributeSlot.INTEGERS] = sink.numbers(value, "<i8")
-        elif kind is AttributeKind.FLOATS:
+        elif kind == AttributeKind.FLOATS:
             fields[AttributeSlot.REALS] = sink.numbers(value, "<f8")
-        elif kind is AttributeKind.STRINGS:
+        elif kind == AttributeKind.STRINGS:
             fields[AttributeSlot.TEXTS] = sink.texts(value)
-        elif kind is AttributeKind.PROGRAM:
+        elif kind == AttributeKind.PROGRAM:
             fields[AttributeSlot.PROGRAM] = self._inner(value)
 
         def scalars(builder: Any) -> None:
-            builder.PrependUint8Slot(AttributeSlot.KIND, int(kind), 0)
+            builder.PrependUint8Slot(AttributeSlot.KIND, kind, 0)
             if kind in (AttributeKind.INT, AttributeKind.BOOL):
                 builder.PrependInt64Slot(AttributeSlot.INTEGER, int(value), 0)
-            elif kind is AttributeKind.FLOAT:
+            elif kind == AttributeKind.FLOAT:
                 builder.PrependFloat64(value)  # even a zero: -0.0 is not the default
                 builder.Slot(AttributeSlot.REAL)
 

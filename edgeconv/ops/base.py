@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache, cached_property
 from math import inf, prod
-from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar, Union
+from typing import Any, ClassVar, Generic, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -338,10 +338,10 @@ class OnGrid:
         return type_of(self.value)
 
 
-Typed: TypeAlias = Union[Ref, Call, Output, OnGrid]
+Typed: TypeAlias = Ref | Call | Output | OnGrid
 """Expressions that know their type."""
 
-Expr: TypeAlias = Union[Typed, "Array"]
+Expr: TypeAlias = "Typed | Array"
 
 
 def expr_type(expr: Expr) -> TensorType:

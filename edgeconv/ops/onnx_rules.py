@@ -14,7 +14,7 @@ annotated with `Subgraph` is a graph attribute.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, TypeAlias, TypeVar, Union
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from edgeconv.core import TensorType
 from edgeconv.ops.base import Expr, Ref
@@ -66,9 +66,9 @@ class Names:
     values: tuple[str, ...]
 
 
-Value: TypeAlias = Union[Ref, Items, Names, Nothing, None]
+Value: TypeAlias = "Ref | Items | Names | Nothing | None"
 """What a name of an ONNX graph stands for; None for an optional input that was not given."""
-Result: TypeAlias = Union[Expr, Items, Names, Nothing, None]
+Result: TypeAlias = "Expr | Items | Names | Nothing | None"
 """What a rule may return for one output."""
 
 
@@ -80,8 +80,8 @@ class Noted:
     note: str
 
 
-ImportRule = Callable[..., Union[Result, tuple[Result, ...], Noted]]
-_Rule = TypeVar("_Rule", bound=ImportRule)
+ImportRule: TypeAlias = "Callable[..., Result | tuple[Result, ...] | Noted]"
+_Rule = TypeVar("_Rule", bound="ImportRule")
 
 RULES: dict[tuple[str, str], list[tuple[int, ImportRule]]] = {}
 """(domain, ONNX operator) -> rules with the opset since which each holds, oldest first."""

@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TypeAlias
 
 import numpy as np
 
@@ -29,7 +30,7 @@ from edgeconv.passes.rewrite import View, rewrite
 
 __all__ = ["propagate_fill"]
 
-_Result = Expr | tuple[Expr | None, ...] | None
+_Result: TypeAlias = "Expr | tuple[Expr | None, ...] | None"
 
 _STATES = (5, 6)
 """Positions of the initial states of a recurrent operator."""

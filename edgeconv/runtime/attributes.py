@@ -9,14 +9,14 @@ from typing import Any, TypeAlias
 from edgeconv.errors import InternalError, InvalidModelError
 from edgeconv.ops.base import Operator
 from edgeconv.records import MISSING, fields_of
-from edgeconv.runtime.layout import AttributeKind
+from edgeconv.runtime.layout import AttributeKind, slot_names
 from edgeconv.runtime.program import Program
 
 __all__ = ["AttributeValue", "attribute_kinds", "build_operator", "stored_attributes"]
 
 AttributeValue: TypeAlias = int | float | bool | str | tuple[int, ...] | tuple[float, ...] | tuple[str, ...] | Program
 
-_KINDS: Mapping[str, AttributeKind] = {
+_KINDS: Mapping[str, int] = {
     "int": AttributeKind.INT,
     "float": AttributeKind.FLOAT,
     "bool": AttributeKind.BOOL,
@@ -29,7 +29,7 @@ _KINDS: Mapping[str, AttributeKind] = {
 """By the annotation as it is written in the operator's file."""
 
 
-def attribute_kinds(op: type[Operator]) -> Mapping[str, AttributeKind]:
+def attribute_kinds(op: type[Operator]) -> Mapping[str, int]:
     """Attribute name -> kind, in the order of the fields. InternalError for a field that the file cannot hold."""
     kinds = {}
     for item in fields_of(op):
@@ -41,7 +41,7 @@ def attribute_kinds(op: type[Operator]) -> Mapping[str, AttributeKind]:
     return kinds
 
 
-def stored_attributes(op: Operator) -> list[tuple[str, AttributeKind, AttributeValue]]:
+def stored_attributes(op: Operator) -> list[tuple[str, int, AttributeValue]]:
     """(name, kind, value) of the attributes that differ from their defaults; InternalError for a wrong value."""
     stored, defaults = [], _defaults(type(op))
     for name, kind in attribute_kinds(type(op)).items():
@@ -52,9 +52,7 @@ def stored_attributes(op: Operator) -> list[tuple[str, AttributeKind, AttributeV
     return stored
 
 
-def build_operator(
-    op: type[Operator], found: Mapping[str, tuple[AttributeKind, AttributeValue]], what: str
-) -> Operator:
+def build_operator(op: type[Operator], found: Mapping[str, tuple[int, AttributeValue]], what: str) -> Operator:
     """The operator with the attributes `found`, defaults elsewhere; InvalidModelError where they do not fit."""
     kinds = attribute_kinds(op)
     for name, (kind, value) in found.items():
@@ -64,10 +62,10 @@ def build_operator(
                 f"{what} has the attribute {name!r}, which this edgeconv does not know (it knows: {known}); "
                 "a newer edgeconv may read the file"
             )
-        if kind is not kinds[name]:
+        if kind != kinds[name]:
             raise InvalidModelError(
-                f"{what} has the attribute {name!r} of kind {kind.name.lower()} where {kinds[name].name.lower()} "
-                "is needed; convert the model again"
+                f"{what} has the attribute {name!r} of kind {_word(kind)} where {_word(kinds[name])} is "
+                "needed; convert the model again"
             )
         _refuse_nan(name, value, what)
     defaults = _defaults(op)
@@ -80,19 +78,23 @@ def build_operator(
         raise InvalidModelError(f"{what} has attributes that do not fit together: {error}") from error
 
 
+def _word(kind: int) -> str:
+    return slot_names(AttributeKind)[kind].lower()
+
+
 def _defaults(op: type[Operator]) -> Mapping[str, Any]:
     return {item.name: item.default for item in fields_of(op) if item.default is not MISSING}
 
 
-def _plain(op: str, name: str, kind: AttributeKind, value: Any) -> AttributeValue:
+def _plain(op: str, name: str, kind: int, value: Any) -> AttributeValue:
     """`value` in Python's own types; InternalError where it is not of the declared kind."""
     try:
         return _convert(kind, value)
     except (TypeError, ValueError, AttributeError) as error:
-        raise InternalError(f"attribute {op}.{name} is {value!r}, not {kind.name.lower()}: {error}") from error
+        raise InternalError(f"attribute {op}.{name} is {value!r}, not {_word(kind)}: {error}") from error
 
 
-def _convert(kind: AttributeKind, value: Any) -> AttributeValue:
+def _convert(kind: int, value: Any) -> AttributeValue:
     convert = _CONVERTERS[kind]
     return tuple(convert(item) for item in value) if kind in _VECTORS else convert(value)
 
@@ -134,7 +136,7 @@ def _refuse_nan(name: str, value: AttributeValue, what: str) -> None:
 
 
 _VECTORS = (AttributeKind.INTS, AttributeKind.FLOATS, AttributeKind.STRINGS)
-_CONVERTERS: Mapping[AttributeKind, Callable[[Any], Any]] = {
+_CONVERTERS: Mapping[int, Callable[[Any], Any]] = {
     AttributeKind.INT: _integer,
     AttributeKind.INTS: _integer,
     AttributeKind.FLOAT: _real,

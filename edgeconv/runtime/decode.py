@@ -236,7 +236,7 @@ def _operator(container: Container, table: Table, depth: int) -> Operator:
             "install a newer edgeconv (pip install -U edgeconv)"
         )
     what = f"{table.what} ({name})"
-    found: dict[str, tuple[AttributeKind, AttributeValue]] = {}
+    found: dict[str, tuple[int, AttributeValue]] = {}
     for item in table.tables(OperatorSlot.ATTRIBUTES, "the attributes", f"{what}: attribute", MAX_ATTRIBUTE_ITEMS):
         key = item.text(AttributeSlot.NAME, "the name")
         if key in found:
@@ -245,29 +245,28 @@ def _operator(container: Container, table: Table, depth: int) -> Operator:
     return build_operator(operator_class(name), found, what)
 
 
-def _attribute(container: Container, table: Table, depth: int) -> tuple[AttributeKind, AttributeValue]:
-    number = table.number(AttributeSlot.KIND, "B")
-    if number >= len(AttributeKind):
-        damaged(f"{table.what} is of the unknown kind {number}")
-    kind = AttributeKind(number)
-    if kind is AttributeKind.PROGRAM:
+def _attribute(container: Container, table: Table, depth: int) -> tuple[int, AttributeValue]:
+    kind = table.number(AttributeSlot.KIND, "B")
+    if kind > AttributeKind.PROGRAM:
+        damaged(f"{table.what} is of the unknown kind {kind}")
+    if kind == AttributeKind.PROGRAM:
         return kind, _program(container, table, depth + 1)
     if kind in (AttributeKind.INTS, AttributeKind.FLOATS, AttributeKind.STRINGS):
         return kind, _list(table, kind)
-    if kind is AttributeKind.STRING:
+    if kind == AttributeKind.STRING:
         return kind, table.text(AttributeSlot.TEXT, "the value")
-    if kind is AttributeKind.FLOAT:
+    if kind == AttributeKind.FLOAT:
         return kind, table.real(AttributeSlot.REAL)
     value = table.number(AttributeSlot.INTEGER, "q")
-    if kind is AttributeKind.BOOL and value not in (0, 1):
+    if kind == AttributeKind.BOOL and value not in (0, 1):
         damaged(f"{table.what} is a truth value of {value}")
-    return kind, bool(value) if kind is AttributeKind.BOOL else value
+    return kind, bool(value) if kind == AttributeKind.BOOL else value
 
 
-def _list(table: Table, kind: AttributeKind) -> tuple[int, ...] | tuple[float, ...] | tuple[str, ...]:
+def _list(table: Table, kind: int) -> tuple[int, ...] | tuple[float, ...] | tuple[str, ...]:
     most = MAX_ATTRIBUTE_ITEMS
-    if kind is AttributeKind.INTS:
+    if kind == AttributeKind.INTS:
         return table.numbers(AttributeSlot.INTEGERS, "q", "the values", most)
-    if kind is AttributeKind.FLOATS:
+    if kind == AttributeKind.FLOATS:
         return table.numbers(AttributeSlot.REALS, "d", "the values", most)
     return table.texts(AttributeSlot.TEXTS, "the values", most)

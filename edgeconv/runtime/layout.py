@@ -5,7 +5,6 @@ A slot is the place of a field in its table; `schemas/README.md` says what may c
 
 from __future__ import annotations
 
-from enum import IntEnum
 from typing import Final
 
 __all__ = [
@@ -68,17 +67,17 @@ QUANTIZED_DTYPES: Final = ("int8", "uint8", "int16", "uint16", "int32")
 """Dtypes that may have quantization parameters."""
 
 
-class AttributeKind(IntEnum):
+class AttributeKind:
     """What an attribute holds."""
 
-    INT = 0
-    FLOAT = 1
-    BOOL = 2
-    STRING = 3
-    INTS = 4
-    FLOATS = 5
-    STRINGS = 6
-    PROGRAM = 7
+    INT: Final = 0
+    FLOAT: Final = 1
+    BOOL: Final = 2
+    STRING: Final = 3
+    INTS: Final = 4
+    FLOATS: Final = 5
+    STRINGS: Final = 6
+    PROGRAM: Final = 7
 
 
 class ModelSlot:

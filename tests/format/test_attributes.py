@@ -115,7 +115,7 @@ def test_what_the_writer_refuses(op: Operator, message: str) -> None:
         ({"factors": (AttributeKind.FLOATS, (0.0, float("nan")))}, "'factors' with NaN"),
     ],
 )
-def test_what_the_reader_refuses(found: dict[str, tuple[AttributeKind, int]], message: str) -> None:
+def test_what_the_reader_refuses(found: dict[str, tuple[int, int]], message: str) -> None:
     with pytest.raises(InvalidModelError, match=f"Everything.*{message}"):
         build_operator(Everything, found, "operator 0 (Everything)")
 

@@ -118,7 +118,9 @@ def test_slots_are_those_of_the_schema(table: str, slots: type) -> None:
 def test_enums_are_those_of_the_schema() -> None:
     schema = load_schema()
     assert [name.lower() for name in schema.enums["DType"]] == list(DTYPES)
-    assert [name.upper() for name in schema.enums["AttributeKind"]] == [kind.name for kind in layout.AttributeKind]
+    kinds = layout.slot_names(layout.AttributeKind)
+    assert [name.upper() for name in schema.enums["AttributeKind"]] == kinds
+    assert [getattr(layout.AttributeKind, name) for name in kinds] == list(range(len(kinds)))
     assert schema.identifier == layout.IDENTIFIER
     tables = {"Model", "Operator", "Attribute", "AxisQuantization", "Tensor", "Step", "Program", "Entry"}
     assert tables == set(schema.tables)
