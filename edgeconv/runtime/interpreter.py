@@ -59,8 +59,8 @@ class Interpreter(LiteRTCalls):
         memory: str = "fast",
         memory_limit: int = DEFAULT_MEMORY_LIMIT,
     ) -> None:
-        if threads < 1 or memory not in ("fast", "small"):
-            raise UsageError(f"threads={threads} and memory={memory!r} must be 1 or more, and 'fast' or 'small'")
+        if not isinstance(threads, int) or threads < 1 or memory not in ("fast", "small"):
+            raise UsageError(f"threads={threads!r} and memory={memory!r} must be 1 or more, and 'fast' or 'small'")
         self.program = source if isinstance(source, Program) else _read(source)
         self._limit, self._small = memory_limit, memory == "small"
         self._workers = _start(threads) if threads > 1 else None
@@ -138,6 +138,8 @@ class Interpreter(LiteRTCalls):
         is taken as it is. `tap` sees every tensor as it is computed. The outputs are the caller's own copies.
         Inputs that are state are kept from call to call; one in `feeds` is taken instead of what is kept.
         """
+        if not hasattr(feeds, "keys"):
+            raise UsageError(f"run takes a dictionary of the inputs {list(self._asked)}, found {type(feeds).__name__}")
         with self._turn:
             if self._state:
                 feeds = self._state.filled(feeds)

@@ -87,6 +87,16 @@ def test_the_number_of_inputs_and_the_names_of_outputs_are_checked() -> None:
         interpreter.run(["sum"], {"a": A, "b": A})
 
 
+def test_inputs_come_by_name() -> None:
+    with pytest.raises(UsageError, match=r"dictionary of the inputs \['x'\], found ndarray"):
+        Interpreter(int8_negation()).run(None, np.zeros((1, 3), np.float32))  # type: ignore[arg-type]  # the mistake
+
+
+def test_threads_are_a_number() -> None:
+    with pytest.raises(UsageError, match="threads='2'"):
+        Interpreter(int8_negation(), threads="2")  # type: ignore[arg-type]  # the mistake
+
+
 def test_a_memory_limit_is_kept() -> None:
     with pytest.raises(EdgeconvError, match="memory_limit"):
         Interpreter(float_sum(), memory_limit=1000)(np.zeros((1000, 3)), np.zeros((1000, 3)))
