@@ -230,7 +230,10 @@ def evaluate(
         calibration_inputs=facts_from_json(metadata.get(CALIBRATION_INPUTS, "")),
         conversion=candidate.conversion,
         float_nodes=float_nodes(candidate.interpreter.program),
-        warnings=() if source.is_random else preparation_warnings(metadata, measured) or measured.warnings,
+        warnings=()
+        if source.is_random
+        else preparation_warnings(metadata, measured, images if source.uses_preprocessing else None)
+        or measured.warnings,
         provenance=provenance(metadata, digests),
     )
 

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from edgeconv.api import Progress, load
-from edgeconv.data import Data, Preprocessing, open_prepared
+from edgeconv.data import Data, Preprocessing, open_prepared, resolve
 from edgeconv.data.limit import first_samples
 from edgeconv.errors import UsageError
 from edgeconv.export.program import to_program
@@ -56,6 +56,7 @@ def compare(
     first = replace(first, opened=with_states(first.opened, other.interpreter.program))
     types = first.opened.interpreter.input_types
     source = first_samples(open_prepared(data, types, preprocessing, metadata), samples)
+    images = resolve(preprocessing, metadata) if source.uses_preprocessing else None
     step = None if progress is None else lambda done, total: progress("comparing", done, total)
     measured = compare_layers(other.interpreter, first.opened.interpreter, source, step)
     if calibration is None and measured.digest == metadata.get("calibration.sha256"):
@@ -73,7 +74,7 @@ def compare(
         unmatched=measured.unmatched,
         data=source.name,
         is_random=source.is_random,
-        warnings=() if source.is_random else preparation_warnings(metadata, measured),
+        warnings=() if source.is_random else preparation_warnings(metadata, measured, images),
         repair=repair_of(measured.remedy, measured.layers, first.graph, values, make),
         provenance=provenance(metadata, digests),
     )

@@ -207,7 +207,8 @@ def _facts(program: Program, name: str, nbytes: int | None, digest: str = "") ->
 
 
 def _imported(graph: Graph, program: Program, name: str) -> ModelFacts:
-    return _facts(program, name, source_bytes(graph), graph.metadata.get("source.sha256", ""))
+    facts = _facts(program, name, source_bytes(graph), graph.metadata.get("source.sha256", ""))
+    return replace(facts, operators=operators_before(graph))
 
 
 def _sha256(data: bytes) -> str:

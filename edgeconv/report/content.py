@@ -84,7 +84,8 @@ def verdict(report: AccuracyReport) -> str:
         line = f"{METRIC_NAMES[report.metric]} {metric_value(report.metric, report.int8)}"
     else:
         line = f"{METRIC_NAMES[report.metric]} {change_in_words(report.drop_points)}"
-    return f"{line} on {report.samples:,} samples" + (f" ({RANDOM_STAMP})" if report.is_random else "")
+    doubt = f" ({RANDOM_STAMP})" if report.is_random else ", in doubt: see the warning" if report.warnings else ""
+    return f"{line} on {report.samples:,} samples{doubt}"
 
 
 def change_in_words(points: float) -> str:

@@ -62,6 +62,7 @@ def _accuracy_page(report: AccuracyReport, name: str) -> Page:
         sections.append(profile_section(report.profile))
     sections += [*_input_sections(report), *_origin_sections(report.command, report.provenance.items())]
     tone = "" if report.is_random else _tone(report)
+    tone = "fair" if tone == "good" and report.warnings else tone
     return Page(name or report.candidate.name, verdict(report), tone, tuple(sections))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Protocol
 
 import numpy as np
@@ -10,6 +11,7 @@ import numpy as np
 from edgeconv.core import Array, QParams, dequantize
 from edgeconv.data import Batch
 from edgeconv.data.input_statistics import CALIBRATION_INPUTS, FIRST_LAYERS, InputFacts, facts_from_json, mismatch
+from edgeconv.data.preprocessing import PREPROCESSING, Preprocessing
 from edgeconv.report.feeding import fixed_batch
 from edgeconv.runtime import Interpreter
 
@@ -27,15 +29,33 @@ class Seen(Protocol):
     def samples(self) -> int: ...
 
 
-def preparation_warnings(metadata: Mapping[str, str], seen: Seen) -> tuple[str, ...]:
-    """One line for every input that looks otherwise than in calibration; where none does, for every first layer.
+def preparation_warnings(
+    metadata: Mapping[str, str], seen: Seen, images: Preprocessing | None = None
+) -> tuple[str, ...]:
+    """One line for every input that looks otherwise than in calibration; where none does, for every first layer; where
+    none of these does, for what is told to do otherwise.
 
-    metadata: of the file that was calibrated.
+    metadata: of the file that was calibrated. images: how they were prepared, None for samples that are none.
     """
     known = facts_from_json(metadata.get(CALIBRATION_INPUTS, ""))
     first = facts_from_json(metadata.get(FIRST_LAYERS, "")) if known else ()
     what = "output of the first layers"
-    return mismatch(known, seen.inputs, seen.samples) or mismatch(first, seen.first_layers, seen.samples, what)
+    looks = mismatch(known, seen.inputs, seen.samples) or mismatch(first, seen.first_layers, seen.samples, what)
+    return looks or (() if images is None else _told_otherwise(metadata, images))
+
+
+def _told_otherwise(metadata: Mapping[str, str], images: Preprocessing) -> tuple[str, ...]:
+    """Channels in another order have the same mean; what was asked for tells them."""
+    stored = Preprocessing.from_json(metadata.get(PREPROCESSING, ""))
+    differ = [] if stored is None else [key for key, value in asdict(stored).items() if value != getattr(images, key)]
+    if not differ:
+        return ()
+    words = ", ".join(f"{key} {_plain(getattr(images, key))} for {_plain(getattr(stored, key))}" for key in differ)
+    return (f"images are prepared otherwise than those of calibration: {words}",)
+
+
+def _plain(value: object) -> str:
+    return ",".join(f"{each:g}" for each in value) if isinstance(value, tuple) else str(value)
 
 
 def layer_facts(interpreter: Interpreter, batch: Batch) -> tuple[InputFacts, ...]:

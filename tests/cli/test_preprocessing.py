@@ -58,6 +58,12 @@ def test_evaluate_uses_it_and_notices_when_it_is_overridden(edgeconv: Command, e
     assert "different preprocessing?" in edgeconv(*given[:-1], "--scale", "1").out
 
 
+def test_what_statistics_cannot_show_is_told_by_what_was_asked(edgeconv: Command, edge: Path, images: Path) -> None:
+    given = ("evaluate", edge, "--data", images, "--reference", DIGITS / "model.onnx", "--json")
+    (warning,) = json.loads(edgeconv(*given, "--resize", "center-crop").out)["warnings"]
+    assert warning == "images are prepared otherwise than those of calibration: resize center-crop for stretch"
+
+
 def test_run_notices_arrays_that_were_prepared_otherwise(edgeconv: Command, edge: Path, images: Path) -> None:
     with np.load(DIGITS / "test.npz") as file:
         np.save(edge.with_name("right.npy"), (file["input"][:40] - 0.25) / 0.5)

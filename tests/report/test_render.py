@@ -147,6 +147,15 @@ def test_random_data_is_stamped_everywhere() -> None:
     assert json.loads(report.to_json())["stamp"] == stamp
 
 
+def test_what_is_in_doubt_is_not_good() -> None:
+    sure = replace(REPORT, int8=0.8)
+    assert '<p class="verdict good">' in sure.to_html()
+    page = replace(sure, warnings=("different preprocessing?",)).to_html()
+    assert '<p class="verdict fair">' in page
+    assert "top-1 lost nothing on 1,000 samples, in doubt: see the warning" in page
+    assert '<p class="verdict bad">' in replace(REPORT, warnings=("different preprocessing?",)).to_html()
+
+
 def test_json_has_neither_nan_nor_infinity() -> None:
     report = replace(REPORT, int8=nan, outputs=(OutputFidelity("y", nan, nan, inf),))
     assert json.loads(report.to_json())["int8"] is None
