@@ -144,6 +144,8 @@ class _Job:
             raise UsageError("--max-drop and --min-sqnr are two ways to say what to keep: pass one of them")
         if Path(self.target).resolve() == Path(self.model).resolve():
             raise UsageError(f"{self.target} is the model itself; name another file for the result")
+        if Path(self.target).suffix.lower() == ".onnx":
+            raise UsageError(f"{self.target}: an .edge file is no ONNX model; name it {Path(self.target).stem}.edge")
         check_target(self.target, overwrite=self.force)
         if self.report_folder is not None:
             check_report_folder(self.report_folder, overwrite=self.force)

@@ -31,12 +31,14 @@ def open_calibration(
     progress: Progress | None,
 ) -> Feeds | Seen:
     """The samples of `data` for inputs of `types`; or what was found before, where `data` is that, or its file."""
-    if isinstance(data, Calibrated):
-        return Seen(data, preprocessing, progress)
     if isinstance(data, (str, os.PathLike)) and os.fspath(data).endswith(".calib"):
         from edgeconv.calibration import load_calibration
 
-        return Seen(load_calibration(data), preprocessing, progress)
+        data = load_calibration(data)
+    if isinstance(data, Calibrated):
+        if samples is not None:
+            raise UsageError("--samples: what was calibrated has seen its samples; give `calibrate` fewer")
+        return Seen(data, preprocessing, progress)
     return Feeds(graph, first_samples(open_data(data, types, preprocessing), samples), preprocessing, progress)
 
 

@@ -86,11 +86,12 @@ class Target:
 
     def failure(self, record: RefinementRecord) -> str:
         """Why the search ended without a network that is good enough."""
-        last = record.attempts[-1]
-        reached = f"{last.value:.1f} dB" if self.metric == "sqnr" else f"a drop of {100 * last.value:.2f} points"
-        wanted = f"{self.limit:g} dB" if self.metric == "sqnr" else f"{100 * self.limit:.2f} points"
+        is_loud = self.metric == "sqnr"
+        best = max(record.attempts, key=lambda each: each.value if is_loud else -each.value)
+        reached = f"{best.value:.1f} dB" if is_loud else f"a drop of {100 * best.value:.2f} points"
+        wanted = f"{self.limit:g} dB" if is_loud else f"{100 * self.limit:.2f} points"
         ended = f" ({record.stopped})" if record.stopped else ""
         return (
-            f"no more than {reached} was reached in {len(record.attempts)} attempts, {wanted} are asked for, the last "
-            f"with {100 * last.int8_share:.0f} % of the multiply-accumulates in int8{ended}"
+            f"no more than {reached} was reached in {len(record.attempts)} attempts, {wanted} are asked for, that "
+            f"with {100 * best.int8_share:.0f} % of the multiply-accumulates in int8{ended}"
         )

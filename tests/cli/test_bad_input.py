@@ -218,6 +218,7 @@ def test_output_exists(edgeconv: Command, tmp_path: Path) -> None:
 def test_output_is_the_model_or_a_folder(edgeconv: Command, folder: Path) -> None:
     refused(edgeconv("convert", MODEL, MODEL, "--calib", CALIB, "--force"), 2, "the model itself")
     refused(edgeconv("convert", MODEL, folder, "--calib", CALIB, "--force"), 2, "folder")
+    refused(edgeconv("convert", MODEL, folder / "m.onnx", "--calib", CALIB), 2, "name it m.edge")
 
 
 def test_unwritable_output(edgeconv: Command, tmp_path: Path) -> None:

@@ -28,6 +28,8 @@ def test_shards_are_merged_and_converted(edgeconv: Command, tmp_path: Path) -> N
     edge = str(tmp_path / "x.edge")
     assert edgeconv("convert", MODEL, edge, "--calib", merged).code == 0
     assert edgeconv("verify", edge).code == 0
+    fewer = edgeconv("convert", MODEL, edge, "--calib", merged, "--samples", 5, "--force")
+    assert (fewer.code, "has seen its samples" in fewer.err) == (2, True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ import pytest
 
 import edgeconv
 from edgeconv.core import Array, TensorType
+from edgeconv.data import open_data
 from edgeconv.dims import symbol
 from edgeconv.errors import AccuracyError, UsageError
 from edgeconv.export.program import to_program
@@ -26,7 +27,9 @@ from edgeconv.quantize.judge import Judge
 from edgeconv.quantize.ladder import climb, plan_within, plans_of
 from edgeconv.quantize.sensitivity import Group, Sensitivity, groups_of, int8_share, macs_of, sensitivities
 from edgeconv.quantize.time_budget import TimeBudget
+from edgeconv.report.record import Attempt, RefinementRecord
 from edgeconv.runtime import Interpreter
+from edgeconv.target import Target
 from tests.harness import data, sqnr
 
 BATCHES = [{"x": data(8, 3, 8, 8, seed=seed)} for seed in range(4)]
@@ -191,6 +194,17 @@ def test_convert_keeps_labelled_accuracy() -> None:
 def test_an_accuracy_that_nothing_reaches_is_an_error() -> None:
     with pytest.raises(AccuracyError, match=r"no more than .* dB was reached in \d+ attempts, 500 dB are asked for"):
         edgeconv.convert(network(), calibration=samples(), evaluation={"x": HELD}, min_sqnr=500)
+
+
+def test_what_was_reached_is_the_best_of_all_attempts() -> None:
+    attempts = tuple(Attempt((), share, value, False) for share, value in ((1.0, 30.0), (0.5, 40.0), (0.2, 35.0)))
+    message = Target(
+        Interpreter(to_program(network())),
+        open_data({"x": HELD}, Interpreter(to_program(network())).input_types),
+        "sqnr",
+        50,
+    ).failure(RefinementRecord("default", attempts=attempts))
+    assert "no more than 40.0 dB was reached in 3 attempts, 50 dB are asked for, that with 50 %" in message
 
 
 def test_samples_held_out_of_the_search_tell_the_result() -> None:
