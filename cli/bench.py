@@ -58,6 +58,7 @@ def bench(
     matrix product.
     """
     from edgeconv.bench.benchmark import bench as measure
+    from edgeconv.bench.benchmark import shapes_with_state
     from edgeconv.bench.content import bench_document, bench_json
     from edgeconv.bench.peers import peer_calls
     from edgeconv.data import open_prepared
@@ -68,8 +69,7 @@ def bench(
     feeds = next(iter(open_prepared(data, types, images, interpreter.program.metadata).batches(1))).inputs
     inputs = [feeds[name] for name in interpreter.input_names]
     peers: dict[str, Call] = {}
-    full, program = interpreter.with_state(feeds), interpreter.program
-    shapes = {program.tensors[index].name: full[program.tensors[index].name].shape for index in program.inputs}
+    shapes = shapes_with_state(interpreter, inputs)
     for path in against:
         calls = peer_calls(path, shapes, threads)
         peers |= {f"{name} ({os.path.basename(path)})": call for name, call in calls.items()}

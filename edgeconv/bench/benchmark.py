@@ -16,7 +16,7 @@ from edgeconv.runtime import Interpreter
 from edgeconv.runtime.profile import StepProfile, flattened
 from edgeconv.runtime.store import Memory
 
-__all__ = ["Benchmark", "OperatorTime", "bench", "step_calls"]
+__all__ = ["Benchmark", "OperatorTime", "bench", "shapes_with_state", "step_calls"]
 
 _PROFILE_SHARE = 0.3
 _MOST_PROFILED = 200
@@ -104,9 +104,8 @@ def bench(
     timing = timings.pop("edgeconv")
     afford = int(_PROFILE_SHARE * seconds / max(timing.p50, 1e-9))
     profile = interpreter.profile(*inputs, runs=runs or min(max(afford, 5), _MOST_PROFILED))
-    shapes = [array.shape for array in inputs]
     calls = step_calls(interpreter, inputs)
-    memory = interpreter.plan_for(shapes).memory
+    memory = interpreter.plan_for([*shapes_with_state(interpreter, inputs).values()]).memory
     return Benchmark(model, timing, profile.steps, calls, memory, measure_machine(), timings, file_bytes)
 
 
@@ -114,6 +113,13 @@ def step_calls(interpreter: Interpreter, inputs: Sequence[Array]) -> tuple[int, 
     """Calls into NumPy of every step, in a plan for one thread."""
     alone = Interpreter(interpreter.program) if interpreter.threads > 1 else interpreter
     alone(*inputs)
-    plan = flattened(alone.plan_for([array.shape for array in inputs]))
+    plan = flattened(alone.plan_for([*shapes_with_state(alone, inputs).values()]))
     with np.errstate(all="ignore"):
         return tuple(count_calls(kernel) for _, kernel in plan.kernels)
+
+
+def shapes_with_state(interpreter: Interpreter, inputs: Sequence[Array]) -> dict[str, tuple[int, ...]]:
+    """The shape of every input of the model by name, in order, where a caller gives `inputs`."""
+    full = interpreter.with_state(dict(zip(interpreter.input_names, inputs, strict=True)))
+    names = (interpreter.program.tensors[index].name for index in interpreter.program.inputs)
+    return {name: full[name].shape for name in names}

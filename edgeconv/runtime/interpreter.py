@@ -162,16 +162,23 @@ class Interpreter(LiteRTCalls):
         return plan, arrays
 
     def profile(self, *arrays: Array, runs: int = 30) -> Profile:
-        """Where the time goes on these inputs: for every step its median of `runs` runs, its work and its bytes."""
+        """Where the time goes on these inputs: for every step its median of `runs` runs, its work and its bytes.
+
+        The state stays what it was.
+        """
         from edgeconv.runtime.profile import flattened, profile_plan
 
         with self._turn:
-            plan, inputs = self._plan_inputs(dict(zip(self._names, arrays, strict=False)))
+            plan, inputs = self._plan_inputs(self._state.filled(dict(zip(self._asked, arrays, strict=False))))
             for index, array in zip(self.program.inputs, inputs, strict=True):
                 plan.loaders[index](array)
+            kept = self._state.values
             if plan.next is not None:
                 self._execute(plan)
-            return profile_plan(flattened(plan), self._execute, max(runs, 1))
+            try:
+                return profile_plan(flattened(plan), self._execute, max(runs, 1))
+            finally:
+                self._state.put_back(kept)
 
     def plan_for(self, shapes: Sequence[tuple[int, ...]]) -> Plan:
         """The plan for input shapes, made once and kept for the last few shapes."""

@@ -48,6 +48,10 @@ class State:
         """Back to rest."""
         self._kept.clear()
 
+    def put_back(self, values: Mapping[str, Array]) -> None:
+        """What `values` has told before is the state again."""
+        self._kept = dict(values)
+
     def filled(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """`feeds` with the state for every bound input that is not among them; DataError where it does not fit."""
         return {**feeds, **self.missing({name: np.shape(array) for name, array in feeds.items()})}

@@ -211,3 +211,23 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert "kept from hN" in capsys.readouterr().out
     assert run_commands(["convert", model, edge, "--force", "--precision", "fp32", "--state", "h"]) == 2
     assert "expected INPUT=OUTPUT" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("is_first", [False, True], ids=["x first", "state first"])
+def test_a_stream_is_profiled_and_measured_wherever_its_state_stands(is_first: bool, tmp_path: Path) -> None:
+    model, path = gru_model("1"), tmp_path / "gru.edge"
+    if is_first:
+        inputs = list(model.graph.input)
+        del model.graph.input[:]
+        model.graph.input.extend(reversed(inputs))
+    convert(model, precision="fp32", states=GRU).save(path)
+    interpreter = Interpreter(path)
+    profile = interpreter.profile(_stream(1)[0], runs=1)
+    assert len(profile.steps) == len(interpreter.program.steps)
+    assert interpreter.state == {}
+    interpreter(_stream(1)[0])
+    before = interpreter.state["h"]
+    interpreter.profile(_stream(1)[1], runs=1)
+    np.testing.assert_array_equal(interpreter.state["h"], before)
+    assert run_commands(["bench", str(path), "--seconds", "0", "--runs", "1", "--quiet"]) == 0
+    assert run_commands(["bench", str(path), "--seconds", "0", "--runs", "1", "--quiet", "--threads", "2"]) == 0
