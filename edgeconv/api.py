@@ -199,8 +199,8 @@ def evaluate(
     other = None if reference is None else with_states(open_model(reference), candidate.interpreter.program)
     metadata = candidate.interpreter.program.metadata
     types = (other or candidate).interpreter.input_types
-    images = resolve(preprocessing, metadata)
     source = first_samples(open_prepared(data, types, preprocessing, metadata), samples)
+    images = resolve(preprocessing, metadata) if source.uses_preprocessing else None
     metric = choose_metric(metric, source, other is not None)
     step = None if progress is None else lambda done, total: progress("evaluating", done, total)
     measured = compare(
@@ -225,15 +225,12 @@ def evaluate(
         data=source.name,
         is_random=source.is_random,
         flips=measured.flips,
-        preprocessing=images.describe_fully() if source.uses_preprocessing else "",
+        preprocessing="" if images is None else images.describe_fully(),
         inputs=measured.inputs,
         calibration_inputs=facts_from_json(metadata.get(CALIBRATION_INPUTS, "")),
         conversion=candidate.conversion,
         float_nodes=float_nodes(candidate.interpreter.program),
-        warnings=()
-        if source.is_random
-        else preparation_warnings(metadata, measured, images if source.uses_preprocessing else None)
-        or measured.warnings,
+        warnings=() if source.is_random else preparation_warnings(metadata, measured, images) or measured.warnings,
         provenance=provenance(metadata, digests),
     )
 
