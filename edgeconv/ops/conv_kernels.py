@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, partial
-from math import isinf
+from math import isinf, prod
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 
 from edgeconv.core import Array, Kernel, quantize
 from edgeconv.ops.base import Operand, Scratch
-from edgeconv.ops.im2col import Block, Columns, reused
+from edgeconv.ops.im2col import Block, Columns, in_shifts, reused
 from edgeconv.ops.integer import (
     centred_weight,
     clamp_bounds,
@@ -28,7 +28,7 @@ from edgeconv.ops.integer import (
     span,
     whole_bias,
 )
-from edgeconv.ops.jobs import cast, chain, clip
+from edgeconv.ops.jobs import cast, chain, clip, has_small_products
 from edgeconv.ops.planes import Planes
 from edgeconv.ops.residual import Residual
 from edgeconv.ops.windows import Window
@@ -43,6 +43,8 @@ _EXPANDED = 1 << 17
 """Multipliers of up to so many sums are laid out one by one."""
 _SHORT = 512
 """Rows of fewer elements are short."""
+_MOST_MARGINS = 1.5
+"""Whole rows are computed as one where they are at most so much longer than what belongs to the map."""
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,9 @@ class ConvLayer:
         target = self.y.planes if self.y.planes is not None and self.y.planes.spatial == self._out else None
         columns = Columns.over(self.window, source.planes, self._out, target, self.groups, self.x.array.shape[1])
         finish = _Finish(self, columns, dtype, cut, scratch)
+        if self._can_shift(dtype, cut) and finish.gains_from(columns.shifted()):
+            columns, matrix = columns.shifted(), in_shifts(matrix, self.window.kernel, ones)
+            finish = _Finish(self, columns, dtype, cut, scratch)
         direct = columns.is_pointwise and dtype == "float32"
         carried = ones and (not direct or (source.has_ones and self.groups == 1))
         grouped = scratch.hold(matrix if carried or not ones else np.ascontiguousarray(matrix[:, :, :-1]))
@@ -114,6 +119,12 @@ class ConvLayer:
             rows, load = source.sample(n)
             yield from load
             yield from tiled.sample(rows, None if self.residual is None else self.residual.array[n], self.y.array[n])
+
+    def _can_shift(self, dtype: str, cut: int) -> bool:
+        """True for a depthwise window whose taps can be taken line by line: fewer are copied, for more products."""
+        channels, outputs, kernel = self.x.array.shape[1], self.weight.array.shape[0], self.window.kernel
+        is_plain = 1 < self.groups == channels == outputs and set(self.window.strides) == {1} and prod(kernel[:-1]) > 1
+        return is_plain and dtype == "float32" and not cut and kernel[-1] > 1
 
     @property
     def _out(self) -> tuple[int, ...]:
@@ -262,29 +273,35 @@ class _Finish:
     def block(self, n: int, block: Block, matrix: Array, offset: Array | None) -> Iterator[Kernel]:
         """Product and finish of one block of sample `n`."""
         rows, columns, lane = block.rows, block.columns, block.lane
-        count, run = rows.stop - rows.start, columns.stop - columns.start
-        if self._in_place and self._y.rows is not None and self._y.planes is not None:
-            sums, origin = self._y.rows[n, rows], self._y.planes.origin
-            acc = sums[:, origin + columns.start : origin + columns.stop]
-            if self._whole and run == self._columns.run:
-                columns = slice(-origin, sums.shape[1] - origin)
-            else:
-                sums = acc
-        elif self._whole and self._y.planes is not None and run == self._columns.run:
-            planes = self._y.planes
-            sums = reused(self._scratch, f"sums {lane}", (count, planes.length), "float32")
-            acc = sums[:, planes.origin : planes.origin + run]
-            columns = slice(-planes.origin, planes.length - planes.origin)
-        else:
-            acc = sums = self._scratch.shared(f"sums {lane}", (count, run), self._dtype)
+        sums, acc = self._sums(n, rows, columns, lane)
         if block.load is not None:
             yield block.load
         left = matrix[block.groups] if self._layer.groups > 1 else matrix[:, rows]
-        shape = (left.shape[0], count // left.shape[0], run)
-        inner = as_strided(acc, shape, (shape[1] * acc.strides[0], *acc.strides))
-        column = None if offset is None else offset.reshape(-1)[rows].reshape(left.shape[0], -1, 1)
-        yield from self._product(left, block.array, column, inner, lane)
-        yield from self._scale_and_write(n, sums, rows, columns, lane)
+        if self._columns.shifts > 1:
+            yield from self._shifted_products(left, block.array, sums, acc, lane)
+        else:
+            shape = (left.shape[0], acc.shape[0] // left.shape[0], acc.shape[1])
+            inner = as_strided(acc, shape, (shape[1] * acc.strides[0], *acc.strides))
+            column = None if offset is None else offset.reshape(-1)[rows].reshape(left.shape[0], -1, 1)
+            yield from self._product(left, block.array, column, inner, lane)
+        if self._whole and self._y.planes is not None and acc.shape[1] == self._columns.run:
+            origin = self._y.planes.origin
+            yield from self._scale_and_write(n, sums, rows, slice(-origin, sums.shape[1] - origin), lane)
+        else:
+            yield from self._scale_and_write(n, acc, rows, columns, lane)
+
+    def _sums(self, n: int, rows: slice, columns: slice, lane: int) -> tuple[Array, Array]:
+        """Where the sums of a block are computed: whole rows, and the part of them that a product writes."""
+        count, run = rows.stop - rows.start, columns.stop - columns.start
+        if self._y.planes is None or self._y.rows is None or not (self._in_place or self._whole):
+            sums = self._scratch.shared(f"sums {lane}", (count, run), self._dtype)
+            return sums, sums
+        if self._in_place:
+            sums = self._y.rows[n, rows]
+        else:
+            sums = reused(self._scratch, f"sums {lane}", (count, self._y.planes.length), "float32")
+        first = self._y.planes.origin + columns.start
+        return sums, sums[:, first : first + run]
 
     def _product(self, left: Array, right: Array, offset: Array | None, out: Array, lane: int) -> Iterator[Kernel]:
         """(groups, rows, K) times (groups, K, columns), plus (groups, rows, 1); in two where one would not be exact."""
@@ -298,6 +315,39 @@ class _Finish:
             yield partial(np.add, last, offset, last)
         if cut:
             yield partial(np.add, out, last, out)
+
+    def gains_from(self, shifted: Columns) -> bool:
+        """True where it pays to make the sums in shifts; few are only worth small products, and to be added as one."""
+        return shifted.shifts >= 5 or (shifted.shifts >= 3 and has_small_products() and self._has_room(shifted))
+
+    def _has_room(self, shifted: Columns) -> bool:
+        """True where sums are computed in whole rows, with little beside the map and nothing that has to stay zero."""
+        planes = self._y.planes
+        if planes is None or not self._whole or (self._in_place and self._y.clean):
+            return False
+        return planes.origin + shifted.run + shifted.reach <= planes.length <= _MOST_MARGINS * shifted.run
+
+    def _shifted_products(self, left: Array, right: Array, sums: Array, acc: Array, lane: int) -> Iterator[Kernel]:
+        """(groups, shifts, K) times (groups, K, columns + reach), added with shifts into `acc`, a part of `sums`.
+
+        Where rows of `sums` have room for the reach, all of them are added as one.
+        """
+        shifts, shift, reach = self._columns.shifts, self._columns.shift, self._columns.reach
+        count, run = acc.shape
+        fits = self._has_room(self._columns)
+        start = self._y.planes.origin if fits and self._y.planes is not None else 0
+        pitch = sums.shape[1] if fits else run + reach
+        parts = reused(self._scratch, f"shifts {lane}", (shifts, count, pitch), "float32")
+        yield partial(np.matmul, left, right, parts[:, :, start : start + run + reach].transpose(1, 0, 2))
+        if fits:
+            size = count * pitch - reach
+            addends = [parts[index].reshape(-1)[index * shift :][:size] for index in range(shifts)]
+            target = sums.reshape(-1)[:size]
+        else:
+            addends, target = [parts[index, :, index * shift :][:, :run] for index in range(shifts)], acc
+        yield partial(np.add, *addends[:2], target)
+        for addend in addends[2:]:
+            yield partial(np.add, target, addend, target)
 
     def _scale_and_write(self, n: int, acc: Array, rows: slice, columns: slice, lane: int) -> Iterator[Kernel]:
         work = acc

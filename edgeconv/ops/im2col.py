@@ -21,14 +21,14 @@ from edgeconv.ops.planes import Planes, run_of, strided
 from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass, replace
 
-__all__ = ["BLOCK_BYTES", "WORTH_SPLITTING", "Block", "Columns", "Stage", "lane_of", "parts_of", "reused"]
+__all__ = ["BLOCK_BYTES", "WORTH_SPLITTING", "Block", "Columns", "Stage", "in_shifts", "lane_of", "parts_of", "reused"]
 
 BLOCK_BYTES = 1 << 20
 """Bytes of taps laid out at a time: near a core's second cache. benchmarks/blocks.py measures other sizes."""
 FRUGAL_BYTES = 1 << 16
 """The same where memory is short."""
 
-KEPT_CELLS = 1 << 17
+KEPT_CELLS = 1 << 16
 """Cells of working memory up to which every shape has its own."""
 
 WORTH_PHASES = 1 << 17
@@ -70,6 +70,8 @@ class Columns:
     """The columns of a window over rows of `planes`, for outputs (*out) that lie at `steps` from each other.
 
     `phased`: the window moves by strides, and taps are taken from phases: every so-manieth element along each axis.
+    `shifts`: so many sums, of so many taps of the last axis, are each made over all columns, and added at a distance of
+    `shift` columns; `window` is then that of one of them.
     """
 
     window: Window
@@ -79,6 +81,8 @@ class Columns:
     groups: int
     channels: int
     phased: bool = False
+    shifts: int = 1
+    shift: int = 0
 
     @staticmethod
     def over(
@@ -95,6 +99,16 @@ class Columns:
         if target is not None and all(have >= need for have, need in zip(target.steps, steps, strict=True)):
             steps = target.steps
         return Columns(window, planes, out, steps, groups, channels, phased)
+
+    def shifted(self) -> Columns:
+        """The same for unit strides, in shifts: one tap of the last axis stands for all of them."""
+        window = replace(self.window, kernel=(*self.window.kernel[:-1], 1))
+        return replace(self, window=window, shifts=self.window.kernel[-1], shift=self.window.dilations[-1])
+
+    @property
+    def reach(self) -> int:
+        """Columns beyond the last output, for the shifts."""
+        return (self.shifts - 1) * self.shift
 
     @property
     def is_pointwise(self) -> bool:
@@ -143,7 +157,7 @@ class Columns:
 
     def cost(self, outputs: int) -> int:
         """Multiply-accumulates; in groups each counts as the eight that take its time in a large product."""
-        return outputs * self.taps * self.run * (1 if self.groups == 1 else 8)
+        return outputs * self.taps * self.shifts * self.run * (1 if self.groups == 1 else 8)
 
     def _wanted(self, outputs: int, threads: int, is_exact: bool) -> int:
         """Into how many blocks the product is split so that `threads` can share it.
@@ -184,12 +198,13 @@ class Columns:
             parts = self._lines(4 * most_bytes, itemsize, 1) if is_short else self._lines(most_bytes, itemsize, wanted)
             spans = [(slice(0, 1), part) for part in parts]
         else:
-            most = max(1, most_bytes // ((self.taps + 1) * itemsize * self.run))
+            columns = self.taps + 1 if self.shifts == 1 else 2 * (self.taps + self.shifts)  # sums of shifts come beside
+            most = max(1, most_bytes // (columns * itemsize * (self.run + self.reach)))
             spans = [(part, slice(0, self.out[0])) for part in parts_of(self.groups, most, wanted)]
         blocks: list[Block] = []
         for index, (groups, lines) in enumerate(spans):
             lane = 0 if is_short else lane_of(index, len(spans), threads)
-            room = (_size(spans[0][0]), self.taps + ones, run_of((_size(spans[0][1]), *self.out[1:]), self.steps))
+            room = (_size(spans[0][0]), self.taps + ones, _size(self._span(spans[0][1])) + self.reach)
             memory = reused(scratch, f"columns {kind} {lane}", room, dtype)
             loads = _Loads(self, groups, lines, memory, f"phase {kind} {lane}", scratch)
             is_first = not blocks or blocks[-1].lane != lane
@@ -202,6 +217,17 @@ class Columns:
         """The lines of the output in parts whose taps take up to `most_bytes`."""
         line = max(self.steps[0], prod(self.out[1:]))
         return parts_of(self.out[0], max(1, most_bytes // ((self.taps + 1) * itemsize * line)), wanted)
+
+
+def in_shifts(matrix: Array, kernel: tuple[int, ...], ones: bool) -> Array:
+    """Weights (groups, 1, taps [+ 1]) for `Columns.shifted`: (groups, shifts, other taps [+ 1]), the bias first."""
+    groups, last = matrix.shape[0], kernel[-1]
+    taps = matrix[:, 0, : prod(kernel)].reshape(groups, -1, last).transpose(0, 2, 1)
+    found = np.zeros((groups, last, taps.shape[2] + ones), matrix.dtype)
+    found[:, :, : taps.shape[2]] = taps
+    if ones:
+        found[:, 0, -1] = matrix[:, 0, -1]
+    return found
 
 
 class _Loads:
@@ -217,7 +243,7 @@ class _Loads:
         self._columns, self._groups, self._memory, self._key, self._scratch = columns, groups, memory, key, scratch
         self._first: int = lines.start
         self._out = (_size(lines), *columns.out[1:])
-        self.buffer = memory[: _size(groups), :, : run_of(self._out, columns.steps)]
+        self.buffer = memory[: _size(groups), :, : run_of(self._out, columns.steps) + columns.reach]
 
     def jobs(self, rows: Array, is_first: bool) -> Iterator[Kernel]:
         """From rows (C, length). The first of a step writes the ones for the bias, where others use the memory too."""
@@ -283,7 +309,7 @@ def reused(scratch: Scratch, key: str, shape: tuple[int, ...], dtype: str) -> Ar
     size = prod(shape)
     if size <= KEPT_CELLS or scratch.is_frugal:
         return scratch.kept(key, shape, dtype)
-    return scratch.kept(key, (1 << size.bit_length(),), dtype)[:size].reshape(shape)
+    return scratch.kept(key, (max(BLOCK_BYTES // 4, 1 << size.bit_length()),), dtype)[:size].reshape(shape)
 
 
 def lane_of(index: int, count: int, threads: int) -> int:

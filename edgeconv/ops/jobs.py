@@ -6,7 +6,7 @@ Sums along axes are products with ones: BLAS is faster than a reduction loop, an
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from functools import partial
+from functools import cache, partial
 from math import prod
 from typing import Any
 
@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel
 
-__all__ = ["cast", "chain", "clip", "nothing", "plan_sum"]
+__all__ = ["cast", "chain", "clip", "has_small_products", "nothing", "plan_sum"]
 
 
 def _find_clip() -> Callable[..., Any]:
@@ -28,6 +28,17 @@ def _find_clip() -> Callable[..., Any]:
 
 clip = _find_clip()
 """clip(x, low, high, out)."""
+
+
+@cache
+def has_small_products() -> bool:
+    """True where OpenBLAS has kernels for small products, that lay nothing out before: with AVX-512."""
+    for name in ("_core", "core"):
+        module = getattr(getattr(np, name, None), "_multiarray_umath", None)
+        features: dict[str, bool] | None = getattr(module, "__cpu_features__", None)
+        if features is not None:
+            return features.get("AVX512_SKX", False)
+    return False
 
 
 def cast(target: Array, source: Array) -> Kernel:
