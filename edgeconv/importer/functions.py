@@ -71,7 +71,7 @@ def _context_body(
         body: bytes = schema.get_context_dependent_function_with_opset_version(
             version, plain.SerializeToString(), protos
         )
-    except RuntimeError:  # ONNX's builder of the body does not accept these inputs
+    except (RuntimeError, ValueError):  # ONNX's builder of the body does not accept these inputs
         return None
     return body
 

@@ -54,6 +54,9 @@ DAMAGED: dict[str, tuple[Callable[[], onnx.ModelProto | bytes], type[EdgeconvErr
         lambda: _model(helper.make_node("If", ["x"], ["y"], then_branch=1, else_branch=2)),
         InvalidModelError, "its attribute 'else_branch' is int, where ONNX has Subgraph",
     ),
+    "a body that is missing": (
+        lambda: _model(helper.make_node("SequenceMap", ["x"], ["y"])), UnsupportedModelError, "SequenceMap 'y'",
+    ),
     "a bias that fits nothing": (
         lambda: _model(helper.make_node("Gemm", ["x", "w", "b"], ["y"])), InvalidModelError, "Gemm 'y': .*fit",
     ),
