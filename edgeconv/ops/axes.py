@@ -45,6 +45,10 @@ def is_plain(ref: Ref) -> bool:
     return ref.value is not None and ref.value.dtype != object
 
 
+_MOST_SIZES = 64
+"""Two for each of NumPy's 32 dimensions: what Pad takes."""
+
+
 def sizes_of(sizes: TensorType, label: str) -> list[Dim]:
     """The integers in a tensor; where they are computed from data, dimensions named after `label`.
 
@@ -57,6 +61,8 @@ def sizes_of(sizes: TensorType, label: str) -> list[Dim]:
         return [item if isinstance(item, SymbolicDim) else int(item) for item in items]
     if not label:
         raise ShapeError(f"{sizes} is computed from data at run time, and the operator has no label for such sizes")
+    if sizes.size > _MOST_SIZES:
+        raise ShapeError(f"{sizes} has more sizes than a tensor has dimensions")
     return [counted(f"{label}.{place}") for place in range(sizes.size)]
 
 

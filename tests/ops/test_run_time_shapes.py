@@ -9,11 +9,13 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from edgeconv.core import Array
+from edgeconv.core import Array, TensorType
 from edgeconv.dims import is_counted
 from edgeconv.export.edge import to_bytes
 from edgeconv.export.program import to_program
 from edgeconv.importer import load_onnx
+from edgeconv.ops.axes import sizes_of
+from edgeconv.ops.base import ShapeError
 from edgeconv.passes import simplify
 from edgeconv.runtime import Interpreter
 from tests.harness import data, reference_outputs
@@ -120,3 +122,8 @@ def test_the_last_plans_are_kept() -> None:
         plans.append(follow.plan)
     assert plans[0] is plans[2] is plans[4]
     assert plans[0] is not plans[1]
+
+
+def test_a_billion_sizes_are_refused_at_once() -> None:
+    with pytest.raises(ShapeError, match="more sizes than a tensor has dimensions"):
+        sizes_of(TensorType("int64", (10**9,)), "n")
