@@ -222,7 +222,7 @@ class _Finish:
         if self._q is None:
             self._bounds = np.float32(layer.low), np.float32(layer.high)
             self._clamps, self._expanded = not (isinf(layer.low) and isinf(layer.high)), False
-            self._whole = self._in_place and layer.low <= 0 <= layer.high and self._residual_keeps_zeros()
+            self._whole = self._in_place and layer.low <= 0 <= layer.high and self._residual_keeps_zeros(in_place=True)
             return
         zero = self._q.zero_point[0]
         low, high = clamp_bounds(self._q, layer.low, layer.high, self._y.type.dtype)
@@ -233,10 +233,11 @@ class _Finish:
         keeps_zeros = low - zero <= 0 <= high - zero and self._residual_keeps_zeros()
         self._whole = self._expanded and self._aligned and dtype == "float32" and keeps_zeros
 
-    def _residual_keeps_zeros(self) -> bool:
-        """True where the residual has zeros wherever y has to have them."""
+    def _residual_keeps_zeros(self, in_place: bool = False) -> bool:
+        """True where the residual has zeros wherever y has to have them; all around, where it is added `in_place`."""
         residual = self._layer.residual
-        return residual is None or (residual.planes == self._y.planes and (residual.clean or not self._y.clean))
+        wanted = in_place or self._y.clean
+        return residual is None or (residual.planes == self._y.planes and (residual.clean or not wanted))
 
     @cached_property
     def _factor(self) -> Array:

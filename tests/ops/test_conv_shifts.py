@@ -9,7 +9,7 @@ from edgeconv.core import Array, QParams, TensorType, type_of
 from edgeconv.ops import conv_kernels, im2col
 from edgeconv.ops.conv import Conv
 from edgeconv.runtime import Interpreter
-from edgeconv.runtime.program import Program, Step, Tensor
+from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
 from tests.ops.test_products_int8 import X_Q, Y_Q, conv_accumulator, integers, requantize, run_one
 
 WINDOWS = [
@@ -92,3 +92,29 @@ def requantize_like_x(acc: Array, scales: Array) -> Array:
     values = np.rint(acc.astype(np.float32) * factor.reshape(-1, *(1,) * (acc.ndim - 2))).astype(np.int64)
     found: Array = np.clip(values + X_Q.zero_point[0], -128, 127).astype(np.int8)
     return found
+
+
+def test_what_lies_around_a_map_does_not_grow_from_call_to_call() -> None:
+    """The sums of a depthwise layer fill its margins; a layer adds them to its own as a residual."""
+    depthwise, point = Conv((1, 1), (1, 1, 1, 1), (1, 1), 4), Conv((1, 1), (0, 0, 0, 0), (1, 1))
+    rng = np.random.default_rng(3)
+    x_type = TensorType("float32", (1, 4, 8, 8))
+    weights = [rng.standard_normal((4, each, size, size)).astype(np.float32) for each, size in ((4, 1), (1, 3), (4, 1))]
+    tensors = [Tensor("x", x_type), *(Tensor(f"w{i}", type_of(weight)) for i, weight in enumerate(weights))]
+    tensors += [Tensor(name, x_type) for name in ("a", "b", "c", "d")]
+    steps = [
+        Step(point, (0, 1), (4,)),
+        Step(depthwise, (4, 2), (5,)),
+        Step(point, (5, 3, ABSENT, 5), (6,)),
+        Step(point, (6, 3), (7,)),
+    ]
+    interpreter = Interpreter(Program(tuple(tensors), tuple(steps), (0,), (7,)))
+    x = rng.standard_normal((1, 4, 8, 8)).astype(np.float32)
+    rows = []
+    for _ in range(3):
+        interpreter(x)
+        (plan,) = interpreter._plans.values()
+        rows.append([held.rows.copy() for held in plan.tensors.values() if held.rows is not None])
+    assert len(rows[0]) > 2
+    for second, third in zip(rows[1], rows[2], strict=True):
+        np.testing.assert_array_equal(second, third)
