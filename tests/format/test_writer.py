@@ -12,7 +12,7 @@ import pytest
 
 from edgeconv.core import QParams, TensorType
 from edgeconv.dims import symbol
-from edgeconv.errors import EdgeconvError, InternalError, UsageError
+from edgeconv.errors import EdgeconvError, InternalError, UnsupportedModelError, UsageError
 from edgeconv.export.edge import save, to_bytes
 from edgeconv.runtime.program import Program, Tensor
 from edgeconv.runtime.reader import read_program
@@ -144,7 +144,6 @@ def _clamp(low: object) -> Program:
         _with_input(TensorType("int8", (1,), QParams((0.5,), (2**40,)))),
         _with_input(TensorType("int8", (1,), QParams((0.5,), (0,), -1))),
         _with_input(TensorType("int8", (2 * symbol("N"),))),
-        _with_input(TensorType("int8", (2**40,))),
         Program((Tensor("\ud800", TensorType("int8", ())),), (), (0,), (0,)),
         Program((Tensor("w", TensorType("int8", (2,), None, np.zeros(3, np.int8))),), (), (), (0,)),
         Program((Tensor("w", TensorType("int8", (3,), None, np.zeros(3, np.int16))),), (), (), (0,)),
@@ -155,6 +154,11 @@ def _clamp(low: object) -> Program:
 def test_what_a_file_cannot_hold(program: Program) -> None:
     with pytest.raises(InternalError):
         to_bytes(program)
+
+
+def test_a_dimension_beyond_what_a_file_holds_is_the_model_s() -> None:
+    with pytest.raises(UnsupportedModelError, match="more than a file holds"):
+        to_bytes(_with_input(TensorType("int8", (2**40,))))
 
 
 def test_save_does_not_write_what_the_reader_refuses(tmp_path: Path) -> None:
