@@ -87,9 +87,10 @@ _STRIP = Path(__file__).parent / "edgeconv" / "export" / "strip.py"
 def lean(module: str, text: str) -> str:
     """The source of a module as it is installed."""
     strip = sys.modules.get("_strip") or _load_strip()
-    words = ("Items", "Names", "Nothing", "Subgraph")  # import rules are bound by these: edgeconv/importer/arguments.py
+    # import rules are bound by their annotations: edgeconv/importer/arguments.py
+    words, checked = ("Items", "Names", "Nothing", "Subgraph"), "onnx_rule"
     is_command = module.startswith("edgeconv_cli.")
-    kept = strip.Kept(public=module in PUBLIC, decorated=is_command, words=words)
+    kept = strip.Kept(public=module in PUBLIC, decorated=is_command, words=words, checked=checked)
     return str(strip.lean_source(text, kept))
 
 

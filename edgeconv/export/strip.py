@@ -32,11 +32,13 @@ class Kept:
 
     `public`: docstrings and annotations of the module, and of its classes and functions whose names are public.
     `decorated`: docstrings of functions that have a decorator. `words`: annotations of parameters that mention these.
+    `checked`: annotations of keyword-only parameters of functions that this decorator is called for.
     """
 
     public: bool = False
     decorated: bool = False
     words: tuple[str, ...] = ()
+    checked: str = ""
 
 
 def strip_source(text: str, kept: Kept | None = None) -> str:
@@ -109,11 +111,19 @@ def _tree_edits(tree: ast.Module, place: _Places, kept: Kept) -> Iterator[_Edit]
             continue
         elif not stays and isinstance(node, ast.arg) and node.annotation is not None:
             words = {each.id for each in ast.walk(node.annotation) if isinstance(each, ast.Name)}
-            if words.isdisjoint(kept.words):
+            if words.isdisjoint(kept.words) and not _is_checked(node, scope, kept.checked):
                 yield place.start(node), place.end(node), node.arg.encode()
         elif not stays and isinstance(node, _FUNCTIONS) and node.returns is not None:
             arrow = place.data.rindex(b"->", 0, place.start(node.returns))
             yield len(place.data[:arrow].rstrip()), place.end(node.returns), b""
+
+
+def _is_checked(node: ast.arg, scope: _Scope, decorator: str) -> bool:
+    """True for a keyword-only parameter of a function that `decorator` is called for."""
+    if not isinstance(scope, _FUNCTIONS) or node not in scope.args.kwonlyargs:
+        return False
+    calls = [each.func for each in scope.decorator_list if isinstance(each, ast.Call)]
+    return any(isinstance(each, ast.Name) and each.id == decorator for each in calls)
 
 
 def _is_of_class(node: ast.AnnAssign) -> bool:

@@ -141,6 +141,15 @@ def test_commands_keep_what_click_prints_and_rules_what_binds_them() -> None:
     assert lean.startswith("from __future__ import annotations\n")
 
 
+def test_rules_keep_what_their_attributes_are_checked_by() -> None:
+    text = "@{}\ndef rule(x: Typed, *, axis: int = 0) -> Expr:\n    return x\n"
+    kept = Kept(checked="onnx_rule")
+    assert (
+        strip_source(text.format('onnx_rule("Op")'), kept) == '@onnx_rule("Op")\ndef rule(x,*,axis:int=0):\n return x\n'
+    )
+    assert strip_source(text.format('another("Op")'), kept) == '@another("Op")\ndef rule(x,*,axis=0):\n return x\n'
+
+
 def test_forms_of_a_single_dispatch_keep_what_they_are_chosen_by() -> None:
     text = "@draw.register\ndef _(block: Table, style: Style) -> str:\n    return str(block)\n"
     assert strip_source(text) == "@draw.register\ndef _(block:Table,style:Style)->str:\n return str(block)\n"
