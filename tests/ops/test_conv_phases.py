@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
-from edgeconv.core import QParams
 from edgeconv.ops import im2col
 from edgeconv.ops.conv import Conv
-from tests.ops.test_products_int8 import conv_accumulator, integers, requantize, run_one
+from tests.ops.test_products_int8 import check_conv
 
 WINDOWS = [
     # x, weight, strides, pads, groups
@@ -43,10 +41,4 @@ def test_int8_sums_are_those_of_the_definition(
     if small_blocks:
         monkeypatch.setattr(im2col, "BLOCK_BYTES", 1 << 10)
         monkeypatch.setattr(im2col, "KEPT_CELLS", 0)
-    conv = Conv(strides, pads, (1,) * len(strides), groups)
-    x, weight, bias = integers(*x_shape), integers(*shape, low=-127), integers(shape[0]).astype(np.int32)
-    scales = np.linspace(0.002, 0.02, shape[0]).astype(np.float32)
-    wanted = requantize(conv_accumulator(x, weight, bias, conv), scales, 1)
-    for memory in ("fast", "small"):
-        found = run_one(conv, x, weight, QParams.per_channel(scales, 0), bias, memory)
-        np.testing.assert_array_equal(found, wanted)
+    check_conv(Conv(strides, pads, (1,) * len(strides), groups), x_shape, shape)

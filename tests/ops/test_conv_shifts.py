@@ -10,7 +10,7 @@ from edgeconv.ops import conv_kernels, im2col
 from edgeconv.ops.conv import Conv
 from edgeconv.runtime import Interpreter
 from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
-from tests.ops.test_products_int8 import X_Q, Y_Q, conv_accumulator, integers, requantize, run_one
+from tests.ops.test_products_int8 import X_Q, Y_Q, check_conv, conv_accumulator, integers
 
 WINDOWS = [
     # x, kernel, pads, dilations
@@ -38,13 +38,7 @@ def test_alone(
     x_shape: tuple[int, ...], kernel: tuple[int, ...], pads: tuple[int, ...], dilations: tuple[int, ...]
 ) -> None:
     channels = x_shape[1]
-    conv = Conv((1,) * len(kernel), pads, dilations, channels)
-    x, weight = integers(*x_shape), integers(channels, 1, *kernel, low=-127)
-    bias = integers(channels).astype(np.int32)
-    wanted = requantize(conv_accumulator(x, weight, bias, conv), scales_of(channels), 1)
-    for memory in ("fast", "small"):
-        found = run_one(conv, x, weight, QParams.per_channel(scales_of(channels), 0), bias, memory)
-        np.testing.assert_array_equal(found, wanted)
+    check_conv(Conv((1,) * len(kernel), pads, dilations, channels), x_shape, (channels, 1, *kernel))
 
 
 @pytest.mark.parametrize("small_blocks", [False, True])

@@ -61,6 +61,16 @@ def conv_accumulator(x: Array, w: Array, bias: Array | None, conv: Conv) -> Arra
     return acc if bias is None else acc + bias.astype(np.int64).reshape(1, -1, *(1,) * rank)
 
 
+def check_conv(conv: Conv, x_shape: tuple[int, ...], shape: tuple[int, ...]) -> None:
+    """With a bias and scales per channel, in both kinds of memory: the bytes of the definition."""
+    x, weight, bias = integers(*x_shape), integers(*shape, low=-127), integers(shape[0]).astype(np.int32)
+    scales = np.linspace(0.002, 0.02, shape[0]).astype(np.float32)
+    wanted = requantize(conv_accumulator(x, weight, bias, conv), scales, 1)
+    for memory in ("fast", "small"):
+        found = run_one(conv, x, weight, QParams.per_channel(scales, 0), bias, memory)
+        np.testing.assert_array_equal(found, wanted)
+
+
 @pytest.mark.parametrize("groups", [1, 2, 6])
 @pytest.mark.parametrize("strides", [(1, 1), (2, 1)])
 @pytest.mark.parametrize("pads", [(0, 0, 0, 0), (1, 2, 0, 1)])

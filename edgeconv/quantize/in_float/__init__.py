@@ -17,7 +17,7 @@ from edgeconv.quantize.in_float.tails import Ranges, tails
 
 __all__ = ["BY_FORM", "Ranges", "tails"]
 
-BY_FORM: tuple[Callable[[Graph], dict[str, str]], ...] = (*(standardising, masked_softmax, spectra, decoding, missing),)
+BY_FORM: tuple[Callable[[Graph], dict[str, str]], ...] = (standardising, masked_softmax, spectra, decoding, missing)
 """The rules that the graph alone decides; where several are about a node, the last gives the reason.
 
 `tails` looks at what calibration has seen as well.
