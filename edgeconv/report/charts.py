@@ -54,10 +54,11 @@ def depth_svg(depth: Depth) -> str:
 
 
 def spread_svg(spread: Spread) -> str:
-    """A histogram over everything that was seen or can be held; what cannot be held is marked."""
+    """A histogram over everything that was seen, and what can be held near it; what cannot be held is marked."""
     low, high = spread.low, spread.high
-    if spread.held is not None:
-        low, high = min(low, spread.held[0]), max(high, spread.held[1])
+    near = high - low
+    edges = [end for end in spread.held or () if low - near <= end <= high + near]
+    low, high = min([low, *edges]), max([high, *edges])
     width = (high - low) or 1.0
     step = (spread.high - spread.low) / max(len(spread.counts), 1)
     most = log1p(max(spread.counts, default=0)) or 1.0
@@ -70,13 +71,13 @@ def spread_svg(spread: Spread) -> str:
             f'<rect class="{"bad" if is_out else "soft"}" x="{100 * (left - low) / width:.2f}%" '
             f'y="{_SPREAD_HEIGHT - height:.1f}" width="{100 * step / width:.2f}%" height="{height:.1f}"/>'
         )
-    for end in spread.held or ():
+    for end in edges:
         at = 100 * (end - low) / width
         parts.append(f'<line class="edge" x1="{at:.2f}%" x2="{at:.2f}%" y1="0" y2="{_SPREAD_HEIGHT}"/>')
     parts.append(f'<line class="rule" x1="0" x2="100%" y1="{_SPREAD_HEIGHT}" y2="{_SPREAD_HEIGHT}"/>')
     words = f"seen {span((spread.low, spread.high))}"
     parts.append(f'<text x="0" y="{_SPREAD_HEIGHT + 18}">{_text(words)}</text>')
-    held = f"int8 {span(spread.held)}, {percent(spread.outside)} outside" if spread.held else "float"
+    held = f"{spread.dtype} {span(spread.held)}, {percent(spread.outside)} outside" if spread.held else "float"
     parts.append(f'<text x="0" y="{_SPREAD_HEIGHT + 35}">{_text(held)}</text>')
     return _svg(_SPREAD_HEIGHT + 40, "".join(parts), "histogram")
 

@@ -6,7 +6,7 @@ says the same, for renderers that cannot draw.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import inf
 from typing import TypeAlias, Union
 
@@ -30,6 +30,7 @@ __all__ = [
     "Spread",
     "Spreads",
     "Table",
+    "held_span",
     "percent",
     "span",
     "spark",
@@ -57,6 +58,12 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
     align: str
     is_long: bool = False
+
+    def without_empty_columns(self) -> Table:
+        """The same, but for columns with nothing in them."""
+        kept = [column for column in range(len(self.header)) if any(row[column] for row in self.rows)]
+        header, *rows = (tuple(row[column] for column in kept) for row in (self.header, *self.rows))
+        return replace(self, header=header, rows=tuple(rows), align="".join(self.align[column] for column in kept))
 
 
 @dataclass(frozen=True)
@@ -150,13 +157,14 @@ class Depth:
 
 @dataclass(frozen=True)
 class Spread:
-    """How values are spread over bins of equal width from `low` to `high`, beside the range that can be held."""
+    """How values are spread over bins of equal width from `low` to `high`, beside the range that `dtype` can hold."""
 
     label: str
     low: float
     high: float
     counts: tuple[int, ...]
     held: tuple[float, float] | None
+    dtype: str
     outside: float
 
 
@@ -174,12 +182,12 @@ class Spreads:
                 each.label,
                 spark(each.counts),
                 span((each.low, each.high)),
-                span(each.held),
+                held_span(each.held, each.dtype),
                 percent(each.outside) * bool(each.held),
             )
             for each in self.rows
         )
-        return Table(("layer", "values", "seen", "int8 range", "outside"), rows, "llrrr")
+        return Table(("layer", "values", "seen", "can hold", "outside"), rows, "llrrr")
 
 
 @dataclass(frozen=True)
@@ -253,7 +261,12 @@ Document: TypeAlias = tuple[Section, ...]
 
 def span(ends: tuple[float, float] | None) -> str:
     """A range for people."""
-    return "" if ends is None else f"{ends[0]:.3g} .. {ends[1]:.3g}"
+    return "" if ends is None else " .. ".join(f"{end:,.0f}" if 1e3 <= abs(end) < 1e7 else f"{end:.3g}" for end in ends)
+
+
+def held_span(ends: tuple[float, float] | None, dtype: str) -> str:
+    """The range that a value can be held in, and what holds it where that is not int8."""
+    return f"{dtype} " * (ends is not None and dtype != "int8") + span(ends)
 
 
 def spark(counts: tuple[int, ...]) -> str:

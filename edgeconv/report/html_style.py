@@ -97,7 +97,7 @@ text-overflow:ellipsis}
 @media (max-width:560px){header,main{padding-left:16px;padding-right:16px}header{padding-top:24px}h1{font-size:24px}
 h2{font-size:18px}.verdict{font-size:16px}.changes{grid-template-columns:repeat(2,minmax(0,1fr));gap:10px}
 .change{padding:12px 14px}.change:last-child:nth-child(odd){grid-column:span 2}
-.change .after{font-size:20px}figure{padding:14px}th,td{padding:7px 10px}
+.change .after{font-size:20px}figure{padding:14px}th,td{padding:7px 10px}th{white-space:normal;vertical-align:bottom}
 dl div{grid-template-columns:minmax(0,1fr);gap:0}}
 @media print{body{background:#fff}nav{display:none}section{break-inside:avoid}}
 """

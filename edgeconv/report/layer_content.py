@@ -3,11 +3,23 @@
 from __future__ import annotations
 
 import shlex
-from math import isfinite
+from math import inf, isfinite
 
 from edgeconv.report.accuracy import RANDOM_STAMP
 from edgeconv.report.content import decibels, outputs_blocks
-from edgeconv.report.document import Block, Depth, Document, Note, Point, Section, Spread, Spreads, Table, span
+from edgeconv.report.document import (
+    Block,
+    Depth,
+    Document,
+    Note,
+    Point,
+    Section,
+    Spread,
+    Spreads,
+    Table,
+    held_span,
+    span,
+)
 from edgeconv.report.layers import Histogram, LayerFacts, LayerReport, Repair
 
 __all__ = ["layer_document", "layer_sections", "layer_verdict"]
@@ -35,19 +47,20 @@ def layer_document(report: LayerReport) -> Document:
     title = f"{report.candidate.name} beside {report.reference.name}, {report.samples:,} samples"
     notes = [Note(text, strong=True) for text in (RANDOM_STAMP,) * report.is_random + report.warnings]
     head = Section(title + (f" of {report.data}" if report.data else ""), (*notes, *outputs_blocks(report.outputs)))
-    ranked = Section("Layers, the most harmful first", tuple(_layer_blocks(report, _ROWS)))
-    return (head, ranked, *_repair_sections(report))
+    return (head, _ranked(report, _ROWS), *_repair_sections(report))
 
 
 def layer_sections(report: LayerReport) -> Document:
     """Every layer, drawn and in figures, and what would repair the worst: for a page."""
     if not report.layers:
         return ()
+    if _is_exact(report):
+        return (_ranked(report, None),)
     points = tuple(Point(layer.name, layer.local, layer.cumulative, layer.harm) for layer in report.layers)
     spreads = tuple(_spread(layer) for layer in report.ranked if layer.histogram is not None)[:_SPREADS]
     sections = [
         Section(f"Layer by layer, {report.samples:,} samples", (Depth(points),)),
-        Section("Layers, the most harmful first", tuple(_layer_blocks(report, None))),
+        _ranked(report, None),
     ]
     if spreads:
         sections.append(Section("Values of the most harmful layers", (Spreads(spreads),)))
@@ -56,24 +69,35 @@ def layer_sections(report: LayerReport) -> Document:
 
 def _spread(layer: LayerFacts) -> Spread:
     found = layer.histogram or Histogram(0.0, 0.0, ())
-    return Spread(layer.name, found.low, found.high, found.counts, layer.held, layer.saturated)
+    return Spread(layer.name, found.low, found.high, found.counts, layer.held, layer.dtype, layer.saturated)
 
 
 def _repair_sections(report: LayerReport) -> Document:
     return () if report.repair is None else (Section("Repair", tuple(_repair_blocks(report.repair))),)
 
 
+def _ranked(report: LayerReport, most: int | None) -> Section:
+    if _is_exact(report):
+        return Section("Layers", (Note("every layer computes exactly what the reference does"),))
+    return Section("Layers, the most harmful first", tuple(_layer_blocks(report, most)))
+
+
+def _is_exact(report: LayerReport) -> bool:
+    return bool(report.layers) and all(layer.local == layer.cumulative == inf for layer in report.layers)
+
+
 def _layer_blocks(report: LayerReport, most: int | None) -> list[Block]:
     shown = report.ranked[:most]
-    header = ("", "layer", "operator", "harm", "alone", "local", "so far", "weights", "saturated", "seen", "int8 range")
-    blocks: list[Block] = [
-        Table(header, tuple(map(_row, range(1, len(shown) + 1), shown)), "rllrrrrrrrr", is_long=True)
-    ]
+    header = ("", "layer", "operator", "harm", "alone", "local", "so far", "weights", "saturated", "seen", "can hold")
+    rows = tuple(map(_row, range(1, len(shown) + 1), shown))
+    blocks: list[Block] = [Table(header, rows, "rllrrrrrrrr", is_long=True).without_empty_columns()]
     if len(shown) < len(report.layers):
         blocks.append(Note(f"and {len(report.layers) - len(shown)} more layers, which do less harm; --json has all"))
     blocks.append(Note(_LEGEND))
     if any(layer.rescaled for layer in shown):
         blocks.append(Note("(e): channels are equalized; ranges are those of the scaled channels"))
+    if any(layer.held and layer.dtype != "int8" for layer in shown):
+        blocks.append(Note("int16: held in 16 bits, whose range leaves room"))
     if report.unmatched:
         blocks.append(Note(f"counted with the layer that follows: {_listed(report.unmatched)}"))
     return blocks
@@ -83,7 +107,7 @@ def _row(number: int, layer: LayerFacts) -> tuple[str, ...]:
     return (
         str(number),
         _shortened(layer.name) + (" (e)" if layer.rescaled else ""),
-        layer.operator + (" (float)" if layer.is_float else ""),
+        layer.operator + (" (float)" if layer.held is None else ""),
         f"{100 * layer.harm:.1f} %",
         "" if layer.alone is None else _brief(layer.alone),
         _brief(layer.local),
@@ -91,7 +115,7 @@ def _row(number: int, layer: LayerFacts) -> tuple[str, ...]:
         "" if layer.weights is None else _brief(layer.weights),
         "" if layer.held is None else f"{100 * layer.saturated:.3f} %",
         span(layer.seen),
-        "" if layer.held is None else span(layer.held),
+        held_span(layer.held, layer.dtype),
     )
 
 

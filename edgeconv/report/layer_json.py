@@ -5,8 +5,8 @@
   candidate, reference   {name, precision, operators, bytes, digest}
   sqnr_db, identical     of the worst output
   outputs    [{name, sqnr_db, identical, mse, largest_error}]
-  layers     in order of execution: {name, operator, value, is_float, rank (1 is the most harmful), harm (share 0..1),
-             local_sqnr_db, cumulative_sqnr_db, output_sqnr_db (with only this layer quantized), weight_sqnr_db,
+  layers     in order of execution: {name, operator, value, is_float, dtype, rank (1 is the most harmful), harm (share
+             0..1), local_sqnr_db, cumulative_sqnr_db, output_sqnr_db (with only this layer quantized), weight_sqnr_db,
              saturated (share), seen [low, high], held [low, high] or null, rescaled, histogram {low, high, counts} or
              null}; an SQNR is null where nothing is lost, or where there is nothing to measure
   unmatched  names of operators whose output the reference does not have
@@ -55,7 +55,8 @@ def _layer_json(layer: LayerFacts, rank: int) -> Json:
         "name": layer.name,
         "operator": layer.operator,
         "value": layer.value,
-        "is_float": layer.is_float,
+        "is_float": layer.held is None,
+        "dtype": layer.dtype,
         "rank": rank,
         "harm": layer.harm,
         "local_sqnr_db": finite(layer.local),

@@ -29,14 +29,14 @@ class LayerFacts:
     no output is a real number; `weights`: of its weights, None without.
     `harm`: its share, 0 to 1, of the noise that the layers one by one bring to that output.
     `saturated`: share of the reference's values that the quantized range cannot hold. `seen`: lowest and highest of
-    them; `held`: what the quantized output can hold, None for a float one. Where `rescaled`, channels are equalized,
-    and both are in the candidate's units. `histogram`: of the reference's values, kept for the worst layers.
+    them; `held`: what the quantized output can hold, None for a float one; `dtype`: in what. Where `rescaled`, channels
+    are equalized, and both are in the candidate's units. `histogram`: of the reference's values, of the worst layers.
     """
 
     name: str
     operator: str
     value: str
-    is_float: bool
+    dtype: str
     local: float
     cumulative: float
     alone: float | None

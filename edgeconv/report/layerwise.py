@@ -108,7 +108,7 @@ class Layerwise:
             name=site.value if step is None else step.name or site.value,
             operator="Input" if step is None else self._operator(site),
             value=site.value,
-            is_float=known.q is None,
+            dtype=known.dtype,
             local=decibels(sums.signal, sums.local),
             cumulative=decibels(sums.signal, sums.cumulative),
             alone=decibels(1.0, noise) if self._has_outputs else None,

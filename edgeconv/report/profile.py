@@ -1,8 +1,11 @@
-"""Where the time of a run goes, as a picture: the steps' ONNX names read as paths, scope within scope."""
+"""Where the time of a run goes, as a picture: the steps' ONNX names read as paths, scope within scope.
+
+Where no name has scopes, steps stand below their operators.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -59,11 +62,14 @@ def profile_json(profile: TimedRun) -> Json:
     return {"seconds": profile.seconds, "runs": profile.runs, "steps": steps}
 
 
-def flame_of(steps: Iterable[TimedStep]) -> Flame:
+def flame_of(steps: Sequence[TimedStep]) -> Flame:
     """Scopes side by side in the order of their first step, as wide as the time they take; steps below them."""
     root = _Scope()
+    has_scopes = any("/" in step.name[1:] for step in steps)
     for step in steps:
-        path = [part for part in step.name.split("/") if part] or [step.operator]
+        path = [part for part in step.name.split("/") if part]
+        if not (path and has_scopes):
+            path.insert(0, step.operator)
         scope = root
         scope.seconds += step.seconds
         for part in [*path[: _DEEPEST - 1], "/".join(path[_DEEPEST - 1 :])]:

@@ -32,7 +32,7 @@ def layer_report(names: tuple[str, ...] = HOSTILE) -> LayerReport:
             name=name,
             operator="Conv",
             value=f"{name}.out",
-            is_float=number == 3,
+            dtype="float32" if number == 3 else "int16" if number == 4 else "int8",
             local=inf if number == 2 else 40.0 - number,
             cumulative=inf if number == 2 else 35.0 - number,
             alone=None if number == 1 else 50.0 - number,
@@ -40,7 +40,7 @@ def layer_report(names: tuple[str, ...] = HOSTILE) -> LayerReport:
             weights=None if number % 2 else 41.5,
             saturated=0.001 * number,
             seen=(-1.5 * number, 4.25),
-            held=None if number == 3 else (-1.0, 4.0),
+            held=None if number == 3 else (-717.0, 717.0) if number == 4 else (-1.0, 4.0),
             rescaled=number == 4,
             histogram=Histogram(-1.5 * number, 4.25, tuple(range(64))) if number < 6 else None,
         )

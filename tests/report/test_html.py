@@ -133,10 +133,17 @@ def test_bars_are_as_long_as_their_share() -> None:
 
 
 def test_what_cannot_be_held_is_marked() -> None:
-    svg = spread_svg(Spread("x", 0.0, 8.0, (1,) * 8, (1.0, 6.0), 0.1))
+    svg = spread_svg(Spread("x", 0.0, 8.0, (1,) * 8, (1.0, 6.0), "int8", 0.1))
     assert re.findall(r'rect class="(\w+)"', svg) == ["bad", *["soft"] * 5, "bad", "bad"]
     assert _numbers(svg, "x1")[:2] == [12.5, 75.0]
-    assert "outside" not in spread_svg(Spread("x", 0.0, 8.0, (1,) * 8, None, 0.0))
+    assert "outside" not in spread_svg(Spread("x", 0.0, 8.0, (1,) * 8, None, "float32", 0.0))
+
+
+def test_what_could_be_held_far_away_does_not_dwarf_what_was_seen() -> None:
+    svg = spread_svg(Spread("x", -4.0, 4.0, (1,) * 8, (-717.0, 717.0), "int16", 0.0))
+    assert "int16 -717 .. 717" in svg
+    assert 'class="edge"' not in svg
+    assert _numbers(svg, "width") == [12.5] * 8
 
 
 def test_depth_draws_every_layer_that_loses_something() -> None:
@@ -152,7 +159,7 @@ def test_pictures_of_nothing() -> None:
     assert bars_svg(Bars(("", "", ""), ()))
     assert grid_svg(Grid(("a", "b"), 0, ()))
     assert flame_boxes(Flame(()))
-    assert spread_svg(Spread("x", 0.0, 0.0, (), None, 0.0))
+    assert spread_svg(Spread("x", 0.0, 0.0, (), None, "int8", 0.0))
     assert depth_svg(Depth((Point("a", -inf, 3.0, 0.0),)))
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 from dataclasses import replace
 from fnmatch import fnmatchcase
@@ -172,7 +173,21 @@ def test_equal_models_lose_nothing() -> None:
     report = edgeconv.compare(program, program, data(SAMPLES, 6))
     assert {each.cumulative for each in report.layers} == {inf}
     assert report.repair is None
-    assert "identical" in report.to_text()
+    text = report.to_text()
+    assert "identical" in text and "every layer computes exactly" in text
+    assert "every layer computes exactly" in report.to_markdown()
+
+
+def test_the_range_is_said_with_what_holds_it_and_no_column_is_empty() -> None:
+    graph = network()
+    value = graph.nodes[0].outputs[0]
+    wide = to_program(
+        quantize(graph, [{"x": data(SAMPLES, 6)}], QuantConfig("minmax", raised=((value, "int16"),), refinements=()))
+    )
+    report = compared(graph, wide)
+    assert [each.dtype for each in report.layers if each.value == value] == ["int16"]
+    assert re.search(r"int16 -[\d,.]+ \.\. [\d,.]+", report.to_text())
+    assert "can hold" not in compared(graph, to_program(graph)).to_text()
 
 
 def test_equalized_channels_are_compared_in_the_reference_s_units() -> None:

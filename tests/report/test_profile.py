@@ -65,6 +65,12 @@ def test_a_step_may_be_named_like_a_scope() -> None:
     assert (a.share, a.parts[0].share) == (1.0, 0.75)
 
 
+def test_without_scopes_steps_stand_below_their_operators() -> None:
+    found = flame_of([Step("n0", "Conv", 1.0), Step("n1", "Lookup", 1.0), Step("n2", "Conv", 2.0)]).slices
+    assert [(each.label, each.share) for each in found] == [("Conv", 0.75), ("Lookup/n1", 0.25)]
+    assert [each.label for each in found[0].parts] == ["n0", "n2"]
+
+
 def test_the_section_says_how_long_and_how_often() -> None:
     text = render_text((profile_section(Run(0.01, 30, STEPS)),))
     assert "5 steps take 10.00 ms for one sample, the median of 30 runs here" in text
