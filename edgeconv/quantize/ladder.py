@@ -17,7 +17,7 @@ from edgeconv.graph import Graph
 from edgeconv.quantize.pipeline import Progress, Quantized, judged, refine
 from edgeconv.quantize.sensitivity import FREE, Sensitivity, int8_share, macs_of, sensitivities
 from edgeconv.quantize.time_budget import TimeBudget
-from edgeconv.report.record import Attempt, RaisedValue
+from edgeconv.report.record import Attempt, RaisedValue, decibels_of
 
 __all__ = ["Measure", "Plan", "climb", "plan_within", "plans_of"]
 
@@ -96,7 +96,7 @@ def _plan(
             taken = each.group.touched if precision == "float" else each.group.multipliers
             share = sum(macs.get(key, 0) for key in taken) / total
             above |= taken
-            raised.append(RaisedValue(each.group.names, precision, -10 * log10(max(each.noise, 1e-30)), share))
+            raised.append(RaisedValue(each.group.names, precision, decibels_of(1.0, each.noise), share))
     left = noise - sum(each.noise for each in (*wide, *floats))
     share = 1 - sum(macs.get(key, 0) for key in above) / total
     return Plan(tuple(raised), share, 10 * log10(noise / max(left, noise * 1e-6)))

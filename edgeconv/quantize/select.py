@@ -63,9 +63,8 @@ def select(graph: Graph, config: QuantConfig, ranges: Ranges | None = None) -> S
     kept = {key: reason for rule in BY_FORM for key, reason in rule(graph).items()}
     for node in graph.nodes:
         reason = excluded.get(node.outputs[0]) or kept.get(node.outputs[0]) or obstacle(graph, node)
-        raised = next((name for name in (*node.inputs, *node.outputs) if name in in_float), None)
-        if reason is None and raised is not None:
-            reason = f"{raised!r} stays in float to keep the accuracy"
+        if reason is None and not in_float.isdisjoint((*node.inputs, *node.outputs)):
+            reason = "what it reads or gives stays in float to keep the accuracy"
             chosen.weight_only.add(node.outputs[0])
         if reason is None:
             chosen.int8.add(node.outputs[0])

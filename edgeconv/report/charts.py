@@ -17,6 +17,8 @@ _TALL, _COLUMNS, _AXIS = 220, 56, 46
 """Height of the SQNR chart and of the columns below it, and what is kept free for the axis on its left."""
 _SPREAD_HEIGHT = 90
 _FLAME_ROW = 30
+_NARROW, _SLIM = 0.04, 0.12
+"""Shares of the whole that leave no room for a name on a screen, and on a telephone's."""
 _MOST_CLASSES = 24
 
 
@@ -137,9 +139,10 @@ def _slices(slices: tuple[Slice, ...], start: float, row: int) -> Iterator[str]:
     for number, each in enumerate(slices):
         width, words = 100 * each.share, f"{each.label} {100 * each.share:.1f} % {each.text}"
         tone = ("fill", "soft")[(number + row) % 2]
+        room = " narrow" if each.share < _NARROW else " slim" if each.share < _SLIM else ""
         yield (
-            f'<span class="{tone}" title="{_text(words)}" style="left:{100 * start:.3f}%;top:{row * _FLAME_ROW}px;'
-            f'width:{width:.3f}%">{_text(each.label)}</span>'
+            f'<span class="{tone}{room}" title="{_text(words)}" style="left:{100 * start:.3f}%;'
+            f'top:{row * _FLAME_ROW}px;width:{width:.3f}%">{_text(each.label)}</span>'
         )
         yield from _slices(each.parts, start, row + 1)
         start += each.share

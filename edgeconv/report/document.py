@@ -261,7 +261,7 @@ Document: TypeAlias = tuple[Section, ...]
 
 def span(ends: tuple[float, float] | None) -> str:
     """A range for people."""
-    return "" if ends is None else " .. ".join(f"{end:,.0f}" if 1e3 <= abs(end) < 1e7 else f"{end:.3g}" for end in ends)
+    return " .. ".join(f"{end:,.0f}" if 1e3 <= abs(end) < 1e7 else f"{end or 0:.3g}" for end in ends or ())
 
 
 def held_span(ends: tuple[float, float] | None, dtype: str) -> str:

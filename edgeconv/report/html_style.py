@@ -91,6 +91,7 @@ svg .edge{stroke:var(--red);stroke-width:1.5;stroke-dasharray:3 3}
 box-shadow:inset 0 0 0 .75px var(--card);font-size:13px;line-height:28px;white-space:nowrap;overflow:hidden;
 text-overflow:ellipsis}
 .flame .fill{background:var(--blue);color:var(--card)}.flame .soft{background:var(--blue-soft);color:var(--ink)}
+.flame .narrow{padding:0;font-size:0}
 @media (min-width:900px){.changes:has(>:nth-child(4):last-child){grid-template-columns:repeat(4,1fr)}
 .changes:has(>:nth-child(5):last-child){grid-template-columns:repeat(5,1fr)}}
 @media (max-width:720px){.beside{grid-template-columns:minmax(0,1fr)}}
@@ -98,6 +99,6 @@ text-overflow:ellipsis}
 h2{font-size:18px}.verdict{font-size:16px}.changes{grid-template-columns:repeat(2,minmax(0,1fr));gap:10px}
 .change{padding:12px 14px}.change:last-child:nth-child(odd){grid-column:span 2}
 .change .after{font-size:20px}figure{padding:14px}th,td{padding:7px 10px}th{white-space:normal;vertical-align:bottom}
-dl div{grid-template-columns:minmax(0,1fr);gap:0}}
+dl div{grid-template-columns:minmax(0,1fr);gap:0}.flame .slim{padding:0;font-size:0}}
 @media print{body{background:#fff}nav{display:none}section{break-inside:avoid}}
 """

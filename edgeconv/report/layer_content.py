@@ -97,7 +97,7 @@ def _layer_blocks(report: LayerReport, most: int | None) -> list[Block]:
     if any(layer.rescaled for layer in shown):
         blocks.append(Note("(e): channels are equalized; ranges are those of the scaled channels"))
     if any(layer.held and layer.dtype != "int8" for layer in shown):
-        blocks.append(Note("int16: held in 16 bits, whose range leaves room"))
+        blocks.append(Note("int16: held in 16 bits"))
     if report.unmatched:
         blocks.append(Note(f"counted with the layer that follows: {_listed(report.unmatched)}"))
     return blocks

@@ -74,7 +74,7 @@ def _raised(record: RefinementRecord) -> Iterable[Block]:
         rows = tuple(
             (each.names[0], each.precision, _decibels(each.sqnr), f"{100 * each.macs:.1f} %") for each in record.raised
         )
-        yield Table(("held above int8", "as", "SQNR if it alone were int8", "of the work"), rows, "llrr")
+        yield Table(("held above int8", "as", "SQNR if it alone were int8", "of the work"), rows, "llrr", is_long=True)
 
 
 def _chosen(record: RefinementRecord) -> Iterable[Block]:

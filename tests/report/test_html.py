@@ -24,6 +24,7 @@ from edgeconv.report.document import (
     Slice,
     Spread,
     Table,
+    span,
     spark,
 )
 from edgeconv.report.html import render_html
@@ -144,6 +145,16 @@ def test_what_could_be_held_far_away_does_not_dwarf_what_was_seen() -> None:
     assert "int16 -717 .. 717" in svg
     assert 'class="edge"' not in svg
     assert _numbers(svg, "width") == [12.5] * 8
+
+
+def test_zero_has_no_sign_and_thousands_no_exponent() -> None:
+    assert span((-0.0, 1020.4)) == "0 .. 1,020"
+    assert span((-1.5e9, 0.25)) == "-1.5e+09 .. 0.25"
+
+
+def test_a_name_without_room_is_not_begun() -> None:
+    html = flame_boxes(Flame((Slice("a", 0.9, ""), Slice("b", 0.07, ""), Slice("c", 0.03, ""))))
+    assert re.findall(r'class="(?:fill|soft)(?: (\w+))?"', html) == ["", "slim", "narrow"]
 
 
 def test_depth_draws_every_layer_that_loses_something() -> None:
