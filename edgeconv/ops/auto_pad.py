@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from edgeconv.core import Dim
-from edgeconv.ops.base import Expr, ShapeError, Typed
+from edgeconv.ops.base import ShapeError, Typed
+from edgeconv.ops.expand import Fill
 from edgeconv.ops.pad import PadBy
+from edgeconv.ops.shape import Dims
 from edgeconv.ops.shape_formula import ADD, CONSTANT, DIMENSION, DIVIDE, MULTIPLY, ShapeFormula
 from edgeconv.ops.windows import Window
 
-__all__ = ["padded", "resolve_auto_pad"]
+__all__ = ["padded", "plane_of_ones", "resolve_auto_pad"]
 
 _Code = tuple[int, ...]
 _NEGATIVE = (CONSTANT, -1, 0, MULTIPLY, 0, 0)
@@ -33,7 +35,7 @@ def resolve_auto_pad(auto_pad: str, window: Window, x: Typed) -> tuple[int, ...]
     return (*small, *large) if auto_pad == "SAME_UPPER" else (*large, *small)
 
 
-def padded(auto_pad: str, window: Window, x: Typed, mode: str = "constant") -> tuple[Expr, tuple[int, ...]]:
+def padded(auto_pad: str, window: Window, x: Typed, mode: str = "constant") -> tuple[Typed, tuple[int, ...]]:
     """x and its explicit pads. Where they depend on open dimensions: x with a border, of pads that are computed."""
     spatial = x.type.shape[2:]
     is_open = auto_pad.startswith("SAME") and any(
@@ -48,6 +50,13 @@ def padded(auto_pad: str, window: Window, x: Typed, mode: str = "constant") -> t
     axes = tuple(range(2, x.type.rank))
     sizes = ShapeFormula(code, (2 * len(spatial),))(x)
     return PadBy(axes, mode)(x, sizes), (0,) * (2 * len(spatial))
+
+
+def plane_of_ones(x: Typed) -> Typed:
+    """One sample of one channel, as high and wide as x, full of ones."""
+    rank, open_axes = x.type.rank, (1,) * (x.type.rank - 2)
+    sizes = Dims((0, 0, *open_axes), tuple(range(rank)), (1, 1, *(0 for _ in open_axes)), (rank,))(x)
+    return Fill(1.0, x.type.dtype)(sizes)
 
 
 def _span(window: Window, axis: int) -> int:

@@ -147,14 +147,18 @@ def import_average_pool(
     strides: Sequence[int] = (),
 ) -> Expr:
     """ONNX AveragePool; one window over the whole plane is a mean over the spatial axes."""
-    from edgeconv.ops.auto_pad import resolve_auto_pad
+    from edgeconv.ops.auto_pad import padded, plane_of_ones
 
     window = import_window(kernel_shape, strides, dilations, pads)
-    padding = resolve_auto_pad(auto_pad, window, x)
+    source, padding = padded(auto_pad, window, x)
     if window.kernel == x.type.shape[2:] and not any(padding) and set(window.dilations) == {1}:
         from edgeconv.ops.reduce import ReduceMean
 
         return ReduceMean(tuple(range(2, x.type.rank)))(x)
     is_ceil = bool(ceil_mode) and auto_pad == "NOTSET"
     op = AveragePool(window.kernel, window.strides, padding, window.dilations, is_ceil, bool(count_include_pad))
-    return op(x)
+    if source is x or count_include_pad:
+        return op(source)
+    from edgeconv.ops.mul import Div
+
+    return Div()(op(source), op(padded(auto_pad, window, plane_of_ones(x))[0]))

@@ -64,9 +64,9 @@ def import_lp_pool(
     strides: Sequence[int] = (),
 ) -> Expr:
     """ONNX LpPool."""
-    from edgeconv.ops.auto_pad import resolve_auto_pad
+    from edgeconv.ops.auto_pad import padded
 
     window = import_window(kernel_shape, strides, dilations, pads)
-    padding = resolve_auto_pad(auto_pad, window, x)
+    source, padding = padded(auto_pad, window, x)
     is_ceil = bool(ceil_mode) and auto_pad == "NOTSET"
-    return LpPool(window.kernel, window.strides, padding, window.dilations, is_ceil, p)(x)
+    return LpPool(window.kernel, window.strides, padding, window.dilations, is_ceil, p)(source)

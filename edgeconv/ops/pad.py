@@ -15,25 +15,32 @@ from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, 
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
-__all__ = ["Pad", "PadBy", "check_value"]
+__all__ = ["Border", "Pad", "PadBy", "check_value"]
 
 _MODES = ("constant", "reflect", "edge", "wrap")
 
 
+class Border(Operator):
+    """What puts a border around its input; `value` is the real value of a constant one."""
+
+    mode: str
+    value: float
+
+    @property
+    def border(self) -> float:
+        """The value that is added to those of the input, 0 where none is."""
+        return self.value if self.mode == "constant" else 0.0
+
+
 @dataclass(frozen=True)
-class Pad(Operator):
-    """Begins of all axes, then ends. `value` is the real value of a constant border."""
+class Pad(Border):
+    """Begins of all axes, then ends."""
 
     pads: tuple[int, ...]
     mode: str = "constant"
     value: float = 0.0
 
     quant: ClassVar[QuantRule | None] = MOVE
-
-    @property
-    def border(self) -> float:
-        """The value that is added to those of the input, 0 where none is."""
-        return self.value if self.mode == "constant" else 0.0
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if not x.rank or len(self.pads) != 2 * x.rank or self.mode not in _MODES:
@@ -92,17 +99,18 @@ class Pad(Operator):
 
 
 @dataclass(frozen=True)
-class PadBy(Operator):
+class PadBy(Border):
     """Pad whose pads (begins of `axes`, then ends, int64) are known at run time only; data may decide (with a `label`).
 
-    A third input may hold the value of a constant border.
+    A third input may hold the value of a constant border, instead of `value`.
     """
 
     axes: tuple[int, ...]
     mode: str = "constant"
     label: str = ""
+    value: float = 0.0
 
-    quant: ClassVar[QuantRule | None] = MOVE
+    quant: ClassVar[QuantRule | None] = QuantRule(activations=(0,), shared=True, absent=(2,))
 
     def infer(self, x: TensorType, pads: TensorType, value: TensorType | None = None) -> tuple[TensorType, ...]:
         for axis in self.axes:
@@ -112,7 +120,7 @@ class PadBy(Operator):
         sizes = sizes_of(pads, self.label)
         known = [size for size in sizes if isinstance(size, int)]
         if len(known) == len(sizes):
-            return Pad(self._full(known, x.rank), self.mode).infer(x)
+            return Pad(self._full(known, x.rank), self.mode, self.value).infer(x)
         dims = list(x.shape)
         for begin, end, axis in zip(sizes, sizes[len(self.axes) :], self.axes, strict=False):
             dims[axis] = counted(f"{self.label}.{axis}") if pads.value is None else dims[axis] + begin + end
@@ -123,7 +131,7 @@ class PadBy(Operator):
             raise ValueError("the pads are not known yet")
         full = self._full(pads.tolist(), x.ndim)
         if value is None or self.mode != "constant":
-            return Pad(full, self.mode).run(x)
+            return Pad(full, self.mode, self.value).run(x)
         # the border's value may be anything that x can hold, so it is put there as it is
         inside = Pad(full).run(np.ones(x.shape, bool))
         return np.where(inside, Pad(full).run(x), value.reshape(()))
@@ -132,7 +140,8 @@ class PadBy(Operator):
         known = inputs[1].type.value
         if known is None or inputs.get(2) is not None:
             return super().plan(inputs, outputs, scratch)
-        return Pad(self._full(known.tolist(), inputs[0].type.rank), self.mode).plan(inputs, outputs, scratch)
+        pad = Pad(self._full(known.tolist(), inputs[0].type.rank), self.mode, self.value)
+        return pad.plan(inputs, outputs, scratch)
 
     def _full(self, pads: Sequence[int], rank: int) -> tuple[int, ...]:
         full = [0] * (2 * rank)
@@ -196,9 +205,10 @@ def import_pad(
 ) -> Expr:
     """Pad from opset 11: pads, the border's value and (from opset 18) the axes are inputs, the axes constant."""
     along = None if axes is None else constant_ints(axes, "axes")
-    border = border if mode == "constant" else None
-    if not is_plain(pads) or not (border is None or is_plain(border)):
-        places = range(x.type.rank) if along is None else [normal_axis(axis, x.type.rank) for axis in along]
-        return PadBy(tuple(places), mode, label)(x, pads, *(() if border is None else (border,)))
-    value = 0.0 if border is None else float(constant_value(border, "constant_value").reshape(()))
-    return _pad(x, constant_ints(pads, "pads"), along, mode, value)
+    value, computed = 0.0, () if border is None or mode != "constant" else (border,)
+    if border is not None and computed and is_plain(border):
+        value, computed = float(constant_value(border, "constant_value").reshape(())), ()
+    if is_plain(pads) and not computed:
+        return _pad(x, constant_ints(pads, "pads"), along, mode, value)
+    places = range(x.type.rank) if along is None else [normal_axis(axis, x.type.rank) for axis in along]
+    return PadBy(tuple(places), mode, label, value)(x, pads, *computed)

@@ -13,6 +13,7 @@ from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.elementwise import Neg, Tanh
 from edgeconv.ops.erf import Erf
 from edgeconv.ops.mul import Div, Mul
+from edgeconv.ops.pad import Border
 from edgeconv.ops.pow import Pow
 from edgeconv.ops.sigmoid import HardSigmoid, Sigmoid
 from edgeconv.ops.softmax import Softmax
@@ -73,7 +74,7 @@ def output_range(view: View, name: str) -> tuple[float, float]:
     if node is None:
         return -inf, inf
     if node.op.quant is not None and node.op.quant.shared and len(node.inputs) and not isinstance(node.op, Clamp):
-        return (-inf, inf) if type(node.op).__name__ == "Pad" else output_range(view, node.inputs[0])
+        return (-inf, inf) if isinstance(node.op, Border) else output_range(view, node.inputs[0])
     return _RANGES.get(type(node.op), bounds(node.op))
 
 

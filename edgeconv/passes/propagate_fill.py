@@ -24,7 +24,7 @@ from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.concat import Concat
 from edgeconv.ops.elementwise import Elementwise
 from edgeconv.ops.expand import Fill
-from edgeconv.ops.pad import Pad
+from edgeconv.ops.pad import Border
 from edgeconv.ops.recurrent import Recurrent
 from edgeconv.passes.rewrite import View, rewrite
 
@@ -75,8 +75,8 @@ def _moved(node: Node, values: list[float | None], view: View) -> float | None:
     if isinstance(op, (Elementwise, Clamp, Cast)) and len(node.inputs) == 1:
         result: Array = np.asarray(op.run(np.array(first, view.type_of(node.inputs[0]).dtype)))
         return float(result)
-    if isinstance(op, Pad):
-        return first if op.mode != "constant" or op.value == first else None
+    if isinstance(op, Border) and op.mode == "constant":
+        return first if op.value == first and len(values) < 3 else None
     return first if op.quant is not None and op.quant.shared else None
 
 

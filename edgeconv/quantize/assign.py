@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from edgeconv.core import QParams
 from edgeconv.graph import Graph, Node
-from edgeconv.ops.pad import Pad
+from edgeconv.ops.pad import Border
 from edgeconv.quantize.in_float import Ranges
 from edgeconv.quantize.observers.minmax import minmax_range
 from edgeconv.quantize.ranges import TABLE_STEPS, activation_qparams, constant_qparams, wide_qparams
@@ -89,7 +89,7 @@ def _added_values(graph: Graph, roots: Mapping[str, str]) -> dict[str, float]:
     """Root -> the value furthest from 0 that padding adds to what shares its parameters."""
     found: dict[str, float] = {}
     for node in graph.nodes:
-        if isinstance(node.op, Pad) and node.outputs[0] in roots:
+        if isinstance(node.op, Border) and node.outputs[0] in roots:
             root = roots[node.outputs[0]]
             found[root] = max(found.get(root, 0.0), node.op.border, key=abs)
     return found

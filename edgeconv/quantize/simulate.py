@@ -115,7 +115,7 @@ def noise_of(wanted: Sequence[Array], given: Sequence[Array]) -> float:
 def rounded(x: Array, q: QParams) -> Array:
     """x as int8 would hold it, in real units."""
     scale, zero_point = np.float32(q.scale[0]), np.float32(q.zero_point[0])
-    y: Array = np.rint(x / scale)
+    y = np.asarray(np.rint(x / scale))
     np.clip(y, -128 - zero_point, 127 - zero_point, out=y)
     y *= scale
     return y

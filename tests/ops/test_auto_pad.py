@@ -12,13 +12,14 @@ import edgeconv
 from edgeconv.runtime import Interpreter
 from tests.harness import data, sqnr
 
+_WINDOWED = ("Conv", "MaxPool", "AveragePool", "LpPool")
 _SIZES = ((16, 17), (17, 16), (13, 14), (18, 15), (4, 23))
 
 
-def _model(op_type: str, kernel: int, stride: int, auto_pad: str) -> onnx.ModelProto:
+def _model(op_type: str, kernel: int, stride: int, auto_pad: str, **more: int) -> onnx.ModelProto:
     """Two windows one behind the other, and their input's height and width as a third output."""
-    inputs = {"Conv": ["x", "w"], "MaxPool": ["x"]}[op_type]
-    window = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "auto_pad": auto_pad}
+    inputs = ["x", "w"] if op_type == "Conv" else ["x"]
+    window = {"kernel_shape": [kernel] * 2, "strides": [stride] * 2, "auto_pad": auto_pad, **more}
     again = ["h", *inputs[1:]]
     nodes = [helper.make_node(op_type, inputs, ["h"], **window), helper.make_node(op_type, again, ["y"], **window)]
     weight = numpy_helper.from_array(data(3, 3, kernel, kernel), "w")
@@ -36,11 +37,18 @@ def _model(op_type: str, kernel: int, stride: int, auto_pad: str) -> onnx.ModelP
     ("op_type", "kernel", "stride"),
     [
         ("Conv", 1, 2),
-        *((op, k, s) for op in ("Conv", "MaxPool") for k, s in ((2, 1), (2, 2), (3, 1), (3, 2), (4, 3), (5, 2))),
+        *((op, k, s) for op in _WINDOWED for k, s in ((2, 1), (2, 2), (3, 1), (3, 2), (4, 3), (5, 2))),
     ],
 )
 def test_any_height_and_width(op_type: str, kernel: int, stride: int, auto_pad: str) -> None:
-    model = _model(op_type, kernel, stride, auto_pad)
+    _agrees(_model(op_type, kernel, stride, auto_pad))
+
+
+def test_means_that_count_the_padding() -> None:
+    _agrees(_model("AveragePool", 3, 2, "SAME_LOWER", count_include_pad=1))
+
+
+def _agrees(model: onnx.ModelProto) -> None:
     reference = InferenceSession(model.SerializeToString())
     exact = Interpreter(edgeconv.convert(model, precision="fp32").to_bytes())
     samples = [data(2, 3, *size, seed=9) for size in _SIZES]
