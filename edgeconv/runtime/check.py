@@ -8,7 +8,7 @@ from typing import NoReturn
 
 from edgeconv.core import DTYPES, Dim, Shape, SymbolicDim, TensorType
 from edgeconv.errors import InvalidModelError
-from edgeconv.ops.base import ShapeError, infer_types
+from edgeconv.ops.base import QuantRule, ShapeError, infer_types
 from edgeconv.ops.integer import held_dtype, is_int16
 from edgeconv.records import replace
 from edgeconv.runtime.layout import MAX_DIM, MAX_ELEMENTS, MAX_RANK, MAX_SYMBOL_TEXT
@@ -141,17 +141,21 @@ def _check_types(step: Step, tensors: Sequence[Tensor], types: list[TensorType],
 
 def _check_quantized(step: Step, tensors: Sequence[Tensor], what: str) -> None:
     """A step on quantized values is so throughout: int8 activations and the weight have scales, no output is float."""
+    rule = step.op.quant
+    read = [(position, tensors[index]) for position, index in enumerate(step.inputs) if index != ABSENT]
+    scaled = [(position, tensor) for position, tensor in read if tensor.type.q and tensor.type.value is not None]
+    for position, tensor in scaled:
+        if not _may_have_scale(rule, position, tensor.type):
+            _refuse(f"{what} reads {tensor.name!r} as it is, which has a scale")
     indices = [index for index in (*step.inputs, *step.outputs) if index != ABSENT]
     activations = [tensors[index] for index in indices if tensors[index].type.value is None]
-    if all(tensor.type.q is None for tensor in activations):
-        return
+    is_float = all(tensor.type.q is None for tensor in activations)
     for tensor in activations:
-        if tensor.type.dtype == "int8" and tensor.type.q is None:
+        if tensor.type.dtype == "int8" and tensor.type.q is None and (scaled or not is_float):
             _refuse(f"{what} computes with scales, yet {tensor.name!r} has none")
         if is_int16(tensor.type) and not step.op.int16:
             _refuse(f"{what} cannot compute with {tensor.name!r}, which is held in 16 bits")
-    rule = step.op.quant
-    if rule is None:
+    if rule is None or is_float:
         return
     for index in step.outputs:
         if index != ABSENT and tensors[index].type.is_float:
@@ -162,6 +166,15 @@ def _check_quantized(step: Step, tensors: Sequence[Tensor], what: str) -> None:
             _refuse(f"{what} computes with scales, yet its weight has none")
         if q.axis not in (None, rule.weight_axis):
             _refuse(f"{what} has a weight with scales along axis {q.axis}, not {rule.weight_axis}")
+
+
+def _may_have_scale(rule: QuantRule | None, position: int, known: TensorType) -> bool:
+    """Can this input be a constant of whole numbers that stand for real ones?"""
+    if rule is None or known.dtype == "int32":
+        return rule is not None and rule.bias == position
+    if rule.activations is None:
+        return True
+    return position in (*rule.activations, rule.weight, rule.bias, *(at for at, _ in rule.weight_only))
 
 
 def _sound_shape(found: TensorType, what: str) -> Shape:

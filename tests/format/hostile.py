@@ -45,6 +45,22 @@ def victim() -> Program:
     return build.program(out, flags, metadata={"a": "1", "b": "2"})
 
 
+def _scaled_indices() -> bytes:
+    """Whole numbers that choose rows, with a scale: the kernel would see fractions."""
+    build = Build()
+    x = build.input("x", "N", 4)
+    places = build.constant("places", np.int32([3, 1]), Q(0.1, 0))
+    return to_bytes(build.program(build.step(operator("Gather", axis=1), x, places)))
+
+
+def _scaled_integers() -> bytes:
+    """Integers without a scale, multiplied by a matrix that has one."""
+    build = Build()
+    x = build.input("x", "N", 4, dtype="int8")
+    matrix = build.constant("matrix", values(4, 3, dtype="int8", low=-9, high=9), Q(0.1, 0))
+    return to_bytes(build.program(build.step(operator("MatMul"), x, matrix)))
+
+
 def _edit(change: Callable[[bytearray, Walker], None]) -> Make:
     def make() -> bytes:
         data = to_bytes(victim())
@@ -284,6 +300,8 @@ _STEPS: Mapping[str, tuple[Make, str]] = {
         ),
         "weight with scales along axis 0, not 1",
     ),
+    "indices with a scale": (_scaled_indices, "reads 'places' as it is, which has a scale"),
+    "integers times a matrix with a scale": (_scaled_integers, "computes with scales, yet 'x' has none"),
     "input 99": (_program(inputs=(99,)), "input of the model is tensor 99 of 8"),
     "input -1": (_program(inputs=(-1,)), "input of the model is tensor -1 of 8"),
     "output 99": (_program(outputs=(99,)), "output of the model is tensor 99 of 8"),
