@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from edgeconv.core import Array, QParams
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
-from edgeconv.quantize.judge import rows_of
 from edgeconv.quantize.parallel import each, worker_count
+from edgeconv.quantize.refine.stepper import rows_of
 from edgeconv.quantize.simulate import noise_of, rounded
 from edgeconv.runtime import Interpreter, Program
 from edgeconv.runtime.interpreter import prepare_inputs

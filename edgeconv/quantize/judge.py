@@ -12,14 +12,15 @@ from edgeconv.core import Array
 from edgeconv.data import Batch
 from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
-from edgeconv.quantize.refine.stepper import judging
+from edgeconv.quantize.refine.stepper import judging, rows_of
 from edgeconv.report.elsewhere import run_models
-from edgeconv.report.record import decibels_of
 from edgeconv.runtime import Interpreter
 
 __all__ = ["HeldBack", "Judge"]
 
 _MOST_SAMPLES = 512
+_LEAST = 1e-6
+"""Of the mean signal, added to that and the noise of every sample: nearly silent ones shall not decide."""
 
 
 class HeldBack:
@@ -42,12 +43,6 @@ class HeldBack:
                 return
 
 
-def rows_of(batch: Mapping[str, Array]) -> int:
-    """Samples in a batch."""
-    first = next(iter(batch.values()), None)
-    return 1 if first is None or not first.ndim else first.shape[0]
-
-
 class Judge:
     """Holds the float network's outputs for `batches`, which may be iterated again; `samples` is their number.
 
@@ -61,12 +56,16 @@ class Judge:
 
     def sqnr(self, graph: Graph) -> float:
         """SQNR in dB of the worst output of `graph`, infinite for equal ones."""
-        found = self._outputs(graph)
-        scores = [
-            _sqnr(wanted, given)
-            for wanted, given in zip(zip(*self._wanted, strict=True), zip(*found, strict=True), strict=True)
-        ]
-        return min(scores, default=inf)
+        return self.scores(graph)[0]
+
+    def scores(self, graph: Graph) -> tuple[float, float]:
+        """SQNR in dB of the worst output: of all samples together, and the mean of what each has.
+
+        In the first a few large errors may decide, and those of other samples otherwise.
+        """
+        outputs = zip(zip(*self._wanted, strict=True), zip(*self._outputs(graph), strict=True), strict=True)
+        found = [_sqnr(wanted, given) for wanted, given in outputs]
+        return min((whole for whole, _ in found), default=inf), min((each for _, each in found), default=inf)
 
     def _outputs(self, graph: Graph) -> list[list[Array]]:
         """Of all batches."""
@@ -75,11 +74,20 @@ class Judge:
         return [found for _, (found,) in run_models(models, batches, self._executor)]
 
 
-def _sqnr(wanted: Sequence[Array], given: Sequence[Array]) -> float:
-    """NaN counts as 0, so that NaN in place of a number is noise as large as that."""
-    signal = noise = 0.0
-    for arrays in zip(wanted, given, strict=True):
-        exact, found = (np.nan_to_num(each).astype(np.float64).reshape(-1) for each in arrays)
-        error = exact - found
-        signal, noise = signal + float(np.dot(exact, exact)), noise + float(np.dot(error, error))
-    return decibels_of(signal, noise)
+def _sqnr(wanted: Sequence[Array], given: Sequence[Array]) -> tuple[float, float]:
+    signal, noise = np.concatenate([_powers(*both) for both in zip(wanted, given, strict=True)], axis=1)
+    if not noise.any():
+        return inf, inf
+    least = max(_LEAST * signal.mean(), 1e-300)
+    each = (signal + least) / (noise + least)
+    return float(10 * np.log10(max(signal.sum(), 1e-300) / noise.sum())), float(np.mean(10 * np.log10(each)))
+
+
+def _powers(wanted: Array, given: Array) -> Array:
+    """(2, samples): of the signal, and of the error.
+
+    NaN counts as 0, so that NaN in place of a number is noise as large as that.
+    """
+    exact, found = (np.atleast_1d(np.nan_to_num(each).astype(np.float64)) for each in (wanted, given))
+    powers: Array = np.square([exact, exact - found]).sum(axis=tuple(range(2, exact.ndim + 1)))
+    return powers

@@ -198,12 +198,12 @@ def refine(
 
 
 def judged(made: Quantized) -> Quantized:
-    """What is better on held-back samples: with the layers refined, or without."""
+    """The layers refined, unless they are worse without doubt on held-back samples: together, and as a rule."""
     judge, plain = Judge(made.prepared.graph, judging(made.few)), made.prepared.lowered()
-    scores = {"unrefined": judge.sqnr(plain), "refined": judge.sqnr(made.graph)}
-    is_better = scores["refined"] >= scores["unrefined"]
+    scores = {"unrefined": judge.scores(plain), "refined": judge.scores(made.graph)}
+    is_better = any(after >= before for before, after in zip(*scores.values(), strict=True))
     taken = "refined" if is_better else "unrefined"
-    trials = tuple(Trial(name, score, name == taken) for name, score in scores.items())
+    trials = tuple(Trial(name, score, name == taken) for name, (score, _) in scores.items())
     undone = () if is_better else ("the refinements of all layers: the network as a whole got worse with them",)
     record = replace(made.record, trials=trials, held_back=judge.samples, undone=undone)
     return replace(made, graph=made.graph if is_better else plain, record=record)

@@ -15,6 +15,7 @@ __all__ = ["refinement_blocks", "refinement_json"]
 
 _UNDONE_SHOWN = 8
 _ANYWAY = "taken, no other is clearly better"
+_MOSTLY = "taken, better sample by sample"
 _LEAST_HARM = 0.05
 """dB; less reads as nothing."""
 
@@ -32,7 +33,8 @@ def refinement_blocks(record: RefinementRecord) -> Iterable[Block]:
         anyway = "taken" if record.effort == "best" else _ANYWAY
         yield Table(("ranges by", "SQNR, activations alone rounded", ""), _trials(record.observed, anyway), "lrl")
     if len(record.trials) > 1:
-        yield Table((f"on {record.held_back} held-back samples", "SQNR", ""), _trials(record.trials), "lrl")
+        anyway = "taken" if record.effort == "best" else _MOSTLY
+        yield Table((f"on {record.held_back} held-back samples", "SQNR", ""), _trials(record.trials, anyway), "lrl")
     if not record.undone:
         yield from _undone(record.layers)
 
@@ -54,7 +56,7 @@ def _activations(count: int) -> str:
     return f"{count} activation{'s' * (count != 1)}"
 
 
-def _trials(trials: Sequence[Trial], anyway: str = "taken") -> tuple[tuple[str, str, str], ...]:
+def _trials(trials: Sequence[Trial], anyway: str) -> tuple[tuple[str, str, str], ...]:
     """Rows: name, SQNR, and which was taken; `anyway` where it is not the one with the highest score."""
     best = max(trial.sqnr for trial in trials)
     words = ["" if not trial.taken else "taken" if trial.sqnr == best else anyway for trial in trials]

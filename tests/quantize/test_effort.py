@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor, ProcessPoolExecutor, ThreadPoolExecutor
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -15,7 +16,9 @@ from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.quantize import EFFORTS, QuantConfig, Quantized, quantize, quantize_recorded
 from edgeconv.quantize.judge import HeldBack, Judge
+from edgeconv.quantize.pipeline import judged
 from edgeconv.quantize.refine.range_search import search_ranges
+from edgeconv.quantize.refine.stepper import few_batches, judging
 from edgeconv.quantize.sensitivity import Group
 from edgeconv.quantize.simulate import Simulation, rounded
 from edgeconv.quantize.time_budget import TimeBudget
@@ -102,6 +105,44 @@ def test_a_refinement_that_harms_on_held_back_samples_is_undone_and_said() -> No
 def test_a_single_batch_is_parted_so_that_samples_are_held_back() -> None:
     samples = [{"x": data(40, 3, 8, 8)}]
     assert quantize_recorded(two_convs(False, symbol("N")), samples).record.held_back == 10
+
+
+@pytest.mark.parametrize(
+    ("sizes", "parts"),
+    [((32, 32, 32, 4), (32, 32, 11, 21, 4)), ((32, 18), (32, 6, 12)), ((32,) * 4, (32,) * 4), ((3, 2), (3, 1, 1)),
+     ((7, 1, 2), (7, 1, 2)), ((9,), (3, 2, 2, 2)), ((3,), (3,))],
+)  # fmt: skip
+def test_a_quarter_of_the_samples_is_held_back_whatever_the_batches(
+    sizes: tuple[int, ...], parts: tuple[int, ...]
+) -> None:
+    x = data(sum(sizes), 3, 8, 8)
+    batches = [{"x": part} for part in np.split(x, np.cumsum(sizes)[:-1])]
+    few = few_batches(two_convs(False, symbol("N")), batches)
+    assert tuple(len(part["x"]) for part in few) == parts
+    np.testing.assert_array_equal(np.concatenate([part["x"] for part in few]), x)
+    assert few_batches(two_convs(False, symbol("N")), few) == few
+    fixed = two_convs(False, sizes[0])
+    assert few_batches(fixed, batches[:1]) == batches[:1]
+    if len(parts) > 1:
+        assert 1 / 6 < sum(len(part["x"]) for part in judging(few)) / sum(sizes) <= 1 / 3
+
+
+def test_one_sample_alone_does_not_undo_what_is_better_for_all_others() -> None:
+    """Values to 1000 cost all samples their steps; what clips them is exact for the rest."""
+    samples = data(40, 3, 8, 8)
+    samples[-1] *= 1000
+    graph = two_convs(False, symbol("N"))
+    plain = quantize_recorded(graph, [{"x": samples}], QuantConfig(refinements=()))
+    hidden = graph.copy()
+    hidden.outputs = ["h"]
+    clipping, (first, second) = graph.copy(), graph.nodes
+    highest = float(Interpreter(to_program(hidden))(samples[:-1]).max())
+    clipping.nodes = [replace(first, op=replace(first.op, high=highest)), second]  # type: ignore[call-arg]  # it is a Conv
+    found = judged(replace(plain, graph=clipping))
+    coarse, exact = found.record.trials
+    assert exact.sqnr < coarse.sqnr
+    assert exact.taken
+    assert found.graph is clipping
 
 
 def test_without_time_nothing_is_refined_and_the_record_says_so() -> None:

@@ -6,6 +6,7 @@ Refinements walk the float and the int8 program side by side with it. Memory is 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -15,9 +16,9 @@ from edgeconv.graph import Graph
 from edgeconv.quantize.parallel import worker_count
 from edgeconv.runtime.interpreter import prepare_inputs
 from edgeconv.runtime.planner import activation_bytes, plan_alone, resolve_types
-from edgeconv.runtime.program import ABSENT, Program, Step
+from edgeconv.runtime.program import ABSENT, Step
 
-__all__ = ["Stepper", "few_batches", "first_rows", "fitting", "held_back", "judging"]
+__all__ = ["Stepper", "few_batches", "first_rows", "fitting", "held_back", "judging", "rows_of"]
 
 _SAMPLES = 128
 _BYTES = 1 << 28
@@ -93,7 +94,8 @@ def few_batches(graph: Graph, samples: Iterable[Mapping[str, Array]]) -> list[Ma
         live = activation_bytes(program, {i: a.shape for i, a in zip(program.inputs, arrays, strict=True)})
         if taken >= _SAMPLES or live * (len(found) + 1) > _BYTES:
             break
-    return _split(program, found[0]) if len(found) == 1 else found
+    is_free = all(_is_open(graph.types[name]) for name in graph.inputs)
+    return _parted(found) if is_free and all(len(set(map(len, batch.values()))) == 1 for batch in found) else found
 
 
 def first_rows(graph: Graph, batch: Mapping[str, Array], count: int) -> Mapping[str, Array]:
@@ -102,23 +104,42 @@ def first_rows(graph: Graph, batch: Mapping[str, Array], count: int) -> Mapping[
     return {name: array[:count] for name, array in batch.items()} if is_free else batch
 
 
-def _split(program: Program, batch: Mapping[str, Array]) -> list[Mapping[str, Array]]:
-    """A single batch in four, where the model takes any number of rows, so that some can be held back."""
-    rows = {array.shape[0] if array.ndim else 0 for array in batch.values()}
-    is_free = all(_is_open(program.tensors[index].type) for index in program.inputs)
-    if not is_free or len(rows) != 1 or min(rows) < _PARTS:
-        return [batch]
-    parts = {name: np.array_split(array, _PARTS) for name, array in batch.items()}
-    return [{name: pieces[part] for name, pieces in parts.items()} for part in range(_PARTS)]
+def _parted(batches: list[Mapping[str, Array]]) -> list[Mapping[str, Array]]:
+    """With a batch cut in two where no number of whole ones is about a quarter of the samples; a single one in four."""
+    total, held = (sum(map(rows_of, each)) for each in (batches, judging(batches)))
+    quarter = total // _PARTS
+    if not quarter or (len(batches) > 1 and (held == quarter or total <= 6 * held <= 2 * total)):
+        return batches
+    if len(batches) == 1:
+        return _cut(batches[0], _PARTS)
+    fitted = total - quarter
+    place, end = next((place, end) for place, end in enumerate(accumulate(map(rows_of, batches))) if end > fitted)
+    return [*batches[:place], *_cut(batches[place], [rows_of(batches[place]) - end + fitted]), *batches[place + 1 :]]
+
+
+def _cut(batch: Mapping[str, Array], places: int | list[int]) -> list[Mapping[str, Array]]:
+    """In so many parts, or in front of these rows."""
+    parts = zip(*(np.array_split(array, places) for array in batch.values()), strict=True)
+    return [dict(zip(batch, part, strict=True)) for part in parts]
 
 
 def _is_open(known: TensorType) -> bool:
     return known.rank > 0 and isinstance(known.shape[0], SymbolicDim)
 
 
-def held_back(batches: Sequence[object]) -> int:
-    """How many of the last batches only judge: a quarter; none where there is a single one, which fits and judges."""
-    return max(len(batches) // 4, 1) if len(batches) > 1 else 0
+def rows_of(batch: Mapping[str, Array]) -> int:
+    """Samples in a batch."""
+    first = next(iter(batch.values()), None)
+    return 1 if first is None or not first.ndim else first.shape[0]
+
+
+def held_back(batches: Sequence[Mapping[str, Array]]) -> int:
+    """How many of the last batches only judge: those that come nearest to a quarter of the samples.
+
+    None where there is a single one, which fits and judges.
+    """
+    held = list(accumulate(map(rows_of, reversed(batches))))
+    return 1 + min(range(len(held) - 1), key=lambda last: abs(_PARTS * held[last] - held[-1])) if len(held) > 1 else 0
 
 
 def fitting(few: Sequence[Mapping[str, Array]]) -> Sequence[Mapping[str, Array]]:
