@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import io
+import struct
+import zipfile
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import replace
 from multiprocessing import get_context
@@ -162,6 +165,17 @@ def test_a_sequence_is_calibrated_with_its_states(count: int) -> None:
 def test_a_damaged_file_is_refused(whole: Calibrated, cut: int) -> None:
     with pytest.raises(CorruptDataError, match="is no calibration that this edgeconv can read"):
         Calibrated.from_bytes(whole.to_bytes()[:cut], "x.calib")
+
+
+@pytest.mark.parametrize("header", ["{'shape': (4000000000,), 'fortran_order': False, 'descr': '<f8'}", "{'shape': ("])
+def test_an_array_that_is_not_there_takes_no_memory(whole: Calibrated, header: str) -> None:
+    with zipfile.ZipFile(io.BytesIO(whole.to_bytes())) as old, zipfile.ZipFile(changed := io.BytesIO(), "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name))
+            if name == "recipe.npy":
+                new.writestr("extra.npy", b"\x93NUMPY\x01\x00" + struct.pack("<H", len(header)) + header.encode())
+    with pytest.raises(CorruptDataError, match="is no calibration that this edgeconv can read"):
+        Calibrated.from_bytes(changed.getvalue(), "x.calib")
 
 
 def test_memory_of_statistics_does_not_grow_with_the_samples(whole: Calibrated) -> None:

@@ -8,6 +8,7 @@ rows to stream: it is read at once.
 from __future__ import annotations
 
 import ast
+import io
 import math
 import re
 import struct
@@ -24,10 +25,10 @@ import numpy as np
 from edgeconv.core import Array
 from edgeconv.errors import CorruptDataError, DataError, UnsafeDataError
 
-__all__ = ["PICKLE_ADVICE", "UNREADABLE", "NpyReader", "npy_reader", "npz_readers", "reading"]
+__all__ = ["PICKLE_ADVICE", "NpyReader", "npy_reader", "npz_readers", "reading"]
 
 PICKLE_ADVICE = "pickles run code when read; save plain numbers with np.save(..., allow_pickle=False)"
-UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, struct.error)
+_UNREADABLE = (zipfile.BadZipFile, zlib.error, EOFError, OSError, RuntimeError, ValueError, IndexError, struct.error)
 """What the standard library raises for a damaged .npz or .npy."""
 
 _MAGIC = b"\x93NUMPY"
@@ -65,6 +66,11 @@ class NpyReader:
                 data = _exactly(stream, rows * row_bytes, self.where)
                 yield np.frombuffer(data, self.dtype).reshape(rows, *shape[1:])
 
+    def array(self) -> Array:
+        """All of it."""
+        rows = [np.empty((0, *self.shape[1:]), self.dtype), *self.chunks(1 << 62)]
+        return np.concatenate(rows).reshape(self.shape)
+
 
 def npy_reader(path: Path) -> NpyReader:
     """The array of an `.npy` file; its header is read and checked, its contents are not."""
@@ -79,9 +85,9 @@ def npy_reader(path: Path) -> NpyReader:
         return _reader(where, opener, path.stat().st_size)
 
 
-def npz_readers(path: Path) -> dict[str, NpyReader]:
-    """The arrays of an `.npz` file by name, in the file's order; only headers are read."""
-    where = str(path)
+def npz_readers(path: Path | io.BytesIO, where: str = "") -> dict[str, NpyReader]:
+    """The arrays of an `.npz` file (or its bytes, from `where`) by name, in its order; only headers are read."""
+    where = where or str(path)
     with reading(where), zipfile.ZipFile(path) as archive:
         members = [info for info in archive.infolist() if not info.is_dir()]
     readers: dict[str, NpyReader] = {}
@@ -96,7 +102,7 @@ def npz_readers(path: Path) -> dict[str, NpyReader]:
     return readers
 
 
-def _member_opener(path: Path, member: str) -> Opener:
+def _member_opener(path: Path | io.BytesIO, member: str) -> Opener:
     @contextmanager
     def opener() -> Iterator[IO[bytes]]:
         with zipfile.ZipFile(path) as archive, archive.open(member) as stream:
@@ -112,7 +118,7 @@ def reading(where: str) -> Iterator[None]:
         yield
     except (FileNotFoundError, IsADirectoryError, NotADirectoryError, PermissionError) as error:
         raise DataError(f"{where}: cannot be read: {error.strerror}; give a file that is there and readable") from error
-    except UNREADABLE as error:
+    except _UNREADABLE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise CorruptDataError(f"{where}: damaged or truncated ({reason}); write it again") from error
 

@@ -15,9 +15,9 @@ import numpy as np
 
 from edgeconv.core import Array
 from edgeconv.data.input_statistics import InputStatistics
-from edgeconv.data.npy import UNREADABLE
+from edgeconv.data.npy import npz_readers
 from edgeconv.data.preprocessing import PREPROCESSING
-from edgeconv.errors import CorruptDataError, UsageError
+from edgeconv.errors import CorruptDataError, DataError, UsageError
 from edgeconv.graph import Graph
 from edgeconv.quantize.statistics import Statistics
 
@@ -153,9 +153,8 @@ class Calibrated:
     def from_bytes(content: bytes, name: str = "the calibration") -> Calibrated:
         """What `to_bytes` wrote; CorruptDataError for anything else."""
         try:
-            with np.load(io.BytesIO(content), allow_pickle=False) as arrays:
-                return _read({key: arrays[key] for key in arrays.files})
-        except (*UNREADABLE, LookupError, TypeError, AttributeError, ArithmeticError) as error:
+            return _read({key: reader.array() for key, reader in npz_readers(io.BytesIO(content), name).items()})
+        except (DataError, LookupError, ValueError, TypeError, AttributeError, ArithmeticError) as error:
             raise CorruptDataError(
                 f"{name} is no calibration that this edgeconv can read; make it with edgeconv calibrate"
             ) from error

@@ -108,6 +108,14 @@ def test_npz_that_is_none(tmp_path: Path) -> None:
         read(tmp_path / "a.npz")
 
 
+def test_npz_with_a_member_without_a_name(tmp_path: Path) -> None:
+    np.savez(tmp_path / "a.npz", x=np.zeros(3))
+    content = (tmp_path / "a.npz").read_bytes()
+    (tmp_path / "a.npz").write_bytes(content.replace(b"x.npy", b"\0.npy"))
+    with pytest.raises(CorruptDataError, match="damaged or truncated"):
+        read(tmp_path / "a.npz")
+
+
 def test_npz_with_a_member_that_is_no_array(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "a.npz", "w") as archive:
         archive.writestr("x.npy", npy(np.zeros((2, 3))))
