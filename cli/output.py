@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from shutil import get_terminal_size
@@ -43,7 +42,9 @@ class Output:
     def result(self, value: dict[str, Any]) -> None:
         """The machine's form of the result, with --json."""
         if self.as_json:
-            click.echo(json.dumps(value, indent=2, allow_nan=False, ensure_ascii=False))
+            from edgeconv.report.figures import json_text
+
+            click.echo(json_text(value))
 
 
 def style(text: str, role: str) -> str:

@@ -28,6 +28,7 @@ from edgeconv.ops import MODULES
 from edgeconv.report.inspection import inexact_steps, precision_of
 from edgeconv.runtime import Interpreter
 from edgeconv.runtime.program import every_program
+from edgeconv.runtime.verify import verify_file
 
 __all__ = ["Deployment", "deploy", "runtime_sources", "save_folder", "save_zipapp"]
 
@@ -77,6 +78,7 @@ def deploy(model: bytes, name: str, golden: DataSource) -> Deployment:
     golden: samples whose outputs are kept, to be held against the device's. Raises InvalidModelError for a model that
     is not sound, DataError for samples that do not fit.
     """
+    verify_file(model)
     interpreter = Interpreter(model)
     program = interpreter.program
     every = [step for each in every_program(program) for step in each.steps]

@@ -34,7 +34,7 @@ from dataclasses import asdict
 
 from edgeconv.report.accuracy import RANDOM_STAMP, AccuracyReport
 from edgeconv.report.conversion import Conversion
-from edgeconv.report.figures import Json, finite, output_json
+from edgeconv.report.figures import Json, output_json
 from edgeconv.report.layer_json import layer_json
 from edgeconv.report.profile import profile_json
 from edgeconv.report.refinement import refinement_json
@@ -52,12 +52,12 @@ def accuracy_json(report: AccuracyReport) -> Json:
         "data": report.data,
         "is_random": report.is_random,
         "stamp": RANDOM_STAMP if report.is_random else None,
-        "fp32": finite(report.fp32),
-        "int8": finite(report.int8),
-        "drop": finite(report.drop),
-        "drop_points": finite(report.drop_points),
-        "agreement": finite(report.agreement),
-        "sqnr_db": None if worst is None else finite(worst.sqnr),
+        "fp32": report.fp32,
+        "int8": report.int8,
+        "drop": report.drop,
+        "drop_points": report.drop_points,
+        "agreement": report.agreement,
+        "sqnr_db": None if worst is None else worst.sqnr,
         "identical": worst is not None and worst.mse == 0,
         "outputs": [output_json(output) for output in report.outputs],
         "flips": None if report.flips is None else asdict(report.flips),

@@ -19,7 +19,7 @@ from __future__ import annotations
 from dataclasses import asdict
 
 from edgeconv.report.accuracy import RANDOM_STAMP, OutputFidelity
-from edgeconv.report.figures import Json, finite, output_json
+from edgeconv.report.figures import Json, output_json
 from edgeconv.report.layers import LayerFacts, LayerReport, Repair
 
 __all__ = ["layer_json"]
@@ -38,7 +38,7 @@ def layer_json(report: LayerReport) -> Json:
         "stamp": RANDOM_STAMP if report.is_random else None,
         "candidate": asdict(report.candidate),
         "reference": asdict(report.reference),
-        "sqnr_db": None if worst is None else finite(worst.sqnr),
+        "sqnr_db": None if worst is None else worst.sqnr,
         "identical": _identical(worst),
         "outputs": [output_json(output) for output in report.outputs],
         "layers": [_layer_json(layer, ranks[id(layer)]) for layer in report.layers],
@@ -59,10 +59,10 @@ def _layer_json(layer: LayerFacts, rank: int) -> Json:
         "dtype": layer.dtype,
         "rank": rank,
         "harm": layer.harm,
-        "local_sqnr_db": finite(layer.local),
-        "cumulative_sqnr_db": finite(layer.cumulative),
-        "output_sqnr_db": finite(layer.alone),
-        "weight_sqnr_db": finite(layer.weights),
+        "local_sqnr_db": layer.local,
+        "cumulative_sqnr_db": layer.cumulative,
+        "output_sqnr_db": layer.alone,
+        "weight_sqnr_db": layer.weights,
         "saturated": layer.saturated,
         "seen": list(layer.seen),
         "held": None if layer.held is None else list(layer.held),
@@ -75,8 +75,8 @@ def _repair_json(repair: Repair) -> Json:
     return {
         "layers": list(repair.layers),
         "exclude": list(repair.exclude),
-        "sqnr_before_db": finite(repair.sqnr_before),
-        "sqnr_after_db": finite(repair.sqnr_after),
+        "sqnr_before_db": repair.sqnr_before,
+        "sqnr_after_db": repair.sqnr_after,
         "samples": repair.samples,
         "command": repair.command,
         "is_complete": repair.is_complete,

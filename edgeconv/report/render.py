@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json as _json
 from typing import TypeAlias, Union
 
 from edgeconv.report.accuracy import AccuracyReport
 from edgeconv.report.as_json import accuracy_json, conversion_json
 from edgeconv.report.content import accuracy_document
 from edgeconv.report.conversion import Conversion
-from edgeconv.report.figures import Json
+from edgeconv.report.figures import Json, json_text
 from edgeconv.report.html import render_html
 from edgeconv.report.layer_content import layer_document
 from edgeconv.report.layer_json import layer_json
@@ -44,7 +43,7 @@ def html(report: Report, name: str = "") -> str:
 
 def json(report: Report) -> str:
     """For programs; the schemas stand in `as_json` and `layer_content`."""
-    return _json.dumps(as_dict(report), indent=2, allow_nan=False, ensure_ascii=False) + "\n"
+    return json_text(as_dict(report)) + "\n"
 
 
 def as_dict(report: Report) -> Json:

@@ -167,6 +167,14 @@ def test_a_damaged_model_is_refused(deployed: Path, tmp_path: Path) -> None:
     assert "has digest" in done.stderr
 
 
+def test_a_damaged_model_is_not_deployed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    content = edge_file(MODELS[0]).read_bytes()
+    (tmp_path / "broken.edge").write_bytes(content[:-70] + bytes([content[-70] ^ 1]) + content[-69:])
+    assert run_commands(["deploy", str(tmp_path / "broken.edge"), "-o", str(tmp_path / "broken.pyz")]) == 4
+    assert "has digest" in capsys.readouterr().err
+    assert not (tmp_path / "broken.pyz").exists()
+
+
 def test_float_operators_get_a_tolerance_that_is_told(with_float: Path, tmp_path: Path) -> None:
     exact = run_deployed(tmp_path, with_float, "--check")
     assert exact.returncode == 0

@@ -24,6 +24,7 @@ from edgeconv.ops.dense import Dense
 from edgeconv.quantize import QuantConfig, quantize
 from edgeconv.report.layer_content import layer_document
 from edgeconv.report.layers import LayerFacts, LayerReport
+from edgeconv.report.render import html
 from edgeconv.report.text import render_text
 from edgeconv.runtime import Interpreter, Program
 from tests.harness import data, sqnr
@@ -176,6 +177,14 @@ def test_equal_models_lose_nothing() -> None:
     text = report.to_text()
     assert "identical" in text and "every layer computes exactly" in text
     assert "every layer computes exactly" in report.to_markdown()
+
+
+def test_samples_beyond_all_reason_are_reported_all_the_same() -> None:
+    graph = network()
+    with np.errstate(all="ignore"):
+        report = edgeconv.compare(graph, quantized(graph), 3e38 * data(SAMPLES, 6, low=-1, high=1))
+    assert json.loads(report.to_json())["layers"][-1]["seen"] == [None, None]
+    assert "third" in html(report)
 
 
 def test_the_range_is_said_with_what_holds_it_and_no_column_is_empty() -> None:
