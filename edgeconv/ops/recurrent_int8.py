@@ -1,7 +1,8 @@
 """int8 kernels of LSTM and GRU: exact products, gates from one stored table, the state in wider types.
 
 Inputs and weights are int8, weights with one scale for each row of a gate; the hidden state is multiplied in as many
-bits as keep its product exact in float32 (h * 2**11 to h * 2**15; in float64 otherwise), the cell state is float32. By
+bits as keep its product exact in float32 (h * 2**11 to h * 2**15; in float64 otherwise; fewer steps to 1 where an
+initial state lies beyond it), the cell state is float32. By
 the determinism law: products are exact integers, whatever the order of summation; what follows are single IEEE
 operations; tanh is a table of 4096 entries, indexed by rint(256 x), and sigmoid(x) = tanh(x / 2) / 2 + 1/2 reads the
 same one.
@@ -12,7 +13,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
-from math import ceil
+from math import ceil, frexp
 
 import numpy as np
 
@@ -29,7 +30,7 @@ TABLE_SIZE = 4096
 _PER_UNIT = 256.0
 """Entries of the table for a step of 1."""
 _STATE = 2.0**15
-"""Steps of the hidden state for 1, at most."""
+"""Steps of the hidden state, at most."""
 _ROUNDING = 3 * 2**22
 _FARTHEST = 2**14 - 2
 """Places within so many of the middle need no clamp: two tables that reach so far have 16-bit indices."""
@@ -89,7 +90,7 @@ def plan_lstm_int8(walk: Walk, hidden: int, scratch: Scratch) -> Kernel:
     both = part.bias.reshape(2, -1).astype(np.float64)
     projected, project = _projection(walk, halves, both[0] + both[1], scratch, rows)
     steps, batch = projected.shape[:2]
-    product = _StateProduct(walk.recurrence_q, part.recurrence, halves, rows, batch, scratch)
+    product = _StateProduct(walk, halves, rows, batch, scratch)
     states, gates = scratch((steps, batch, hidden)), scratch((batch, 4 * hidden))
     values, terms, inner = scratch((batch, 5 * hidden)), scratch((batch, 2 * hidden)), scratch((batch, hidden))
     c, o = values[:, 4 * hidden :], values[:, 2 * hidden : 3 * hidden]
@@ -120,14 +121,15 @@ def plan_lstm_int8(walk: Walk, hidden: int, scratch: Scratch) -> Kernel:
 class _StateProduct:
     """h @ recurrence.T in entries of the table, from h in steps of `1 / unit`: exact sums of integers."""
 
-    def __init__(self, q: QParams, recurrence: Array, halves: Array, rows: Array, batch: int, scratch: Scratch) -> None:
-        weight = recurrence.astype(np.int64)[rows]
+    def __init__(self, walk: Walk, halves: Array, rows: Array, batch: int, scratch: Scratch) -> None:
+        weight = walk.part.recurrence.astype(np.int64)[rows]
         bits = min(15, EXACT_FLOAT32.bit_length() - 1 - int(np.abs(weight).sum(axis=1).max(initial=1)).bit_length())
         narrow_enough = bits >= _FEWEST_BITS
-        self.unit = 2.0**bits if narrow_enough else _STATE
+        self._limit = (2.0**bits if narrow_enough else _STATE) - 1
+        self.unit = (self._limit + 1) / _reach(walk)
         dtype = "float32" if narrow_enough else "float64"
         self._matrix = scratch.hold(np.array(weight.T if batch > 1 else weight, dtype, order="C"))
-        scales = np.array(q.scale, np.float64)[rows]
+        scales = np.array(walk.recurrence_q.scale, np.float64)[rows]
         factor = (scales * halves * _PER_UNIT / self.unit).astype(np.float32)
         self._factor = np.tile(factor, (batch, 1))  # NumPy takes twice as long to broadcast a short row
         self._rounded = scratch((batch, weight.shape[1]))
@@ -136,8 +138,7 @@ class _StateProduct:
 
     def start(self, walk: Walk, state: int) -> list[Kernel]:
         """Jobs: the initial state, clipped to the reach of the steps."""
-        limit = np.float32(self.unit - 1)
-        initial = self._rounded
+        limit, initial = np.float32(self._limit), self._rounded
         return [
             _start(walk, state, initial),
             partial(np.multiply, initial, np.float32(self.unit), initial),
@@ -162,11 +163,11 @@ class _StateProduct:
 
 
 def _farthest(walk: Walk, halves: Array, bias: Array) -> float:
-    """How far a gate's place can lie from the middle of the table, for a hidden state of up to 1."""
+    """How far a gate's place can lie from the middle of the table."""
     sums = np.abs(bias)
     for weight, q, most in (
         (walk.part.weight, walk.weight_q, 255 * scalar(walk.x_q)[0]),
-        (walk.part.recurrence, walk.recurrence_q, 1.0),
+        (walk.part.recurrence, walk.recurrence_q, _reach(walk)),
     ):
         sums = sums + np.abs(weight.astype(np.int64)).sum(axis=1) * (np.array(q.scale, np.float64) * most)
     return float((sums * halves).max(initial=0)) * _PER_UNIT * _ROUNDED_UP
@@ -270,6 +271,14 @@ def _most(walk: Walk, state: int) -> float:
     return 0.0 if q is None else 255 * q.scale[0]
 
 
+def _reach(walk: Walk) -> float:
+    """The power of 2 that no hidden state exceeds: 1, but for larger initial ones (the last step of a range aside)."""
+    q = walk.states_q[0][0]
+    most = 1.0 if q is None else max(1.0, (127 + abs(q.zero_point[0])) * q.scale[0] - q.scale[0])
+    mantissa, exponent = frexp(most)
+    return 2.0 ** (exponent - (mantissa == 0.5))
+
+
 def _rows(q: QParams, begin: int, end: int) -> QParams:
     """The parameters of some rows of a weight."""
     return QParams(q.scale[begin:end], q.zero_point[begin:end], 0)
@@ -311,10 +320,11 @@ def _recurrence(
     """(h, kernel): the kernel leaves h @ weight.T in `out`, in entries of the table; h is float32 (N, H)."""
     dtype = exact_dtype(weight_bound(weight, None, 1 << 15))
     matrix = scratch.hold(np.array(weight.astype(np.int64).T, dtype, order="C"))
-    factor = (np.array(q.scale, np.float64) * halves * _PER_UNIT / _STATE).astype(np.float32)
+    unit = _STATE / _reach(walk)
+    factor = (np.array(q.scale, np.float64) * halves * _PER_UNIT / unit).astype(np.float32)
     h = scratch((out.shape[0], weight.shape[1]))
     steps, acc = scratch(h.shape, dtype), scratch(out.shape, dtype)
-    scale, limit = np.asarray(_STATE, np.float32), np.asarray(_STATE - 1, dtype)
+    scale, limit = np.asarray(unit, np.float32), np.asarray(_STATE - 1, dtype)
 
     def kernel() -> None:
         np.multiply(h, scale, out=steps)

@@ -18,7 +18,7 @@ from edgeconv.quantize import QuantConfig, quantize
 from edgeconv.runtime import Interpreter, Program
 from edgeconv.runtime.program import Tensor
 from tests.cases import all_cases
-from tests.harness import Case, feeds_of, model_of
+from tests.harness import Case, feeds_of, model_of, reference_outputs, sqnr
 
 F = np.float32
 
@@ -135,6 +135,16 @@ def test_gru_gives_the_bytes_of_a_plain_evaluation(gain: float) -> None:
     x = np.clip(np.rint(feeds_of(case)["input0"] / F(net.x_q.scale[0])) + net.x_q.zero_point[0], -128, 127)
     want = gru_by_hand(net, x, case.attributes["hidden_size"])
     np.testing.assert_array_equal(want, Interpreter(program).run(None, feeds_of(case), raw=True)[0])
+
+
+@pytest.mark.parametrize("op", ["LSTM", "GRU"])
+def test_an_initial_state_beyond_one_is_not_cut_off(op: str) -> None:
+    case = case_of(op, "initial_h")
+    inputs = [part if at != 5 or part is None else 5 * part for at, part in enumerate(case.inputs)]
+    case = replace(case, inputs=inputs)
+    wanted = reference_outputs(model_of(case), feeds_of(case), case.judge)
+    for want, have in zip(wanted, Interpreter(to_program(lowered(case))).run(None, feeds_of(case)), strict=True):
+        assert sqnr(want, have) > 30
 
 
 @pytest.mark.parametrize("damage", ["shape", "absent"])
