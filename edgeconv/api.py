@@ -49,7 +49,7 @@ from edgeconv.quantize import (
 )
 from edgeconv.quantize.calibrated import Calibrated
 from edgeconv.quantize.ladder import climb
-from edgeconv.quantize.late import config_for, with_late
+from edgeconv.quantize.late import REASON, config_for, with_late
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.report import AccuracyReport
 from edgeconv.report.compare import choose_metric, compare
@@ -332,5 +332,6 @@ def _warnings(samples: int, is_random: bool, graph: Graph) -> tuple[str, ...]:
     elif samples < _FEW_SAMPLES:
         found.append(f"ranges come from {samples} samples only; a hundred or more give better ones")
     if not any(node.op_name != "Quantize" and graph.types[node.outputs[0]].q is not None for node in graph.nodes):
-        found.append("no operator computes in int8")
+        late = f": {REASON}; fix open dimensions with --input-shape" if REASON in graph.float_reasons.values() else ""
+        found.append(f"no operator computes in int8{late}")
     return tuple(found)

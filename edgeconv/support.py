@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 
 from edgeconv.errors import EdgeconvError
 from edgeconv.graph import Graph
+from edgeconv.graph.late import late_nodes, settled
 from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, is_quantized, keep_parameters, select
+from edgeconv.quantize.late import late_reasons
 from edgeconv.report.conversion import FloatNode
 
 if TYPE_CHECKING:
@@ -44,11 +46,13 @@ def obstacles(
 def float_under_int8(graph: Graph) -> tuple[FloatNode, ...]:
     """The operators of a loaded model that would compute in float at int8, with the reasons."""
     simple = simplify(graph)
-    lowered = keep_parameters(simple) if is_quantized(simple) else None
-    reasons = select(simple, QuantConfig()).reasons if lowered is None else lowered.float_reasons
+    known = settled(simple)
+    lowered = keep_parameters(known) if is_quantized(known) else None
+    reasons = select(known, QuantConfig()).reasons if lowered is None else lowered.float_reasons
+    reasons = {**reasons, **late_reasons(simple)}
     return tuple(
         FloatNode(node.name or node.outputs[0], node.op_name, reasons[node.outputs[0]])
-        for node in (simple if lowered is None else lowered).nodes
+        for node in [*(known if lowered is None else lowered).nodes, *late_nodes(simple)]
         if node.outputs[0] in reasons
     )
 

@@ -12,7 +12,7 @@ from edgeconv.ops.quantize import Dequantize
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.select import excluded_nodes
 
-__all__ = ["REASON", "config_for", "with_late"]
+__all__ = ["REASON", "config_for", "late_reasons", "with_late"]
 
 REASON = "only data tells the shape of what it reads or gives"
 
@@ -31,6 +31,13 @@ def _matches(graph: Graph, config: QuantConfig) -> bool:
         return False
 
 
+def late_reasons(graph: Graph) -> dict[str, str]:
+    """First output -> why it is in float, of the late nodes that compute real numbers."""
+    return {
+        node.outputs[0]: REASON for node in late_nodes(graph) if any(graph.types[n].is_float for n in node.outputs if n)
+    }
+
+
 def with_late(lowered: Graph, source: Graph) -> Graph:
     """The int8 form of the settled part of `source`, with the nodes after it in float."""
     result = lowered.copy()
@@ -46,8 +53,7 @@ def with_late(lowered: Graph, source: Graph) -> Graph:
         inputs = tuple(names.get(name, name) for name in node.inputs)
         result.nodes.append(replace(node, inputs=inputs))
         result.types.update((name, source.types[name]) for name in node.outputs if name)
-        if any(source.types[name].is_float for name in node.outputs if name):
-            result.float_reasons[node.outputs[0]] = REASON
+    result.float_reasons |= late_reasons(source)
     result.outputs, result.states = list(source.outputs), dict(source.states)
     result.prune()
     result.check("quantization")

@@ -15,6 +15,7 @@ from edgeconv.comparison import compare
 from edgeconv.core import Array
 from edgeconv.quantize.late import REASON
 from edgeconv.runtime import Interpreter
+from edgeconv.support import float_under_int8
 from edgeconv_cli.main import run_commands
 from tests.deploy.device import run_deployed
 from tests.harness import data, reference_outputs
@@ -115,6 +116,14 @@ def test_the_backbone_is_int8_and_what_data_decides_is_float() -> None:
     assert any("boxes or coordinates" in reason for reason in reasons)
     assert len(reasons) == 2
     assert REASON in reasons
+
+
+def test_what_will_be_float_is_told_beforehand() -> None:
+    told, found = float_under_int8(edgeconv.load(detector())), converted().conversion.float_nodes
+    late = [node for node in found if node.reason == REASON]
+    assert late
+    assert [node for node in told if node.reason == REASON] == late
+    assert {node.name for node in told} <= {node.name for node in found}
 
 
 @pytest.mark.parametrize("memory", ["fast", "small"])
