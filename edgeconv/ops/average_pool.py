@@ -13,13 +13,18 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.base import Expr, Inputs, Operand, Operator, QuantRule, Scratch, ShapeError, Typed
+from edgeconv.ops.base import Expr, Inputs, Operand, QuantRule, Scratch, ShapeError, Typed
 from edgeconv.ops.integer import exact_dtype, is_real, multiplier, requantize_into, required, scalar, span
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.planes import Planes
-from edgeconv.ops.pool_taps import axis_members, axis_taps, check_reach, import_window, plan_separable, window_counts
-from edgeconv.ops.windows import Window
+from edgeconv.ops.pool_taps import (
+    Pooling,
+    axis_members,
+    import_window,
+    plan_separable,
+    window_counts,
+)
 from edgeconv.records import dataclass
 
 __all__ = ["AveragePool"]
@@ -29,17 +34,12 @@ _FEW = 16
 
 
 @dataclass(frozen=True)
-class AveragePool(Operator):
+class AveragePool(Pooling):
     """Mean over sliding windows. With `count_include_pad`, zeros in the padding count as elements.
 
     `stepwise`: int8 as in `edgeconv.ops.stepwise`.
     """
 
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    pads: tuple[int, ...]
-    dilations: tuple[int, ...]
-    ceil_mode: bool = False
     count_include_pad: bool = False
     stepwise: bool = False
 
@@ -48,17 +48,10 @@ class AveragePool(Operator):
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 
-    @property
-    def window(self) -> Window:
-        """The sliding window."""
-        return Window(self.kernel, self.strides, self.dilations, self.pads)
-
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
-        if x.rank < 3 or not is_real(x):
-            raise ShapeError(f"needs a batch, channels and spatial dimensions of real numbers, found {x}")
-        spatial = self.window.output_dims(x.shape[2:], self.ceil_mode)
-        check_reach(self.window)
-        return (x.with_shape((*x.shape[:2], *spatial)),)
+        if not is_real(x):
+            raise ShapeError(f"needs real numbers, found {x}")
+        return super().infer(x)
 
     def _divisors(self, x: tuple[int, ...], y: tuple[int, ...]) -> Array:
         """Elements under each window, at least 1; a single number where all windows have the same."""
@@ -66,15 +59,8 @@ class AveragePool(Operator):
         return counts if counts.size and counts.min() < counts.max() else counts.reshape(-1)[:1]
 
     def run(self, x: Array) -> Array:
-        shape, sums = x.shape, x
-        out = self.infer(TensorType(x.dtype.name, shape))[0].ints
-        for axis in range(2, x.ndim):
-            y = np.zeros((*sums.shape[:axis], out[axis], *shape[axis + 1 :]), x.dtype)
-            moved, source = np.moveaxis(y, axis, 0), np.moveaxis(sums, axis, 0)
-            for _, target, into in axis_taps(self.window, axis - 2, shape[axis], out[axis]).parts:
-                moved[target] += source[into]
-            sums = y
-        return (sums / self._divisors(shape, out)).astype(x.dtype)
+        sums = self.reduced(np.add, 0, x)
+        return (sums / self._divisors(x.shape, sums.shape)).astype(x.dtype)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0], outputs[0]

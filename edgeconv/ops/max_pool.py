@@ -11,51 +11,26 @@ from typing import ClassVar
 
 import numpy as np
 
-from edgeconv.core import INT8_MIN, Array, Kernel, TensorType
-from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.core import INT8_MIN, Array, Kernel
+from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, QuantRule, Ref, Scratch
 from edgeconv.ops.integer import scalar
 from edgeconv.ops.onnx_rules import onnx_rule
-from edgeconv.ops.pool_taps import axis_taps, check_reach, import_window, plan_separable
-from edgeconv.ops.windows import Window
+from edgeconv.ops.pool_taps import Pooling, import_window, plan_separable
 from edgeconv.records import dataclass
 
 __all__ = ["MaxPool", "lowest"]
 
 
 @dataclass(frozen=True)
-class MaxPool(Operator):
-    """Maximum over sliding windows. Pads are begins, then ends; `ceil_mode` keeps a last window that is cut off."""
-
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    pads: tuple[int, ...]
-    dilations: tuple[int, ...]
-    ceil_mode: bool = False
+class MaxPool(Pooling):
+    """Maximum over sliding windows."""
 
     quant: ClassVar[QuantRule | None] = MOVE
     wide: ClassVar[bool] = True
     planes: ClassVar[bool] = True
 
-    @property
-    def window(self) -> Window:
-        """The sliding window."""
-        return Window(self.kernel, self.strides, self.dilations, self.pads)
-
-    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
-        if x.rank < 3 or x.dtype == "bool":
-            raise ShapeError(f"needs a batch, channels and spatial dimensions of numbers, found {x}")
-        spatial = self.window.output_dims(x.shape[2:], self.ceil_mode)
-        check_reach(self.window)
-        return (x.with_shape((*x.shape[:2], *spatial)),)
-
     def run(self, x: Array) -> Array:
-        for axis, out in enumerate(self.infer(TensorType(x.dtype.name, x.shape))[0].ints[2:], 2):
-            y = np.full((*x.shape[:axis], out, *x.shape[axis + 1 :]), lowest(x.dtype), x.dtype)
-            moved, source = np.moveaxis(y, axis, 0), np.moveaxis(x, axis, 0)
-            for _, target, into in axis_taps(self.window, axis - 2, x.shape[axis], out).parts:
-                moved[target] = np.maximum(moved[target], source[into])
-            x = y
-        return x
+        return self.reduced(np.maximum, lowest(x.dtype), x)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0], outputs[0].array

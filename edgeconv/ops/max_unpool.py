@@ -12,39 +12,28 @@ from edgeconv.core import Array, TensorType
 from edgeconv.ops.axes import constant_ints
 from edgeconv.ops.base import Expr, Operator, Ref, ShapeError
 from edgeconv.ops.gather import check_indices, check_range
-from edgeconv.ops.max_pool import MaxPool, lowest
+from edgeconv.ops.max_pool import lowest
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.ops.pad import Pad
-from edgeconv.ops.pool_taps import axis_taps, import_window
-from edgeconv.ops.windows import Window
+from edgeconv.ops.pool_taps import Pooling, axis_taps, import_window
 from edgeconv.records import dataclass
 
 __all__ = ["MaxPoolIndices", "MaxUnpool"]
 
 
 @dataclass(frozen=True)
-class MaxPoolIndices(Operator):
+class MaxPoolIndices(Pooling):
     """Two outputs: those of MaxPool, and the int64 place of each in the whole of x (N, C, *S), read as one row.
 
     column_major: the last spatial dimension counts slowest.
     """
 
-    kernel: tuple[int, ...]
-    strides: tuple[int, ...]
-    pads: tuple[int, ...]
-    dilations: tuple[int, ...]
-    ceil_mode: bool = False
     column_major: bool = False
-
-    @property
-    def window(self) -> Window:
-        """The sliding window."""
-        return Window(self.kernel, self.strides, self.dilations, self.pads)
 
     def infer(self, x: TensorType) -> tuple[TensorType, ...]:
         if not all(isinstance(dim, int) for dim in x.shape[1:]):
             raise ShapeError(f"places in {x} are not known beforehand; fix it with --input-shape")
-        (y,) = MaxPool(self.kernel, self.strides, self.pads, self.dilations, self.ceil_mode).infer(x)
+        (y,) = super().infer(x)
         return y, TensorType("int64", y.shape)
 
     def run(self, x: Array) -> tuple[Array, ...]:

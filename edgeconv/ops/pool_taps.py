@@ -10,12 +10,21 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edgeconv.core import Array, Kernel
-from edgeconv.ops.base import Scratch, ShapeError
+from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.ops.base import Operator, Scratch, ShapeError
 from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass, replace
 
-__all__ = ["AxisTaps", "axis_members", "axis_taps", "check_reach", "import_window", "plan_separable", "window_counts"]
+__all__ = [
+    "AxisTaps",
+    "Pooling",
+    "axis_members",
+    "axis_taps",
+    "check_reach",
+    "import_window",
+    "plan_separable",
+    "window_counts",
+]
 
 _LONGEST = 1 << 16
 """Elements of a window along one axis; each costs a step."""
@@ -32,6 +41,39 @@ class AxisTaps:
     def covering(self) -> list[int]:
         """Positions of the parts that serve every output."""
         return [i for i, (_, target, _) in enumerate(self.parts) if target == slice(0, self.out)]
+
+
+@dataclass(frozen=True)
+class Pooling(Operator):
+    """Base of what goes over windows. Pads are begins, then ends; `ceil_mode` keeps a last window that is cut off."""
+
+    kernel: tuple[int, ...]
+    strides: tuple[int, ...]
+    pads: tuple[int, ...]
+    dilations: tuple[int, ...]
+    ceil_mode: bool = False
+
+    @property
+    def window(self) -> Window:
+        """The sliding window."""
+        return Window(self.kernel, self.strides, self.dilations, self.pads)
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        if x.rank < 3 or x.dtype == "bool":
+            raise ShapeError(f"needs a batch, channels and spatial dimensions of numbers, found {x}")
+        spatial = self.window.output_dims(x.shape[2:], self.ceil_mode)
+        check_reach(self.window)
+        return (x.with_shape((*x.shape[:2], *spatial)),)
+
+    def reduced(self, ufunc: np.ufunc, start: float, x: Array) -> Array:
+        """`ufunc` over every window of x; `start` is what no element at all gives."""
+        for axis, out in enumerate(Pooling.infer(self, TensorType(x.dtype.name, x.shape))[0].ints[2:], 2):
+            y = np.full((*x.shape[:axis], out, *x.shape[axis + 1 :]), start, x.dtype)
+            moved, source = np.moveaxis(y, axis, 0), np.moveaxis(x, axis, 0)
+            for _, target, into in axis_taps(self.window, axis - 2, x.shape[axis], out).parts:
+                ufunc(moved[target], source[into], out=moved[target])
+            x = y
+        return x
 
 
 def axis_taps(window: Window, axis: int, size: int, out: int) -> AxisTaps:
