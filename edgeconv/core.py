@@ -100,7 +100,8 @@ class TensorType:
 
     dtype is a NumPy name ("float32"); `q` is set where int8 or int32 values stand for real ones; `value` holds the
     tensor itself where it is known beforehand: a constant, or a shape being computed (dtype object where it holds
-    symbolic dimensions). `takes_nan`: of an input where NaN stands for a value that is missing.
+    symbolic dimensions). `takes_nan`: of an input where NaN stands for a value that is missing. `limits`: the lowest
+    and the highest integer of an activation in 16 bits, where less is proven than its dtype holds.
     """
 
     dtype: str
@@ -108,6 +109,7 @@ class TensorType:
     q: QParams | None = None
     value: Array | None = field(default=None, compare=False, repr=False)
     takes_nan: bool = field(default=False, compare=False, repr=False)
+    limits: tuple[int, int] | None = field(default=None, compare=False, repr=False)
 
     @property
     def rank(self) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Expr, Inputs, Operand, QuantRule, Scratch, ShapeError, Typed
-from edgeconv.ops.integer import exact_dtype, is_real, multiplier, requantize_into, required, scalar, span
+from edgeconv.ops.integer import exact_dtype, is_real, multiplier, reach, requantize_into, required, scalar
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.planes import Planes
@@ -93,7 +93,7 @@ class AveragePool(Pooling):
 
     def _plan_int8(self, x: Operand, y: Operand, divisors: Array, scratch: Scratch) -> Kernel:
         scale_x, zero_x = scalar(x.q)
-        dtype = exact_dtype(prod(self.kernel) * (span(x.type)[1] * 2.0 + 1))
+        dtype = exact_dtype(prod(self.kernel) * reach(x.type))
         factor = multiplier(scale_x / divisors, scalar(y.q)[0])
         found = self._plan_product(x, y.array.shape, scratch) if dtype == "float32" else None
         if found is not None:

@@ -24,11 +24,13 @@ __all__ = [
     "exact_dtype",
     "exact_product",
     "held_dtype",
+    "held_limits",
     "is_held",
     "is_int16",
     "is_real",
     "multiplier",
     "narrow",
+    "reach",
     "real_bias",
     "required",
     "requantize_into",
@@ -131,10 +133,26 @@ def held_dtype(op: Operator, found: TensorType, declared: TensorType) -> str:
     return declared.dtype if is_free and is_held(declared) else found.dtype
 
 
+def held_limits(op: Operator, inputs: Sequence[TensorType | None], y: TensorType) -> tuple[int, int] | None:
+    """The `limits` of an output held as `y`: what the operator clamps to, or moves; None where it is not in 16 bits."""
+    if not is_int16(y):
+        return None
+    if op.int16 == "move":
+        return None if inputs[0] is None else inputs[0].limits
+    return clamp_bounds(required(y.q), getattr(op, "low", -inf), getattr(op, "high", inf), y.dtype)
+
+
 def span(x: TensorType, centre: int = 0) -> tuple[int, int]:
-    """(lowest, highest) integer that an activation can hold, less `centre`."""
-    limits = np.iinfo(x.dtype)
-    return int(limits.min) - centre, int(limits.max) - centre
+    """(lowest, highest) integer that an activation can be, less `centre`."""
+    held = np.iinfo(x.dtype)
+    low, high = x.limits or (int(held.min), int(held.max))
+    return low - centre, high - centre
+
+
+def reach(x: TensorType) -> int:
+    """The largest magnitude of an activation, centred."""
+    low, high = span(x, scalar(x.q)[1])
+    return max(-low, high)
 
 
 def required(q: QParams | None) -> QParams:

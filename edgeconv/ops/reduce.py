@@ -15,7 +15,7 @@ import numpy as np
 from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.ops.axes import constant_ints, normal_axes
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.integer import exact_dtype, multiplier, requantize_into, required, scalar, span
+from edgeconv.ops.integer import exact_dtype, multiplier, reach, requantize_into, required, scalar
 from edgeconv.ops.jobs import cast, chain, plan_sum
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
@@ -76,7 +76,7 @@ class _Total(Reduction):
 
     def _plan_int8(self, x: Operand, y: Operand, count: int, scratch: Scratch) -> Kernel:
         scale_x, zero_x = scalar(x.q)
-        dtype = exact_dtype(count * (span(x.type)[1] * 2.0 + 2))
+        dtype = exact_dtype(count * reach(x.type) + 1.0)
         acc = scratch(y.array.shape, dtype)
         factor = multiplier(np.asarray(scale_x / count if self.is_mean else scale_x), scalar(y.q)[0])
         values, jobs = x.array, list[Kernel]()

@@ -8,14 +8,12 @@
 
 from __future__ import annotations
 
-from dataclasses import fields, replace
-
 from edgeconv.graph import Graph, Node
-from edgeconv.ops.base import Expr, Operator
+from edgeconv.ops.base import Expr
 from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.reshape import Reshape
 from edgeconv.ops.transpose import Transpose
-from edgeconv.passes.match import bounds
+from edgeconv.passes.match import bounds, can_clamp, clamped
 from edgeconv.passes.rewrite import View, rewrite
 
 __all__ = ["fuse_clamp"]
@@ -39,7 +37,7 @@ def _rule(node: Node, view: View) -> Expr | None:
 def _fused(node: Node, name: str, view: View) -> Expr | None:
     """What computes the value `name`, with the bounds of `node`, where it can have them."""
     source = view.producer(name)
-    if source is None or not isinstance(node.op, Clamp) or not _can_clamp(source.op) or not view.type_of(name).is_float:
+    if source is None or not isinstance(node.op, Clamp) or not can_clamp(source.op) or not view.type_of(name).is_float:
         return None
     if not view.only_use(name):
         view.decline(node, "its input is used elsewhere, too")
@@ -49,13 +47,4 @@ def _fused(node: Node, name: str, view: View) -> Expr | None:
     if low > high:
         view.decline(node, "the two ranges do not meet")
         return None
-    return _bounded(source.op, low, high)(*view.refs(source))
-
-
-def _can_clamp(op: Operator) -> bool:
-    return {"low", "high"} <= {field.name for field in fields(op)}
-
-
-def _bounded(op: Operator, low: float, high: float) -> Operator:
-    bounded: Operator = replace(op, low=low, high=high)  # type: ignore[call-arg]  # checked by _can_clamp
-    return bounded
+    return clamped(source.op, low, high)(*view.refs(source))

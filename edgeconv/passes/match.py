@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from math import inf, isclose, isinf
 
 from edgeconv.core import Array, TensorType
@@ -23,6 +23,8 @@ __all__ = [
     "Line",
     "Product",
     "bounds",
+    "can_clamp",
+    "clamped",
     "is_clamped",
     "line",
     "near",
@@ -61,6 +63,17 @@ def near(value: float | None, target: float) -> bool:
 def bounds(op: Operator) -> tuple[float, float]:
     """The clamp inside an operator; infinite where it has none."""
     return getattr(op, "low", -inf), getattr(op, "high", inf)
+
+
+def can_clamp(op: Operator) -> bool:
+    """True for an operator with bounds of its own, if only infinite ones."""
+    return {"low", "high"} <= {field.name for field in fields(op)}
+
+
+def clamped(op: Operator, low: float, high: float) -> Operator:
+    """An operator that can clamp, with these bounds."""
+    bounded: Operator = replace(op, low=low, high=high)  # type: ignore[call-arg]  # checked by can_clamp
+    return bounded
 
 
 def is_clamped(op: Operator) -> bool:

@@ -8,6 +8,7 @@ from edgeconv.core import QParams
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.pad import Border
 from edgeconv.quantize.in_float import Ranges
+from edgeconv.quantize.limits import exact_scales
 from edgeconv.quantize.observers.minmax import minmax_range
 from edgeconv.quantize.ranges import TABLE_STEPS, activation_qparams, constant_qparams, wide_qparams
 from edgeconv.quantize.select import Selection, activation_inputs, is_table
@@ -62,8 +63,8 @@ def assign(
 def _least_scales(
     graph: Graph, roots: Mapping[str, str], selection: Selection, statistics: Mapping[str, Statistics], ranges: Ranges
 ) -> dict[str, float]:
-    """Root held in 16 bits -> the smallest scale for which its readers have tables."""
-    found: dict[str, float] = {}
+    """Root held in 16 bits -> the smallest scale with tables for its readers, and exact products."""
+    found = exact_scales(graph, selection, roots, statistics)
     for node in graph.nodes:
         for at in activation_inputs(graph, node):
             root, rule = roots.get(node.inputs[at], node.inputs[at]), node.op.quant

@@ -13,13 +13,14 @@ from functools import partial
 
 from edgeconv.core import Array, QParams
 from edgeconv.graph import Graph
-from edgeconv.quantize.assign import assign, observed_values
+from edgeconv.quantize.assign import assign, observed_values, scale_roots
 from edgeconv.quantize.calibrate import collect
 from edgeconv.quantize.choose import choose
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.first_layers import first_layers
 from edgeconv.quantize.in_float import Ranges
 from edgeconv.quantize.judge import Judge
+from edgeconv.quantize.limits import clamp_wide, exact_scales
 from edgeconv.quantize.lower import lower
 from edgeconv.quantize.observers import OBSERVERS
 from edgeconv.quantize.refine.equalize import EXPONENT, equalize
@@ -69,6 +70,8 @@ class Prepared:
     def lowered(self) -> Graph:
         """The int8 graph, nothing refined; it remembers what its first layers compute on calibration samples."""
         found = lower(self.graph, self.selection, self.qparams)
+        roots = scale_roots(self.graph, self.selection)
+        clamp_wide(found, exact_scales(self.graph, self.selection, roots, self.statistics), self.statistics)
         found.metadata.update(first_layers(self.graph, self.statistics))
         return found
 

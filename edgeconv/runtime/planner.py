@@ -15,7 +15,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType, dequantize
 from edgeconv.errors import EdgeconvError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operand, Scratch, ShapeError, infer_types
-from edgeconv.ops.integer import held_dtype, is_int16
+from edgeconv.ops.integer import held_dtype, held_limits, is_int16
 from edgeconv.records import dataclass, replace
 from edgeconv.runtime.arena import Lifetime, ScratchPool, place
 from edgeconv.runtime.forms import choose_forms
@@ -84,7 +84,9 @@ def resolve(program: Program, types: list[TensorType]) -> list[TensorType]:
         for index, resolved, value in zip(step.outputs, found, known, strict=True):
             if index != ABSENT:
                 dtype = held_dtype(step.op, resolved, types[index])
-                types[index] = TensorType(dtype, resolved.shape, types[index].q, value)
+                held = TensorType(dtype, resolved.shape, types[index].q, value)
+                limits = held_limits(step.op, inputs, held)
+                types[index] = held if limits is None else replace(held, limits=limits)
     return types
 
 
