@@ -77,7 +77,8 @@ class ConvLayer:
             return
         matrix, dtype, ones, cut = self._matrix(source)
         target = self.y.planes if self.y.planes is not None and self.y.planes.spatial == self._out else None
-        columns = Columns.over(self.window, source.planes, self._out, target, self.groups, self.x.array.shape[1])
+        channels, outputs = self.x.array.shape[1], self.weight.array.shape[0]
+        columns = Columns.over(self.window, source.planes, self._out, target, self.groups, channels, outputs)
         finish = _Finish(self, columns, dtype, cut, scratch)
         if self._can_shift(dtype, cut) and finish.gains_from(columns.shifted()):
             columns, matrix = columns.shifted(), in_shifts(matrix, self.window.kernel, ones)
@@ -86,7 +87,7 @@ class ConvLayer:
         carried = ones and (not direct or (source.has_ones and self.groups == 1))
         grouped = scratch.hold(matrix if carried or not ones else np.ascontiguousarray(matrix[:, :, :-1]))
         offset = None if carried or not ones else np.ascontiguousarray(matrix[:, :, -1])
-        is_exact, outputs = self.x.q is not None, self.weight.array.shape[0]
+        is_exact = self.x.q is not None
         threads = scratch.threads_for(columns.cost(outputs))
         for n in range(self.x.array.shape[0]):
             rows, load = source.sample(n)
@@ -109,9 +110,10 @@ class ConvLayer:
 
         if not winograd_pays(self.window, self.groups, self.weight.type.ints, self._out):
             return None
-        columns = Columns.over(self.window, source.planes, self._out, None, 1, self.x.array.shape[1])
+        planes = source.planes
+        first = Columns(self.window, planes, self._out, planes.steps, 1, self.x.array.shape[1]).first
         bias, bounds = None if self.bias is None else self.bias.array, (self.low, self.high)
-        tiled = Winograd(self.weight.array, bias, bounds, self._out, columns.first, columns.steps[0], scratch)
+        tiled = Winograd(self.weight.array, bias, bounds, self._out, first, planes.steps[0], scratch)
         return self._tiled_jobs(source, tiled)
 
     def _tiled_jobs(self, source: _Source, tiled: Winograd) -> Iterator[Kernel]:

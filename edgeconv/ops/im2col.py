@@ -34,6 +34,9 @@ KEPT_CELLS = 1 << 16
 WORTH_PHASES = 1 << 17
 """Cells of taps in all from which it pays to copy them by way of phases."""
 
+WORTH_GAPLESS = 256
+"""Rows of a product times cells of a gap from which it pays to lay its columns out without gaps."""
+
 WORTH_SPLITTING = 4_000_000
 """Cost of a layer that may gain from a second thread, see `Columns.cost`."""
 
@@ -86,18 +89,30 @@ class Columns:
 
     @staticmethod
     def over(
-        window: Window, planes: Planes, out: tuple[int, ...], target: Planes | None, groups: int, channels: int
+        window: Window,
+        planes: Planes,
+        out: tuple[int, ...],
+        target: Planes | None,
+        groups: int,
+        channels: int,
+        outputs: int,
     ) -> Columns:
-        """At unit strides the outputs lie as the source does; else as the target does, or without gaps."""
-        if set(window.strides) == {1}:
-            return Columns(window, planes, out, planes.steps, groups, channels)
-        # An element that belongs to several taps is better copied over long steps once, and then in runs.
-        several = prod(window.kernel) > prod(window.strides) and set(window.dilations) == {1}
-        phased = several and channels * prod(window.kernel) * prod(out) >= WORTH_PHASES
-        beyond = tuple(-(-n // s) - 1 for n, s in zip(window.kernel, window.strides, strict=True)) if phased else ()
-        steps = Planes(out, (0,) * len(out), beyond or (0,) * len(out)).steps
-        if target is not None and all(have >= need for have, need in zip(target.steps, steps, strict=True)):
-            steps = target.steps
+        """At unit strides the outputs lie as the source does; else as the target does, or without gaps.
+
+        So they do anyway where gaps cost more in a product with `outputs` rows than long runs of taps save.
+        """
+        dense = Planes(out, (0,) * len(out), (0,) * len(out)).steps
+        steps, phased = planes.steps, False
+        if set(window.strides) != {1}:
+            # An element that belongs to several taps is better copied over long steps once, and then in runs.
+            several = prod(window.kernel) > prod(window.strides) and set(window.dilations) == {1}
+            phased = several and channels * prod(window.kernel) * prod(out) >= WORTH_PHASES
+            beyond = tuple(-(-n // s) - 1 for n, s in zip(window.kernel, window.strides, strict=True))
+            steps = Planes(out, (0,) * len(out), beyond).steps if phased else dense
+            if target is not None and all(have >= need for have, need in zip(target.steps, steps, strict=True)):
+                steps = target.steps
+        if prod(window.kernel) > 1 and (run_of(out, steps) - prod(out)) * outputs // groups >= WORTH_GAPLESS * out[0]:
+            return Columns(window, planes, out, dense, groups, channels)
         return Columns(window, planes, out, steps, groups, channels, phased)
 
     def shifted(self) -> Columns:
@@ -118,7 +133,7 @@ class Columns:
     @property
     def is_flat(self) -> bool:
         """True where each tap is one contiguous run of a row, or of a phase."""
-        return self.phased or set(self.window.strides) == {1}
+        return self.phased or (set(self.window.strides) == {1} and self.steps == self.planes.steps)
 
     @cached_property
     def run(self) -> int:
