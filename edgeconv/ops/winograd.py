@@ -16,7 +16,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel
 from edgeconv.ops.base import Scratch
-from edgeconv.ops.im2col import BLOCK_BYTES, WORTH_SPLITTING, lane_of, parts_of
+from edgeconv.ops.im2col import BLOCK_BYTES, lane_of, parts_of
 from edgeconv.ops.jobs import cast, chain, clip
 from edgeconv.ops.planes import strided
 from edgeconv.ops.windows import Window
@@ -62,71 +62,92 @@ class Winograd:
         self._lines, self._width = -(-out[0] // 2), -(-out[1] // 2) + 1  # one more column, so that tiles are runs
 
     def sample(self, rows: Array, residual: Array | None, target: Array) -> Iterator[Kernel]:
-        """From rows (C, length), with padding, to the target (O, *out); the residual is like the target."""
+        """From rows (C, length), with padding, to the target (O, *out); the residual is like the target.
+
+        Threads share the blocks of lines; a single block stage by stage, so that no weight is laid out twice.
+        """
         line = 16 * self._width * max(self._channels, self._outputs)
         work = 16 * self._outputs * self._channels * self._lines * self._width
-        blocks = parts_of(self._lines, max(1, BLOCK_BYTES // (4 * line)), 2 if work > WORTH_SPLITTING else 1)
-        threads = self._scratch.threads_for(work)
+        most, threads = max(1, BLOCK_BYTES // (4 * line)), self._scratch.threads_for(work)
+        if self._lines <= most:
+            stages = self._stages(rows, slice(0, self._lines), slice(0, self._lines), 0, threads, residual, target)
+            yield from map(self._scratch.parallel, stages)
+            return
+        blocks = parts_of(self._lines, most, 2)
         lanes: dict[int, list[Kernel]] = {}
-        for index, block in enumerate(blocks):
+        for index, lines in enumerate(blocks):
             lane = lane_of(index, len(blocks), threads)
-            phases = self._phases(blocks[0], lane)
-            jobs = lanes.setdefault(lane, [])
-            jobs += self._split(rows, block, phases)
-            jobs += self._block(block, lane, phases)
-            jobs += self._write(block, lane, residual, target)
+            for stage in self._stages(rows, lines, blocks[0], lane, 1, residual, target):
+                lanes.setdefault(lane, []).extend(stage)
         yield self._scratch.parallel([chain(jobs) for jobs in lanes.values()])
 
-    def _phases(self, block: slice, lane: int) -> Array:
-        """(even or odd line, even or odd column, C, cells): inputs of a block; some cells at the edges stay zero."""
-        cells = (block.stop - block.start + 1) * self._width
-        return self._scratch.kept(f"winograd phases {lane}", (2, 2, self._channels, cells), "float32")
+    def _stages(
+        self,
+        rows: Array,
+        lines: slice,
+        largest: slice,
+        lane: int,
+        parts: int,
+        residual: Array | None,
+        target: Array,
+    ) -> tuple[list[Kernel], ...]:
+        """Some lines of tiles: inputs transformed, 16 products, and the way back, each in so many parts.
 
-    def _split(self, rows: Array, lines: slice, phases: Array) -> Iterator[Kernel]:
-        """What some lines of tiles see, even and odd lines and columns apart."""
+        `largest`: the most lines that there are at a time.
+        """
+        run = (lines.stop - lines.start) * self._width
+        inputs = self._array(f"inputs {lane}", (4, 4, self._channels, run))
+        sums = self._array(f"sums {lane}", (4, 4, self._outputs, run))
+        tiles = self._array(f"inputs {lane}", (2, 2, self._outputs, run))
+        cells = (largest.stop - largest.start + 1) * self._width  # some at the edges stay zero
+        phases = self._scratch.kept(f"winograd phases {lane}", (2, 2, self._channels, cells), "float32")
+        flat = [array.reshape(16, *array.shape[2:]) for array in (self._matrices, inputs, sums)]
+        before, after = (enumerate(parts_of(n, n, parts)) for n in (self._channels, self._outputs))
+        return (
+            [chain(self._there(rows, lines, phases, inputs, part, lane + n)) for n, part in before],
+            [partial(np.matmul, *(array[part] for array in flat)) for part in parts_of(16, 16, parts)],
+            [chain(self._back(sums, tiles, lines, part, lane + n, residual, target)) for n, part in after],
+        )
+
+    def _there(
+        self, rows: Array, lines: slice, phases: Array, inputs: Array, part: slice, lane: int
+    ) -> Iterator[Kernel]:
+        """Some channels of the rows, even and odd lines and columns apart, into `inputs` (4, 4, C, run)."""
         item, first = rows.itemsize, self._first + 2 * lines.start * self._pitch
+        count, run = part.stop - part.start, inputs.shape[-1]
         for line in range(2):
             for column in range(2):
                 height = min(lines.stop - lines.start + 1, (self._out[0] + 3 - line) // 2 - lines.start)
-                shape = self._channels, height, (self._out[1] + 3 - column) // 2
+                shape = count, height, (self._out[1] + 3 - column) // 2
                 steps = rows.strides[0], 2 * self._pitch * item, 2 * item
-                source = strided(rows, first + line * self._pitch + column, shape, steps)
-                phase = phases[line, column]
+                source = strided(rows[part], first + line * self._pitch + column, shape, steps)
+                phase = phases[line, column, part]
                 yield cast(strided(phase, 0, shape, (phase.strides[0], self._width * item, item)), source)
-
-    def _block(self, lines: slice, lane: int, phases: Array) -> Iterator[Kernel]:
-        """Some lines of tiles: inputs transformed, 16 products, and the way back."""
-        run = (lines.stop - lines.start) * self._width
-        size = self._channels * run
-        seen = self._array(f"lines {lane}", (8 * size + 1,))
-        inputs = self._array(f"inputs {lane}", (4, 4, self._channels, run))
-        sums = self._array(f"sums {lane}", (4, 4, self._outputs, run))
-        halves = self._array(f"lines {lane}", (2, 4, self._outputs, run))
-        outputs = self._array(f"inputs {lane}", (2, 2, self._outputs, run))
-        here, below = phases[..., :run], phases[..., self._width : self._width + run]
-        left, right = seen[:-1].reshape(4, 2, size), seen[1:].reshape(4, 2, size)
-        yield from _into_tiles((here[0], here[1], below[0], below[1]), left.reshape(4, *here.shape[1:]))
+        seen = self._array(f"lines {lane}", (8 * count * run + 1,))
+        here, below = phases[:, :, part, :run], phases[:, :, part, self._width : self._width + run]
+        left, right = seen[:-1].reshape(4, 2, -1), seen[1:].reshape(4, 2, -1)
+        yield from _into_tiles((here[0], here[1], below[0], below[1]), left.reshape(4, 2, count, run))
         corners = left[:, 0], left[:, 1], right[:, 0], right[:, 1]
-        yield from _into_tiles(corners, inputs.reshape(4, 4, size).swapaxes(0, 1))
-        flat = [array.reshape(16, *array.shape[2:]) for array in (self._matrices, inputs, sums)]
-        yield partial(np.matmul, *flat)
-        if self._bias is not None:  # each of the four outputs has this sum once
-            yield partial(np.add, sums[1, 1], self._bias, sums[1, 1])
-        yield from _out_of_tiles(sums, halves)
-        yield from _out_of_tiles(halves.swapaxes(0, 1), outputs.swapaxes(0, 1))
+        yield from _into_tiles(corners, inputs[:, :, part].reshape(4, 4, -1).swapaxes(0, 1))
 
-    def _write(self, lines: slice, lane: int, residual: Array | None, target: Array) -> Iterator[Kernel]:
-        """What `_block` found, into every second line and column of the target."""
+    def _back(
+        self, sums: Array, tiles: Array, lines: slice, part: slice, lane: int, residual: Array | None, target: Array
+    ) -> Iterator[Kernel]:
+        """Some rows of `sums` (4, 4, O, run), by way of `tiles` (2, 2, O, run), into the target, cell by cell."""
+        sums, tiles, run, width = sums[:, :, part], tiles[:, :, part], sums.shape[-1], self._width
+        halves = self._array(f"lines {lane}", (2, 4, sums.shape[2], run))
+        if self._bias is not None:  # each of the four outputs has this sum once
+            yield partial(np.add, sums[1, 1], self._bias[part], sums[1, 1])
+        yield from _out_of_tiles(sums, halves)
+        yield from _out_of_tiles(halves.swapaxes(0, 1), tiles.swapaxes(0, 1))
         low, high = np.float32(self._bounds[0]), np.float32(self._bounds[1])
-        count = lines.stop - lines.start
-        tiles = self._array(f"inputs {lane}", (2, 2, self._outputs, count, self._width))
         for line in range(2):
             for column in range(2):
-                part = (slice(None), slice(2 * lines.start + line, 2 * lines.stop, 2), slice(column, None, 2))
-                cells = target[part]
-                source = tiles[line, column, :, : cells.shape[1], : cells.shape[2]]
+                place = (part, slice(2 * lines.start + line, 2 * lines.stop, 2), slice(column, None, 2))
+                cells = target[place]
+                source = tiles[line, column].reshape(-1, run // width, width)[:, : cells.shape[1], : cells.shape[2]]
                 if residual is not None:
-                    yield partial(np.add, source, residual[part], source)
+                    yield partial(np.add, source, residual[place], source)
                 yield cast(cells, source) if isinf(low) and isinf(high) else partial(clip, source, low, high, cells)
 
     def _array(self, key: str, shape: tuple[int, ...]) -> Array:

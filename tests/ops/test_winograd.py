@@ -96,11 +96,14 @@ def test_padding_with_other_values() -> None:
     assert sqnr(net.wanted[y], net.run(y)) > 120
 
 
-def test_threads_give_the_same_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(("channels", "size"), [(64, 57), (129, 14)])
+def test_threads_give_the_same_bytes(channels: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They share many blocks of lines, or the channels of one."""
     monkeypatch.setattr(Workers, "_measure", lambda workers: 0)
-    net = Net(1, 64, 57, 57)
-    y = net.conv(Conv((1, 1), (1, 1, 1, 1), (1, 1), low=0.0), 0, 64)
-    z = net.conv(Conv((1, 1), (1, 1, 1, 1), (1, 1), low=0.0), y, 64, residual=0)
+    net = Net(1, channels, size, size)
+    y = net.conv(Conv((1, 1), (1, 1, 1, 1), (1, 1), low=0.0), 0, channels)
+    z = net.conv(Conv((1, 1), (1, 1, 1, 1), (1, 1), low=0.0), y, channels, residual=0)
+    assert tiled_layers(net, z) == 2
     one, two, three = (net.run(z, threads) for threads in (1, 2, 3))
     assert sqnr(net.wanted[z], one) > 120
     for a, b in pairwise((one, two, three)):
