@@ -28,7 +28,7 @@ from edgeconv.ops.integer import (
     span,
     whole_bias,
 )
-from edgeconv.ops.jobs import cast, chain, clip, has_small_products
+from edgeconv.ops.jobs import cast, chain, clip, has_small_products, matmul
 from edgeconv.ops.planes import Planes
 from edgeconv.ops.residual import Residual
 from edgeconv.ops.windows import Window
@@ -309,11 +309,12 @@ class _Finish:
     def _product(self, left: Array, right: Array, offset: Array | None, out: Array, lane: int) -> Iterator[Kernel]:
         """(groups, rows, K) times (groups, K, columns), plus (groups, rows, 1); in two where one would not be exact."""
         last, cut = out, self._cut
+        work = partial(self._scratch.shared, f"terms {lane}", out.shape, self._dtype)
         if cut:
             last = self._scratch.shared(f"rest {lane}", out.shape, self._dtype)
-            yield partial(np.matmul, left[..., :cut], right[:, :cut], out)
+            yield from matmul(left[..., :cut], right[:, :cut], out, work)
             left, right = left[..., cut:], right[:, cut:]
-        yield partial(np.matmul, left, right, last)
+        yield from matmul(left, right, last, work)
         if offset is not None:
             yield partial(np.add, last, offset, last)
         if cut:

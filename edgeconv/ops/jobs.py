@@ -14,7 +14,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel
 
-__all__ = ["cast", "chain", "clip", "has_small_products", "nothing", "plan_sum"]
+__all__ = ["cast", "chain", "clip", "has_small_products", "matmul", "nothing", "plan_sum"]
 
 
 def _find_clip() -> Callable[..., Any]:
@@ -28,6 +28,16 @@ def _find_clip() -> Callable[..., Any]:
 
 clip = _find_clip()
 """clip(x, low, high, out)."""
+_SMALL_PRODUCT = 1_000_000
+"""Multiply-accumulates up to which OpenBLAS takes such kernels."""
+_ALIAS = 4096
+"""Bytes between lines that all lie in the same places of the first cache: they should be laid out."""
+_FEWEST_ROWS = 12
+"""Rows of a part below which parts of columns are faster, if there are any."""
+_ENOUGH_ROWS = 24
+"""Rows of a part where the terms are in parts, too."""
+_FEWEST_TERMS = 320
+"""Terms of a part below which it takes too many additions."""
 
 
 @cache
@@ -39,6 +49,48 @@ def has_small_products() -> bool:
         if features is not None:
             return features.get("AVX512_SKX", False)
     return False
+
+
+def matmul(left: Array, right: Array, out: Array, work: Callable[[], Array] | None = None) -> list[Kernel]:
+    """Jobs: out (..., M, N) = left (..., M, K) @ right (..., K, N), in parts so small that BLAS lays nothing out first.
+
+    Parts of rows or of columns, where it has kernels for such; of the terms where both are too long, their sums by way
+    of `work`, which gives an array like `out`.
+    """
+    (rows, terms), columns = left.shape[-2:], right.shape[-1]
+    if rows * terms * columns <= _SMALL_PRODUCT or out.dtype != np.float32 or not has_small_products():
+        return [partial(np.matmul, left, right, out)]
+    high = _SMALL_PRODUCT // (terms * columns) // 6 * 6
+    wide = _SMALL_PRODUCT // (terms * rows) // 16 * 16 if right.strides[-2] % _ALIAS else 0
+    deep = _SMALL_PRODUCT // (columns * _ENOUGH_ROWS)
+    if high >= _FEWEST_ROWS or high > wide == 0:
+        (first, last), (above, below) = (_cut(array, -2, high) for array in (left, out))
+        return [partial(np.matmul, first, right[..., None, :, :], above), *_some(last, right, below)]
+    if wide:
+        (first, last), (before, behind) = (_cut(array, -1, wide) for array in (right, out))
+        first, before = first.swapaxes(-3, -2), before.swapaxes(-3, -2)
+        return [partial(np.matmul, left[..., None, :, :], first, before), *_some(left, last, behind)]
+    if work is None or not _FEWEST_TERMS <= deep < terms:
+        return [partial(np.matmul, left, right, out)]
+    size = -(-terms // -(-terms // deep))
+    jobs, more = matmul(left[..., :size], right[..., :size, :], out), work()
+    for at in range(size, terms, size):
+        jobs += matmul(left[..., at : at + size], right[..., at : at + size, :], more)
+        jobs.append(partial(np.add, out, more, out))
+    return jobs
+
+
+def _some(left: Array, right: Array, out: Array) -> list[Kernel]:
+    """The product as one job; none for none."""
+    return [partial(np.matmul, left, right, out)] if out.size else []
+
+
+def _cut(array: Array, axis: int, size: int) -> tuple[Array, Array]:
+    """Views: whole parts of `size` along `axis`, with an axis before it that counts them, and what is left."""
+    split = axis % array.ndim
+    count = array.shape[split] // size
+    whole, rest = np.split(array, [count * size], split)
+    return whole.reshape(*whole.shape[:split], count, size, *whole.shape[split + 1 :]), rest
 
 
 def cast(target: Array, source: Array) -> Kernel:

@@ -17,7 +17,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel
 from edgeconv.ops.base import Scratch
 from edgeconv.ops.im2col import BLOCK_BYTES, lane_of, parts_of
-from edgeconv.ops.jobs import cast, chain, clip
+from edgeconv.ops.jobs import cast, chain, clip, matmul
 from edgeconv.ops.planes import strided
 from edgeconv.ops.windows import Window
 
@@ -101,11 +101,11 @@ class Winograd:
         tiles = self._array(f"inputs {lane}", (2, 2, self._outputs, run))
         cells = (largest.stop - largest.start + 1) * self._width  # some at the edges stay zero
         phases = self._scratch.kept(f"winograd phases {lane}", (2, 2, self._channels, cells), "float32")
-        flat = [array.reshape(16, *array.shape[2:]) for array in (self._matrices, inputs, sums)]
+        m, x, y = (array.reshape(16, *array.shape[2:]) for array in (self._matrices, inputs, sums))
         before, after = (enumerate(parts_of(n, n, parts)) for n in (self._channels, self._outputs))
         return (
             [chain(self._there(rows, lines, phases, inputs, part, lane + n)) for n, part in before],
-            [partial(np.matmul, *(array[part] for array in flat)) for part in parts_of(16, 16, parts)],
+            [chain(matmul(m[part], x[part], y[part])) for part in parts_of(16, 16, parts)],
             [chain(self._back(sums, tiles, lines, part, lane + n, residual, target)) for n, part in after],
         )
 
