@@ -28,7 +28,7 @@ from edgeconv.ops.integer import (
     span,
     whole_bias,
 )
-from edgeconv.ops.jobs import cast, chain, clip, has_small_products, matmul
+from edgeconv.ops.jobs import EXPANDED, SHORT, cast, chain, clip, has_small_products, matmul
 from edgeconv.ops.planes import Planes
 from edgeconv.ops.residual import Residual
 from edgeconv.ops.windows import Window
@@ -39,10 +39,6 @@ if TYPE_CHECKING:
 
 __all__ = ["ConvLayer"]
 
-_EXPANDED = 1 << 17
-"""Multipliers of up to so many sums are laid out one by one."""
-_SHORT = 512
-"""Rows of fewer elements are short."""
 _MOST_MARGINS = 1.5
 """Whole rows are computed as one where they are at most so much longer than what belongs to the map."""
 
@@ -230,7 +226,7 @@ class _Finish:
         low, high = clamp_bounds(self._q, layer.low, layer.high, self._y.type.dtype)
         self._bounds, self._clamps = (np.float32(low - zero), np.float32(high - zero)), True
         width = self._y.planes.length if self._aligned and self._y.planes is not None else columns.run
-        small = layer.weight.array.shape[0] * width <= _EXPANDED and columns.run < _SHORT
+        small = layer.weight.array.shape[0] * width <= EXPANDED and columns.run < SHORT
         self._expanded = small and not scratch.is_frugal
         keeps_zeros = low - zero <= 0 <= high - zero and self._residual_keeps_zeros()
         self._whole = self._expanded and self._aligned and dtype == "float32" and keeps_zeros

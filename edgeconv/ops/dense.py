@@ -27,7 +27,7 @@ from edgeconv.ops.integer import (
     span,
     whole_bias,
 )
-from edgeconv.ops.jobs import cast, chain, clip
+from edgeconv.ops.jobs import cast, chain, clip, laid_out
 from edgeconv.ops.residual import Residual, check_residual
 from edgeconv.records import dataclass
 
@@ -76,7 +76,7 @@ class Dense(Operator):
         if is_constant and x.q is not None:
             return _plan_int8(self, inputs, y, scratch)
         if is_constant and y.type.dtype == "float32":
-            return _plan_float(self, inputs, y)
+            return _plan_float(self, inputs, y, scratch)
         return super().plan(inputs, outputs, scratch)
 
     def columns(self, x: Array, weight: Array, count: int) -> Array:
@@ -95,10 +95,10 @@ class Dense(Operator):
         return inputs[0].size * inputs[1].ints[1]
 
 
-def _plan_float(dense: Dense, inputs: Inputs[Operand], y: Operand) -> Kernel:
+def _plan_float(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scratch) -> Kernel:
     rows, matrix, out = _rows(inputs[0].array), np.ascontiguousarray(inputs[1].array), _rows(y.array)
     bias, residual = inputs.get(2), inputs.get(3)
-    added = [] if bias is None else [bias.array]
+    added = [] if bias is None else [laid_out(bias.array, out.shape, scratch)]
     if residual is not None:
         added.append(_rows(residual.array))
     jobs: list[Kernel] = [partial(np.matmul, rows, matrix, out)]
@@ -120,7 +120,7 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     factor = multiplier(np.broadcast_to(np.array(q_weight.scale, np.float64), fill.shape) * scale_x, scalar(q)[0])
     product = scratch.hold(np.array(matrix, dtype, order="C"))
     rows, out = _rows(x.array), _rows(y.array)
-    acc, offset = scratch(out.shape, dtype), fill.astype(dtype)
+    acc, offset = scratch(out.shape, dtype), laid_out(fill.astype(dtype), out.shape, scratch)
     work = acc if dtype == "float32" else scratch(out.shape)
     jobs: list[Kernel] = []
     if rows.dtype.name != dtype:
@@ -132,6 +132,7 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
         jobs += [partial(np.matmul, rows[:, :cut], product[:cut], acc), partial(np.add, acc, last, acc)]
     add: list[Kernel] = [] if real is None else [partial(np.add, work, real, work)]
     add += [] if residual is None else Residual(residual, y.type).add_to(work, _rows(residual.array), scratch)
+    factor = laid_out(factor, out.shape, scratch)
     jobs.append(requantize_into(acc, factor, q, out, dense.low, dense.high, add=add, work=work, dtype=y.type.dtype))
     return chain(jobs)
 

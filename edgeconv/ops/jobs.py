@@ -5,16 +5,30 @@ Sums along axes are products with ones: BLAS is faster than a reduction loop, an
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from edgeconv.core import Array, Kernel
 
-__all__ = ["cast", "chain", "clip", "has_small_products", "matmul", "nothing", "plan_sum"]
+if TYPE_CHECKING:
+    from edgeconv.ops.base import Scratch
+
+__all__ = [
+    "EXPANDED",
+    "SHORT",
+    "cast",
+    "chain",
+    "clip",
+    "has_small_products",
+    "laid_out",
+    "matmul",
+    "nothing",
+    "plan_sum",
+]
 
 
 def _find_clip() -> Callable[..., Any]:
@@ -30,6 +44,10 @@ clip = _find_clip()
 """clip(x, low, high, out)."""
 _SMALL_PRODUCT = 1_000_000
 """Multiply-accumulates up to which OpenBLAS takes such kernels."""
+EXPANDED = 1 << 17
+"""Constants for up to so many elements are laid out one by one."""
+SHORT = 512
+"""Lines of fewer elements are short."""
 _ALIAS = 4096
 """Bytes between lines that all lie in the same places of the first cache: they should be laid out."""
 _FEWEST_ROWS = 12
@@ -91,6 +109,13 @@ def _cut(array: Array, axis: int, size: int) -> tuple[Array, Array]:
     count = array.shape[split] // size
     whole, rest = np.split(array, [count * size], split)
     return whole.reshape(*whole.shape[:split], count, size, *whole.shape[split + 1 :]), rest
+
+
+def laid_out(values: Array, shape: Sequence[int], scratch: Scratch) -> Array:
+    """`values`, which broadcast to `shape`; one by one where lines are short and few: NumPy buffers broadcasts."""
+    if scratch.is_frugal or shape[-1] >= SHORT or prod(shape) > EXPANDED or prod(shape) <= shape[-1]:
+        return values
+    return scratch.hold(np.ascontiguousarray(np.broadcast_to(values, tuple(shape))))
 
 
 def cast(target: Array, source: Array) -> Kernel:

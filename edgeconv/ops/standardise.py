@@ -15,7 +15,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, QParams
 from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.integer import clamp_bounds, exact_dtype, narrow, required, scalar
-from edgeconv.ops.jobs import cast, chain, plan_sum
+from edgeconv.ops.jobs import cast, chain, laid_out, plan_sum
 from edgeconv.records import dataclass
 
 __all__ = ["LONGEST_INT16_ROW", "LONGEST_ROW", "Affine", "Rows", "plan_standardise", "standardise"]
@@ -90,10 +90,10 @@ def plan_standardise(
         partial(np.add, variance, np.float32(epsilon), variance),
         partial(np.sqrt, variance, variance),
         partial(np.divide, values, variance, out),
-        partial(np.multiply, out, affine.scale.array, out),
+        partial(np.multiply, out, _spread(affine.scale, rows, scratch), out),
     ]
     if affine.bias is not None:
-        jobs.append(partial(np.add, out, affine.bias.array, out))
+        jobs.append(partial(np.add, out, _spread(affine.bias, rows, scratch), out))
     return chain(jobs)
 
 
@@ -107,7 +107,7 @@ def _plan_int8(
     jobs: list[Kernel] = [partial(np.add, source, zero_point, integers) if x.is_wide else cast(integers, source)]
     largest = 2.0**32 if x.type.dtype == "int16" else 2.0**16
     jobs += _statistics(rows, epsilon, centre, required(x.q), integers, (mean, inverse), scratch, largest)
-    scale, load_scale = _divided(affine.scale, scale_y, scratch)
+    scale, load_scale = _divided(affine.scale, scale_y, rows, scratch)
     jobs += [
         *load_scale,
         partial(np.subtract, integers, mean, work),
@@ -115,7 +115,7 @@ def _plan_int8(
         partial(np.multiply, work, scale, work),
     ]
     if affine.bias is not None:
-        bias, load_bias = _divided(affine.bias, scale_y, scratch)
+        bias, load_bias = _divided(affine.bias, scale_y, rows, scratch)
         jobs += [*load_bias, partial(np.add, work, bias, work)]
     lo, hi = (np.float32(bound - zero_y) for bound in clamp_bounds(required(y.q), dtype=y.type.dtype))
     return chain([*jobs, partial(np.rint, work, work), *narrow(work, lo, hi, np.float32(zero_y), out)])
@@ -170,9 +170,13 @@ def _statistics(
     ]
 
 
-def _divided(x: Operand, divisor: float, scratch: Scratch) -> tuple[Array, list[Kernel]]:
+def _spread(x: Operand, rows: Rows, scratch: Scratch) -> Array:
+    return laid_out(x.array, rows.shape, scratch) if x.is_constant else x.array
+
+
+def _divided(x: Operand, divisor: float, rows: Rows, scratch: Scratch) -> tuple[Array, list[Kernel]]:
     """(values, jobs): the jobs leave float32(x / divisor) in the values; of a constant it is done once."""
     if x.is_constant:
-        return np.divide(x.array, np.float32(divisor), dtype=np.float32), []
+        return laid_out(np.divide(x.array, np.float32(divisor), dtype=np.float32), rows.shape, scratch), []
     values = scratch(x.array.shape)
     return values, [partial(np.divide, x.array, np.float32(divisor), values)]
