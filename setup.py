@@ -59,14 +59,14 @@ RULES = frozenset(
 RARE = frozenset(
     f"edgeconv.ops.{name}"
     for name in (
-        *("branch", "loop", "narrow"),
-        *("label_encoder", "linear_model", "post_transform", "svm", "tf_idf", "tree_ensemble"),
+        *("branch", "logic", "loop", "narrow", "non_max_suppression", "top_k"),
+        *("label_encoder", "linear_model", "post_transform", "range", "scatter", "svm", "tf_idf", "tree_ensemble"),
         *("dft", "einsum", "det", "cum_sum", "reduce_norms", "hardmax", "reverse", "unique", "tensor_scatter"),
         *("col2im", "deform_conv", "grid_sample", "lp_pool", "max_unpool", "non_zero", "roi_align", "sample_points"),
     )
 )
-"""Modules of operators without an int8 form that networks for small devices seldom have: control flow, classical
-machine learning, mathematics, and less usual ways to sample.
+"""Modules of operators without an int8 form that networks for small devices seldom have, or only behind the
+last layer: control flow, classical machine learning, mathematics, less usual ways to sample or to index, selections.
 """
 
 FINDER = """
