@@ -63,6 +63,7 @@ RARE = frozenset(
         *("label_encoder", "linear_model", "post_transform", "range", "scatter", "svm", "tf_idf", "tree_ensemble"),
         *("dft", "einsum", "det", "cum_sum", "reduce_norms", "hardmax", "reverse", "unique", "tensor_scatter"),
         *("col2im", "deform_conv", "grid_sample", "lp_pool", "max_unpool", "non_zero", "roi_align", "sample_points"),
+        *("scatter", "simple_norms"),
     )
 )
 """Modules of operators without an int8 form that networks for small devices seldom have, or only behind the
