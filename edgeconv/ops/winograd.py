@@ -25,6 +25,8 @@ __all__ = ["Winograd", "winograd_pays"]
 
 _FEWEST = 1280
 """Channels times lines from which the saved products outweigh the additions: benchmarks/winograd.py measures it."""
+_FEWEST_CHANNELS = 32
+"""Channels below which the additions take longer, however many lines there are."""
 _FEWEST_LINES = 10
 """Height and width of the output below which too few tiles share a matrix."""
 _MOST_WEIGHTS = 1 << 16
@@ -35,7 +37,8 @@ def winograd_pays(window: Window, groups: int, weight: Sequence[int], out: Seque
     """Is this faster than the taps of the window for weights (O, C, *K) and outputs (*out)?"""
     if groups != 1 or window.kernel != (3, 3) or {*window.strides, *window.dilations} != {1}:
         return False
-    enough = min(out) >= _FEWEST_LINES and min(weight[:2]) * min(out) >= _FEWEST
+    channels, lines = min(weight[:2]), min(out)
+    enough = lines >= _FEWEST_LINES and channels >= _FEWEST_CHANNELS and channels * lines >= _FEWEST
     return enough and weight[0] * weight[1] <= _MOST_WEIGHTS
 
 
