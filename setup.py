@@ -59,11 +59,10 @@ RULES = frozenset(
 RARE = frozenset(
     f"edgeconv.ops.{name}"
     for name in (
-        *("branch", "logic", "loop", "narrow", "non_max_suppression", "top_k"),
+        *("branch", "logic", "loop", "narrow", "non_max_suppression", "tensor_scatter", "top_k"),
         *("label_encoder", "linear_model", "post_transform", "range", "scatter", "svm", "tf_idf", "tree_ensemble"),
-        *("dft", "einsum", "det", "cum_sum", "reduce_norms", "hardmax", "reverse", "unique", "tensor_scatter"),
+        *("dft", "einsum", "det", "cum_sum", "reduce_norms", "hardmax", "reverse", "simple_norms", "unique"),
         *("col2im", "deform_conv", "grid_sample", "lp_pool", "max_unpool", "non_zero", "roi_align", "sample_points"),
-        *("scatter", "simple_norms"),
     )
 )
 """Modules of operators without an int8 form that networks for small devices seldom have, or only behind the
