@@ -25,9 +25,13 @@ __all__ = ["bench"]
     "--against", multiple=True, type=options.EXISTING, metavar="FILE", help="An .onnx or .tflite file to run beside it."
 )
 @click.option("--data", default="random:1", metavar="DATA", help="The first sample of DATA is the input.")
-@click.option("--seconds", type=click.FloatRange(min=0), default=3.0, show_default=True, help="How long to measure.")
-@click.option("--runs", type=click.IntRange(min=1), help="How many runs of each to measure at most.")
-@click.option("--threads", type=click.IntRange(min=1), default=1, show_default=True, help="Of every contestant.")
+@click.option(
+    "--seconds", type=click.FloatRange(min=0), metavar="S", default=3.0, show_default=True, help="How long to measure."
+)
+@click.option("--runs", type=click.IntRange(min=1), metavar="N", help="How many runs of each to measure at most.")
+@click.option(
+    "--threads", type=click.IntRange(min=1), metavar="N", default=1, show_default=True, help="Of every contestant."
+)
 @click.option(
     "--memory", type=click.Choice(["fast", "small"]), default="fast", show_default=True, help="See Interpreter."
 )

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 from collections import defaultdict
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Union
@@ -42,12 +42,12 @@ class Model:
     at fp32. `warnings`: what the user should know. `refinement`: what was tried to lose less, None at fp32.
     """
 
-    graph: Graph
+    graph: Graph = field(repr=False)
     method: str | None = None
     calibration_samples: int | None = None
     calibration_is_random: bool = False
     warnings: tuple[str, ...] = ()
-    refinement: RefinementRecord | None = None
+    refinement: RefinementRecord | None = field(default=None, repr=False)
 
     @cached_property
     def program(self) -> Program:

@@ -92,6 +92,6 @@ class Target:
         wanted = f"{self.limit:g} dB" if is_loud else f"{100 * self.limit:.2f} points"
         ended = f" ({record.stopped})" if record.stopped else ""
         return (
-            f"no more than {reached} was reached in {len(record.attempts)} attempts, {wanted} are asked for, that "
-            f"with {100 * best.int8_share:.0f} % of the multiply-accumulates in int8{ended}"
+            f"the best of {len(record.attempts)} attempts reached {reached} where {wanted} are asked for, with "
+            f"{100 * best.int8_share:.0f} % of the multiply-accumulates in int8{ended}"
         )

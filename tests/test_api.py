@@ -62,6 +62,12 @@ def test_convert_says_what_it_did(model: edgeconv.Model) -> None:
     assert model.notes
 
 
+def test_a_prompt_shows_a_few_lines(model: edgeconv.Model) -> None:
+    assert f"method={model.method!r}" in repr(model) and len(repr(model)) < 300
+    report = edgeconv.evaluate(model, str(TEST), reference=MODEL)
+    assert "agreement=" in repr(report) and len(repr(report)) < 3000
+
+
 def test_same_input_same_bytes(model: edgeconv.Model, tmp_path: Path) -> None:
     copy = tmp_path / "another_name.onnx"
     copy.write_bytes(MODEL.read_bytes())

@@ -169,14 +169,12 @@ def plan_images(where: str, name: str, known: TensorType, options: Preprocessing
     plan = ImagePlan(
         layout, mode, height if isinstance(height, int) else None, width if isinstance(width, int) else None
     )
+    kind = f"{mode} images have {plan.depth} channel{'s' * (plan.depth != 1)}"
     if isinstance(depth, int) and depth != plan.depth:
-        raise DataError(
-            f"{where}: {mode} images have {plan.depth} channels, input {name!r} is {known}, read as {layout}; "
-            "check --channels and --layout"
-        )
+        raise DataError(f"{where}: {kind}, input {name!r} is {known}, read as {layout}; check --channels and --layout")
     for option, values in (("mean", options.mean), ("std", options.std)):
         if len(values) not in (1, plan.depth):
-            raise UsageError(f"--{option} has {len(values)} values, {mode} images have {plan.depth} channels")
+            raise UsageError(f"--{option} has {len(values)} values, {kind}")
     return plan
 
 

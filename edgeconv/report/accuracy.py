@@ -120,12 +120,12 @@ class AccuracyReport:
     is_random: bool = False
     inputs: tuple[InputFacts, ...] = ()
     calibration_inputs: tuple[InputFacts, ...] = ()
-    flips: Flips | None = None
-    layers: LayerReport | None = None
-    profile: Profile | None = None
+    flips: Flips | None = field(default=None, repr=False)
+    layers: LayerReport | None = field(default=None, repr=False)
+    profile: Profile | None = field(default=None, repr=False)
     preprocessing: str = ""
     command: str = ""
-    conversion: Conversion | None = None
+    conversion: Conversion | None = field(default=None, repr=False)
     float_nodes: tuple[FloatNode, ...] = ()
     warnings: tuple[str, ...] = ()
     provenance: Mapping[str, str] = field(default_factory=dict)

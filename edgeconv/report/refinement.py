@@ -34,7 +34,8 @@ def refinement_blocks(record: RefinementRecord) -> Iterable[Block]:
         yield Table(("ranges by", "SQNR, activations alone rounded", ""), _trials(record.observed, anyway), "lrl")
     if len(record.trials) > 1:
         anyway = "taken" if record.effort == "best" else _MOSTLY
-        yield Table((f"on {record.held_back} held-back samples", "SQNR", ""), _trials(record.trials, anyway), "lrl")
+        count = f"{record.held_back} held-back sample{'s' * (record.held_back != 1)}"
+        yield Table((f"on {count}", "SQNR", ""), _trials(record.trials, anyway), "lrl")
     if not record.undone:
         yield from _undone(record.layers)
 

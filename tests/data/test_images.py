@@ -146,7 +146,7 @@ def test_images_come_in_name_order_and_other_files_do_not_matter(tmp_path: Path)
         (image_input(4), Preprocessing(), "does not tell where its channels are; say --layout NCHW or --layout NHWC"),
         (image_input(3, 4, 3), Preprocessing(), "does not tell where its channels are"),
         (image_input(3), Preprocessing(layout="NHWC"), "RGB images have 3 channels, .* read as NHWC; check --channels"),
-        (image_input(3), Preprocessing(channels="GRAY", layout="NCHW"), "GRAY images have 1 channels"),
+        (image_input(3), Preprocessing(channels="GRAY", layout="NCHW"), "GRAY images have 1 channel,"),
         (
             vector_input(),
             Preprocessing(),

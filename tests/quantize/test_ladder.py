@@ -193,7 +193,7 @@ def test_convert_keeps_labelled_accuracy() -> None:
 
 
 def test_an_accuracy_that_nothing_reaches_is_an_error() -> None:
-    with pytest.raises(AccuracyError, match=r"no more than .* dB was reached in \d+ attempts, 500 dB are asked for"):
+    with pytest.raises(AccuracyError, match=r"the best of \d+ attempts reached .* dB where 500 dB are asked for"):
         edgeconv.convert(network(), calibration=samples(), evaluation={"x": HELD}, min_sqnr=500)
 
 
@@ -205,7 +205,7 @@ def test_what_was_reached_is_the_best_of_all_attempts() -> None:
         "sqnr",
         50,
     ).failure(RefinementRecord("default", attempts=attempts))
-    assert "no more than 40.0 dB was reached in 3 attempts, 50 dB are asked for, that with 50 %" in message
+    assert "the best of 3 attempts reached 40.0 dB where 50 dB are asked for, with 50 %" in message
 
 
 def test_samples_held_out_of_the_search_tell_the_result() -> None:
