@@ -31,6 +31,10 @@ _PAUSE = 1e-5
 """Seconds between two looks at whether there is work; the interpreter lock is free meanwhile."""
 _PATIENCE = 1e-3
 """Seconds that a thread stays awake without work: to be woken costs more than most parts of a layer."""
+_CREDIT = 2e-4
+"""Seconds that sharing may lose, and that its gains count for at most."""
+_ALONE = 400
+"""Layers that the caller does alone, before it tries again whether there is a core for the others."""
 
 
 class Workers:
@@ -43,6 +47,7 @@ class Workers:
         self.threads = threads
         wait = _Wait(threads <= _cores())
         self._others = [_Worker(wait) for _ in range(threads - 1)]
+        self._credit, self._alone = _CREDIT, 0
         self.worthwhile = self._measure()
 
     def _measure(self) -> int:
@@ -56,24 +61,45 @@ class Workers:
         short = [chain([partial(np.negative, line, line)] * _CALLS) for line in out[: self.threads]]
         with single_blas_thread():
             product = _typical(partial(np.matmul, left, right, out))
-        sharing = _typical(self.parallel(short)) - _typical(short[0])
+        sharing = _typical(partial(self._share, short[0], self._given(short))) - _typical(short[0])
         return int(4 * sharing / (1 - 1 / self.threads) * rows * inner * columns / product)
 
     def parallel(self, parts: Sequence[Kernel]) -> Kernel:
-        """A kernel that runs all `parts` (as many as threads, at most) at the same time."""
-        own, given = parts[0], list(zip(self._others, parts[1:], strict=False))
+        """A kernel that runs all `parts` (as many as threads, at most) at the same time, or one after the other.
+
+        The cores that were there when this was measured may be busy with something else by now.
+        """
+        own, given, one_by_one = parts[0], self._given(parts), chain(parts)
 
         def kernel() -> None:
-            for worker, part in given:
-                worker.start(part)
-            try:
-                own()
-            finally:
-                failures = [failure for failure in [worker.finish() for worker, _ in given] if failure is not None]
-            if failures:
-                raise failures[0]
+            if self._alone:
+                self._alone -= 1
+                one_by_one()
+                return
+            gain = self._share(own, given)
+            self._credit = min(self._credit + gain, _CREDIT)
+            if self._credit < 0:
+                self._credit, self._alone = _CREDIT, _ALONE
 
         return kernel
+
+    def _given(self, parts: Sequence[Kernel]) -> list[tuple[_Worker, Kernel]]:
+        """What the other threads do."""
+        return list(zip(self._others, parts[1:], strict=False))
+
+    def _share(self, own: Kernel, given: Sequence[tuple[_Worker, Kernel]]) -> float:
+        """Run everything at the same time; the seconds that this saved, if all parts are as long as the own one."""
+        begin = perf_counter()
+        for worker, part in given:
+            worker.start(part)
+        try:
+            own()
+        finally:
+            done = perf_counter()
+            failures = [failure for failure in [worker.finish() for worker, _ in given] if failure is not None]
+        if failures:
+            raise failures[0]
+        return len(given) * (done - begin) - (perf_counter() - done)
 
     def __del__(self) -> None:
         for worker in self._others:
@@ -157,7 +183,7 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _typical(job: Kernel) -> float:
+def _typical(job: Callable[[], object]) -> float:
     """Seconds that a run takes when nobody disturbs it, as a tenth of the runs do."""
     found = []
     for _ in range(_PROBES):

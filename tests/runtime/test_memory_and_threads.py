@@ -20,7 +20,7 @@ from edgeconv.ops.conv import Conv
 from edgeconv.ops.max_pool import MaxPool
 from edgeconv.runtime import Interpreter
 from edgeconv.runtime.program import Program, Step, Tensor
-from edgeconv.runtime.threads import Workers
+from edgeconv.runtime.threads import _ALONE, Workers
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.edge"))
 MAPS = ((25, 5), (7, 7), (40, 60))
@@ -220,6 +220,30 @@ def test_small_layers_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Workers, "_measure", lambda workers: 10**12)
     monkeypatch.setattr(Workers, "parallel", lambda workers, parts: pytest.fail("a layer was shared"))
     Interpreter(network((40, 60)), threads=2)(samples((40, 60)))
+
+
+def test_a_thread_that_keeps_the_caller_waiting_is_left_alone_for_a_while() -> None:
+    seen: list[int] = []
+
+    def late() -> None:
+        seen.append(threading.get_ident())
+        time.sleep(1e-3)
+
+    kernel = Workers(2).parallel([lambda: None, late])
+    for _ in range(_ALONE + 2):
+        kernel()
+    me = threading.get_ident()
+    assert seen[0] != me, "it was tried"
+    assert seen[1 : _ALONE + 1] == [me] * _ALONE
+    assert seen[_ALONE + 1] != me, "it is tried again"
+
+
+def test_a_thread_that_is_done_in_time_gets_its_part_every_time() -> None:
+    seen: list[int] = []
+    kernel = Workers(2).parallel([lambda: time.sleep(0.02), lambda: seen.append(threading.get_ident())])
+    for _ in range(10):
+        kernel()
+    assert len(seen) == 10 and threading.get_ident() not in seen
 
 
 def test_what_fails_in_a_thread_reaches_the_caller_and_the_thread_goes_on() -> None:
