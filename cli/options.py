@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from edgeconv.errors import EdgeconvError, UsageError
+from edgeconv.errors import UsageError
 from edgeconv_cli.output import Output
 
 if TYPE_CHECKING:
@@ -35,9 +35,6 @@ __all__ = [
     "state",
     "workers",
 ]
-
-_CLUSTER_SECONDS = 10
-_CLUSTER_RETRIES = 3
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -204,7 +201,9 @@ def workers(function: Function) -> Function:
 def executor(processes: int, dask: str | None) -> Iterator[Executor | None]:
     """What runs tasks for --workers and --dask; None for the process itself."""
     if dask is not None:
-        with _on_cluster(dask) as found:
+        from edgeconv_cli.cluster import on_cluster
+
+        with on_cluster(dask) as found:
             yield found
         return
     if processes == 1:
@@ -215,20 +214,6 @@ def executor(processes: int, dask: str | None) -> Iterator[Executor | None]:
 
     with ProcessPoolExecutor(processes, get_context("spawn")) as pool:
         yield pool
-
-
-@contextmanager
-def _on_cluster(address: str) -> Iterator[Executor]:
-    try:
-        from distributed import Client
-    except ImportError as error:
-        raise EdgeconvError('--dask needs the package distributed: pip install "edgeconv[dask]"') from error
-    try:
-        client = Client(address, timeout=_CLUSTER_SECONDS)
-    except (OSError, ValueError) as error:
-        raise UsageError(f"no Dask scheduler answers at {address} ({error}); start one with dask scheduler") from error
-    with client, client.get_executor(pure=False, retries=_CLUSTER_RETRIES) as found:
-        yield found
 
 
 def report_folder(function: Function) -> Function:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import re
+import subprocess
+import sys
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +14,7 @@ import pytest
 
 from edgeconv.export.edge import to_bytes
 from edgeconv.runtime.reader import read_program
+from edgeconv_cli import cluster
 from tests.cli.conftest import Command
 
 MODEL = str(Path(__file__).parents[2] / "sample_models" / "digits_resnet" / "model.onnx")
@@ -110,3 +115,19 @@ def test_best_effort_in_processes_writes_the_same(edgeconv: Command, tmp_path: P
         found.append((to_bytes(program), json.loads((report / "report.json").read_text())["conversion"]["refinement"]))
     assert found[0] == found[1]
     assert found[0][1]["held_back"] > 32
+
+
+def test_a_scheduler_that_ends_ends_the_command(
+    edgeconv: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """distributed would let it wait for ever for results that nobody computes."""
+    pytest.importorskip("distributed", reason="distributed is not installed")
+    monkeypatch.setattr(cluster, "_SECONDS", 2)
+    words = [sys.executable, "-m", "dask", "scheduler", "--host", "tcp://127.0.0.1", "--port", "0", "--no-dashboard"]
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as scheduler:
+        assert scheduler.stderr is not None
+        address = next(each[0] for line in scheduler.stderr if (each := re.search(r"tcp://127\.0\.0\.1:\d+", line)))
+        threading.Timer(3, scheduler.kill).start()
+        done = edgeconv("calibrate", MODEL, "-d", DATA, "-o", tmp_path / "x.calib", "--dask", address)
+    assert done.code == 1
+    assert f"the Dask scheduler at {address} is gone" in done.err
