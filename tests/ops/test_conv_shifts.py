@@ -10,7 +10,7 @@ from edgeconv.ops import conv_kernels, im2col
 from edgeconv.ops.conv import Conv
 from edgeconv.runtime import Interpreter
 from edgeconv.runtime.program import ABSENT, Program, Step, Tensor
-from tests.ops.test_products_int8 import X_Q, Y_Q, check_conv, conv_accumulator, integers
+from tests.ops.test_products_int8 import X_Q, Y_Q, check_conv, conv_accumulator, integers, requantize
 
 WINDOWS = [
     # x, kernel, pads, dilations
@@ -68,7 +68,7 @@ def test_inside_a_network(
         tensors += [Tensor(f"w{index}", type_of(weight, QParams.per_channel(scales, 0))), Tensor(f"y{index}", known)]
         steps.append(Step(op, (2 * index, 2 * index + 1), (2 * index + 2,)))
         acc = conv_accumulator(wanted, weight, None, op)
-        wanted = requantize_like_x(acc, scales)
+        wanted = requantize(acc, scales, 1, y_q=X_Q)
     program = Program(tuple(tensors), tuple(steps), (0,), (len(tensors) - 1,))
     for memory in ("fast", "small"):
         interpreter = Interpreter(program, memory=memory)
@@ -78,14 +78,6 @@ def test_inside_a_network(
 
 def wanted_shape(op: Conv, x: Array, weight: Array) -> tuple[int, ...]:
     return op.infer(TensorType("float32", x.shape), TensorType("float32", weight.shape))[0].ints[2:]
-
-
-def requantize_like_x(acc: Array, scales: Array) -> Array:
-    """As `requantize`, for an output with the parameters of x."""
-    factor = (np.float64(X_Q.scale[0]) * scales.astype(np.float64) / np.float64(X_Q.scale[0])).astype(np.float32)
-    values = np.rint(acc.astype(np.float32) * factor.reshape(-1, *(1,) * (acc.ndim - 2))).astype(np.int64)
-    found: Array = np.clip(values + X_Q.zero_point[0], -128, 127).astype(np.int8)
-    return found
 
 
 def test_what_lies_around_a_map_does_not_grow_from_call_to_call() -> None:

@@ -16,12 +16,12 @@ from edgeconv.runtime.program import Program, Step, Tensor
 X_Q, Y_Q = QParams.per_tensor(0.031, -7), QParams.per_tensor(0.47, 11)
 
 
-def requantize(acc: Array, scales: Array, axis: int, low: int = -128, high: int = 127) -> Array:
+def requantize(acc: Array, scales: Array, axis: int, low: int = -128, high: int = 127, y_q: QParams = Y_Q) -> Array:
     """saturate(rint(float32(acc) * float32(sx * sw / sy)) + zy), clamped in the int8 domain."""
-    factor = (np.float64(X_Q.scale[0]) * scales.astype(np.float64) / np.float64(Y_Q.scale[0])).astype(np.float32)
+    factor = (np.float64(X_Q.scale[0]) * scales.astype(np.float64) / np.float64(y_q.scale[0])).astype(np.float32)
     shape = [1] * acc.ndim
     shape[axis] = -1
-    values = np.rint(acc.astype(np.float32) * factor.reshape(shape)).astype(np.int64) + Y_Q.zero_point[0]
+    values = np.rint(acc.astype(np.float32) * factor.reshape(shape)).astype(np.int64) + y_q.zero_point[0]
     return np.clip(values, low, high).astype(np.int8)
 
 
