@@ -49,6 +49,7 @@ class Numbering:
     def __init__(self, graph: onnx.GraphProto, inputs: list[onnx.ValueInfoProto]) -> None:
         texts = {each.name: each for each in inputs if each.type.tensor_type.elem_type == onnx.TensorProto.STRING}
         names = [*texts]
+        self._refused: set[str] = set()
         self._tables: dict[str, dict[str, int]] = {name: {} for name in names}
         nodes = in_order(graph.node) if names else []
         self.words, self._whole = _texts_of(nodes, texts)
@@ -78,7 +79,12 @@ class Numbering:
         }
 
     def plain(self, node: onnx.NodeProto) -> onnx.NodeProto:
-        """The node, or what it leaves to do where the interpreter makes words: nothing, or one row for each text."""
+        """The node, or what it leaves to do where the interpreter makes words: nothing, or one row for each text.
+
+        Raises UnsupportedModelError for a node that does something else with strings.
+        """
+        if self._refused.intersection(node.output):
+            raise UnsupportedModelError(f"{node_label(node)}: it reads strings; {_WAY_ON}")
         source = self._whole.get(node.input[0]) if node.input else None
         if source is None:
             return node
@@ -98,7 +104,7 @@ class Numbering:
         elif node.op_type in _MOVEMENTS:
             self._share(read, list(node.output))
         else:
-            raise UnsupportedModelError(f"{node_label(node)}: it reads strings; {_WAY_ON}")
+            self._refused.update(node.output)
 
     def _share(self, names: list[str], others: list[str]) -> None:
         """One table for all of these."""

@@ -86,6 +86,15 @@ def test_a_refusal_names_every_node(edgeconv: Command, tmp_path: Path) -> None:
     assert len(result.err.splitlines()) == 1
 
 
+def test_what_computes_with_strings_is_named_beside_the_rest(edgeconv: Command, tmp_path: Path) -> None:
+    text = """<ir_version: 9, opset_import: ["" : 20, "strange" : 1]>
+        g (string[N] s, float[N] x) => (bool[N] y, float[N] z) { y = Equal (s, s)  z = strange.Teleport (x) }"""
+    result = edgeconv("inspect", saved(onnx.parser.parse_model(text), tmp_path), "--support")
+    assert result.code == 5
+    assert "Equal" in result.out and "the device has no strings" in " ".join(result.out.split())
+    assert "Teleport" in result.out
+
+
 def test_a_quantized_model_converts_without_samples(edgeconv: Command, tmp_path: Path) -> None:
     b = Builder()
     model = saved(b.model(b.pair(b.node("Sigmoid", b.pair(b.input("N", 4), 0.1, 128)), 0.01, 0)), tmp_path)
