@@ -18,7 +18,7 @@ export OPENBLAS_NUM_THREADS ?= 1
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
-.PHONY: help demo test lint types laws wheel-test numpy-oldest test-arm64 test-armhf golden exports assets docs cards size coverage bench clean
+.PHONY: help demo test lint types laws wheel-test numpy-oldest test-arm64 test-armhf golden exports assets docs cards size coverage soak bench clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -84,6 +84,9 @@ coverage: $(VENV)/.test ## branch coverage of operators and runtime, at least 95
 	  --cov=edgeconv.runtime --cov-branch --cov-report=term-missing:skip-covered --cov-report=json:.coverage.json
 	$(BIN)/python tests/coverage_gate.py .coverage.json 95
 
+soak: $(VENV)/.test ## 100,000 runs in a row, which may not take more memory ($EDGECONV_ASSETS: keyword spotting, too)
+	$(BIN)/python -m benchmarks.soak
+
 docs: $(VENV)/.convert ## write the generated parts of README.md and docs/ anew
 	$(BIN)/python docs/generate.py
 
@@ -92,7 +95,7 @@ cards: $(VENV)/.convert ## measure the sample models and write their cards anew
 
 bench: $(VENV)/.bench ## measure beside ONNX Runtime on $EDGECONV_ASSETS, and write docs/benchmarks.md anew
 	@test -d "$(EDGECONV_ASSETS)" || { echo "set EDGECONV_ASSETS to the folder of models"; exit 2; }
-	for each in accuracy precision latency winograd start convert ablation budget memory; do \
+	for each in accuracy precision latency winograd start convert ablation budget memory soak; do \
 	  EDGECONV_ASSETS="$(abspath $(EDGECONV_ASSETS))" $(BIN)/python -m benchmarks.$$each --write || exit 1; done
 	$(BIN)/python docs/generate.py
 

@@ -40,7 +40,7 @@ def main() -> None:
     given = parser.parse_args()
     alone = 1024 * int(_found(_PEAK, _run("-c", _NUMPY_ALONE)))
     rows = [["NumPy alone", "", "", f"{alone / 1e6:.1f} MB", "", "", ""]]
-    for name, model, samples in _models():
+    for name, model, samples in models():
         rows.append(_row(name, edgeconv.convert(model, calibration=samples).to_bytes(), alone))
     publish("memory", table(HEADER, rows), given.write)
 
@@ -57,7 +57,7 @@ def _row(name: str, data: bytes, alone: int) -> list[str]:
     return [name, f"{len(data):,}", f"{size:,}", f"{peak / 1e6:.1f} MB", f"{(peak - alone) / 1e6:.1f} MB", *planned]
 
 
-def _models() -> Iterator[tuple[str, Path, dict[str, Array]]]:
+def models() -> Iterator[tuple[str, Path, dict[str, Array]]]:
     """(name, ONNX file, calibration samples)."""
     for folder in sorted(each for each in _SAMPLES.iterdir() if (each / "model.onnx").exists()):
         with np.load(folder / "calib.npz") as data:
