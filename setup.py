@@ -7,6 +7,7 @@ those of the commands that click prints. The converter's other modules are one f
 
 from __future__ import annotations
 
+import re
 import shutil
 import sys
 from importlib.util import module_from_spec, spec_from_file_location
@@ -81,6 +82,9 @@ sys.meta_path.append(_Archived)
 """
 """The end of `edgeconv/__init__.py`: asked last, for modules of ours that no file answers."""
 
+_WORD, _SHARED, _REACH = re.compile(r"\b\w"), 8, 1 << 15
+"""Characters that make a beginning of a word, and how far back deflate sees what it can repeat."""
+
 _STRIP = Path(__file__).parent / "edgeconv" / "export" / "strip.py"
 
 
@@ -92,6 +96,24 @@ def lean(module: str, text: str) -> str:
     is_command = module.startswith("edgeconv_cli.")
     kept = strip.Kept(public=module in PUBLIC, decorated=is_command, words=words, checked=checked)
     return str(strip.lean_source(text, kept))
+
+
+def beside_alike(sources: dict[str, str]) -> list[str]:
+    """The places, each behind those that its source shares most beginnings of words with: they compress best there."""
+    known = {
+        place: {text[each.start() : each.start() + _SHARED] for each in _WORD.finditer(text)}
+        for place, text in sources.items()
+    }
+    left, order = list(sources), list[str]()
+    while left:
+        near, size = set[str](), 0
+        for place in reversed(order):
+            if size > _REACH:
+                break
+            near, size = near | known[place], size + len(sources[place])
+        order.append(max(left, key=lambda place: len(known[place] & near) / max(len(known[place]), 1)))
+        left.remove(order[-1])
+    return order
 
 
 def _load_strip() -> ModuleType:
@@ -125,7 +147,7 @@ class LeanBuild(build_py):
             if not is_file or module in RULES | RARE:
                 packed[place] = path.read_text(encoding="utf-8")
                 path.unlink()
-        text = "".join(f"\f{place}\n{source}" for place, source in packed.items())
+        text = "".join(f"\f{place}\n{packed[place]}" for place in beside_alike(packed))
         if text.count("\f") != len(packed):
             raise ValueError("a form feed separates the sources in the archive, and one of them has its own")
         (root / "edgeconv" / "archived.txt").write_text(text, encoding="utf-8", newline="\n")
