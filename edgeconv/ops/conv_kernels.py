@@ -6,10 +6,10 @@ copied on the way: the sums of whole lines, gaps included, go into the target's 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, partial
 from math import isinf, prod
-from typing import TYPE_CHECKING
+from typing import TypeAlias
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -34,8 +34,8 @@ from edgeconv.ops.residual import Residual
 from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass
 
-if TYPE_CHECKING:
-    from edgeconv.ops.winograd import Winograd
+_OfSample: TypeAlias = "Callable[[int, Array], Iterator[Kernel]]"
+"""From a sample and its rows to what computes it."""
 
 __all__ = ["ConvLayer"]
 
@@ -67,10 +67,14 @@ class ConvLayer:
 
     def _jobs(self, scratch: Scratch) -> Iterator[Kernel]:
         source = _Source(self, scratch)
-        tiled = None if self.x.q is not None or scratch.is_frugal else self._tiled(source, scratch)
-        if tiled is not None:
-            yield from tiled
-            return
+        of_sample = self._by_tiles(source, scratch) or self._by_taps(source, scratch)
+        for n in range(self.x.array.shape[0]):
+            rows, load = source.sample(n)
+            yield from load
+            yield from of_sample(n, rows)
+
+    def _by_taps(self, source: _Source, scratch: Scratch) -> _OfSample:
+        """The sums of the window's taps."""
         matrix, dtype, ones, cut = self._matrix(source)
         target = self.y.planes if self.y.planes is not None and self.y.planes.spatial == self._out else None
         channels, outputs = self.x.array.shape[1], self.weight.array.shape[0]
@@ -85,9 +89,8 @@ class ConvLayer:
         offset = None if carried or not ones else np.ascontiguousarray(matrix[:, :, -1])
         is_exact = self.x.q is not None
         threads = scratch.threads_for(columns.cost(outputs))
-        for n in range(self.x.array.shape[0]):
-            rows, load = source.sample(n)
-            yield from load
+
+        def of_sample(n: int, rows: Array) -> Iterator[Kernel]:
             if direct:
                 stages = columns.direct(rows, carried, outputs, threads, is_exact)
             else:
@@ -100,8 +103,12 @@ class ConvLayer:
                 yield scratch.parallel([chain(jobs) for jobs in lanes.values()])
             yield from finish.clear(n)
 
-    def _tiled(self, source: _Source, scratch: Scratch) -> Iterator[Kernel] | None:
+        return of_sample
+
+    def _by_tiles(self, source: _Source, scratch: Scratch) -> _OfSample | None:
         """The same sums with fewer products, in float; None where that does not pay."""
+        if self.x.q is not None or scratch.is_frugal:
+            return None
         from edgeconv.ops.winograd import Winograd, winograd_pays
 
         if not winograd_pays(self.window, self.groups, self.weight.type.ints, self._out):
@@ -110,13 +117,8 @@ class ConvLayer:
         first = Columns(self.window, planes, self._out, planes.steps, 1, self.x.array.shape[1]).first
         bias, bounds = None if self.bias is None else self.bias.array, (self.low, self.high)
         tiled = Winograd(self.weight.array, bias, bounds, self._out, first, planes.steps[0], scratch)
-        return self._tiled_jobs(source, tiled)
-
-    def _tiled_jobs(self, source: _Source, tiled: Winograd) -> Iterator[Kernel]:
-        for n in range(self.x.array.shape[0]):
-            rows, load = source.sample(n)
-            yield from load
-            yield from tiled.sample(rows, None if self.residual is None else self.residual.array[n], self.y.array[n])
+        residuals = None if self.residual is None else self.residual.array
+        return lambda n, rows: tiled.sample(rows, None if residuals is None else residuals[n], self.y.array[n])
 
     def _can_shift(self, dtype: str, cut: int) -> bool:
         """True for a depthwise window whose taps can be taken line by line: fewer are copied, for more products."""

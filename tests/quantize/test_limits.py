@@ -13,7 +13,7 @@ from edgeconv.ops.conv import Conv
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.integer import exact_product, span
 from edgeconv.ops.reshape import Reshape
-from edgeconv.quantize import QuantConfig, quantize
+from edgeconv.quantize import QuantConfig, quantize, quantize_recorded
 from edgeconv.runtime import Interpreter
 from edgeconv.runtime.planner import resolve_types
 from tests.harness import data
@@ -137,3 +137,10 @@ def test_what_is_not_multiplied_keeps_sixteen_bits() -> None:
     assert q is not None
     assert round(largest / q.scale[0]) == 32767
     assert graph.nodes[0].op.high == np.inf  # type: ignore[attr-defined]  # a Conv
+
+
+def test_what_writes_them_is_refined_like_every_layer() -> None:
+    config = QuantConfig(refinements=("bias", "gptq", "fit"), raised=(("h", "int16"),))
+    made = quantize_recorded(network(8, 0.0), [{"x": data(4, 3, SIZE, SIZE, seed=seed)} for seed in range(8)], config)
+    assert made.graph.nodes[0].op.high < np.inf  # type: ignore[attr-defined]  # a Conv
+    assert [layer.output for layer in made.record.layers] == ["h", "y"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import inf
 
 import numpy as np
 
@@ -15,7 +14,7 @@ from edgeconv.quantize.parallel import each
 from edgeconv.quantize.refine.parts import columns_in_parts
 from edgeconv.quantize.refine.stepper import Stepper
 
-__all__ = ["Moments", "clamp_of", "columns_of", "moments"]
+__all__ = ["Moments", "columns_of", "moments"]
 
 _COLUMNS, _PER_TAP, _ELEMENTS = 1 << 13, 8, 1 << 23
 """Columns at least, columns for each tap, and how many elements they may have in all."""
@@ -59,8 +58,3 @@ def moments(x: Array, quantized: Array, is_second_needed: bool = True) -> Moment
     turned, count = centred.transpose(0, 2, 1), x.shape[2]
     hessian = np.matmul(centred, turned).astype(np.float64) / count
     return Moments(mean, mean_quantized, hessian, np.matmul(off, turned).astype(np.float64) / count)
-
-
-def clamp_of(op: Operator) -> tuple[float, float]:
-    """(low, high) that the operator clamps its output to, infinite where it does not."""
-    return getattr(op, "low", -inf), getattr(op, "high", inf)

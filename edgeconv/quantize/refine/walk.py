@@ -13,8 +13,9 @@ import numpy as np
 
 from edgeconv.core import Array, QParams, TensorType, type_of
 from edgeconv.graph import Graph, Node
+from edgeconv.passes.match import bounds, can_clamp, clamped
 from edgeconv.quantize.parallel import each
-from edgeconv.quantize.refine.columns import clamp_of, columns_of, moments
+from edgeconv.quantize.refine.columns import columns_of, moments
 from edgeconv.quantize.refine.layer import Candidate, LayerData, candidates, error_of, output_of
 from edgeconv.quantize.refine.stepper import Stepper, held_back
 from edgeconv.quantize.refine.weight_only import round_weights
@@ -66,7 +67,9 @@ def _is_refined(lowered: Graph, originals: Mapping[str, Node], node: Node, refin
 
 def _is_layer(lowered: Graph, originals: Mapping[str, Node], node: Node) -> bool:
     rule, original = node.op.quant, originals.get(node.outputs[0])
-    if rule is None or rule.weight is None or rule.bias is None or original is None or original.op != node.op:
+    if rule is None or rule.weight is None or rule.bias is None or original is None:
+        return False
+    if (clamped(node.op, *bounds(original.op)) if can_clamp(node.op) else node.op) != original.op:
         return False
     weight = lowered.types[node.inputs[rule.weight]]
     is_known = weight.value is not None and weight.dtype == "int8" and weight.q is not None
@@ -134,7 +137,7 @@ class _Walk:
         real = np.zeros(shape) if bias is None else bias.astype(np.float64).reshape(shape)
         q = self.lowered.types[node.inputs[0]].q
         scale_x = _FLOAT_STEP if q is None else q.scale[0]
-        clamp = clamp_of(original.op)
+        clamp = bounds(original.op)
         if len(original.inputs) > 3 and self.is_sequential:
             # What a residual adds is out of a layer's hands, but for its mean error.
             clamp = -inf, inf
