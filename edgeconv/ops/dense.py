@@ -17,6 +17,7 @@ from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import Inputs, Operand, Operator, QuantRule, Scratch, ShapeError
 from edgeconv.ops.broadcast import equal_dim
 from edgeconv.ops.integer import (
+    EXACT_FLOAT32,
     centred_weight,
     exact_product,
     multiplier,
@@ -25,6 +26,7 @@ from edgeconv.ops.integer import (
     required,
     scalar,
     span,
+    sum_bound,
     whole_bias,
 )
 from edgeconv.ops.jobs import cast, chain, clip, laid_out
@@ -117,6 +119,8 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     whole, real = whole_bias(bias), real_bias(bias, scalar(q)[0])
     fill = (centre - zero_x) * matrix.sum(axis=0, dtype=np.int64) + (0 if whole is None else whole)
     dtype, cut = exact_product(matrix.T, fill, *span(x.type, centre))
+    in_bytes = dtype == "float64" and _is_exact_in_bytes(matrix.T, fill, x.type)
+    dtype = "float32" if in_bytes else dtype
     factor = multiplier(np.broadcast_to(np.array(q_weight.scale, np.float64), fill.shape) * scale_x, scalar(q)[0])
     product = scratch.hold(np.array(matrix, dtype, order="C"))
     rows, out = _rows(x.array), _rows(y.array)
@@ -126,15 +130,40 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     if rows.dtype.name != dtype:
         source, rows = rows, scratch(rows.shape, dtype)
         jobs.append(cast(rows, source))
-    last = scratch(out.shape, dtype) if cut else acc
+    last = scratch(out.shape, dtype) if cut or in_bytes else acc
+    if in_bytes:
+        high, rows, source = scratch(rows.shape), scratch(rows.shape), rows
+        jobs += _in_bytes(source, high, rows)
+        jobs += [partial(np.matmul, high, product, acc), partial(np.multiply, acc, np.float32(256), acc)]
+    elif cut:
+        jobs.append(partial(np.matmul, rows[:, :cut], product[:cut], acc))
     jobs += [partial(np.matmul, rows[:, cut:], product[cut:], last), partial(np.add, last, offset, last)]
-    if cut:
-        jobs += [partial(np.matmul, rows[:, :cut], product[:cut], acc), partial(np.add, acc, last, acc)]
+    if last is not acc:
+        jobs.append(partial(np.add, acc, last, acc))
     add: list[Kernel] = [] if real is None else [partial(np.add, work, real, work)]
     add += [] if residual is None else Residual(residual, y.type).add_to(work, _rows(residual.array), scratch)
     factor = laid_out(factor, out.shape, scratch)
     jobs.append(requantize_into(acc, factor, q, out, dense.low, dense.high, add=add, work=work, dtype=y.type.dtype))
     return chain(jobs)
+
+
+def _is_exact_in_bytes(matrix: Array, fill: Array, x: TensorType) -> bool:
+    """True where the high and the low bytes of 16 bits, each for itself, make sums that are exact in float32.
+
+    256 times the first plus the second then rounds the exact sum once, as a float64 product cast to float32 would be.
+    """
+    bounds = sum_bound(matrix, np.zeros_like(fill), -128, 127), sum_bound(matrix, fill, 0, 255)
+    return x.dtype == "int16" and max(bounds) < EXACT_FLOAT32
+
+
+def _in_bytes(values: Array, high: Array, low: Array) -> list[Kernel]:
+    """Jobs: whole numbers of 16 bits = 256 * high + low, all float32."""
+    return [
+        partial(np.multiply, values, np.float32(1 / 256), high),
+        partial(np.floor, high, high),
+        partial(np.multiply, high, np.float32(-256), low),
+        partial(np.add, low, values, low),
+    ]
 
 
 def _rows(array: Array) -> Array:

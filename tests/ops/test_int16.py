@@ -105,10 +105,11 @@ def test_conv_is_exact(groups: int, names: tuple[str, ...]) -> None:
     np.testing.assert_array_equal(written, requantized(acc, scales, q_y, dtypes[1], low=0.0))
 
 
-def test_dense_is_exact_at_the_largest_values() -> None:
-    """int16 values at their limits, over a long row: sums far beyond 2**24."""
-    x = np.where(data(4, 300) > 0, 1.0, -1.0).astype(np.float32)
-    weight = data(300, 7, seed=2)
+@pytest.mark.parametrize(("terms", "dtype"), [(300, "float32"), (3000, "float64")])
+def test_dense_is_exact_at_the_largest_values(terms: int, dtype: str) -> None:
+    """int16 values at their limits, over a long row: sums far beyond 2**24; by high and low bytes where these fit."""
+    x = np.where(data(4, terms) > 0, 1.0, data(4, terms, seed=5)).clip(-1, 1).astype(np.float32)
+    weight = data(terms, 7, seed=2)
     graph = raised(graph_of(lambda ref: Dense()(ref, weight), x), "x", "y", x=x)
     node = next(node for node in graph.nodes if node.op_name == "Dense")
     read, written = integers(graph, x)
@@ -118,6 +119,8 @@ def test_dense_is_exact_at_the_largest_values() -> None:
     acc = np.array([[sum(int(a) * int(b) for a, b in zip(row, column, strict=True)) for column in w.T] for row in read])
     scales = np.array(q_w.scale, np.float64) * q_x.scale[0]
     np.testing.assert_array_equal(written, requantized(acc, scales, q_y, "int16"))
+    prepared = Interpreter(to_program(graph)).memory.prepared
+    assert weight.size * np.dtype(dtype).itemsize <= prepared < weight.size * np.dtype(dtype).itemsize + 1000
 
 
 @pytest.mark.parametrize("count", [1, 5, 300])
