@@ -319,8 +319,9 @@ class _Finish:
             yield partial(np.add, out, last, out)
 
     def gains_from(self, shifted: Columns) -> bool:
-        """True where it pays to make the sums in shifts; few are only worth small products, and to be added as one."""
-        return shifted.shifts >= 5 or (shifted.shifts >= 3 and has_small_products() and self._has_room(shifted))
+        """True where it pays to make sums in shifts; few only for small products, and long runs or all as one."""
+        is_cheap = shifted.run >= SHORT or self._has_room(shifted)
+        return shifted.shifts >= 5 or (shifted.shifts >= 3 and has_small_products() and is_cheap)
 
     def _has_room(self, shifted: Columns) -> bool:
         """True where sums are computed in whole rows, with little beside the map and nothing that has to stay zero."""
