@@ -18,13 +18,7 @@ from edgeconv.ops.integer import exact_dtype, is_real, multiplier, reach, requan
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.planes import Planes
-from edgeconv.ops.pool_taps import (
-    Pooling,
-    axis_members,
-    import_window,
-    plan_separable,
-    window_counts,
-)
+from edgeconv.ops.pool_taps import Pooling, axis_members, import_window, plan_separable, window_counts
 from edgeconv.records import dataclass
 
 __all__ = ["AveragePool"]

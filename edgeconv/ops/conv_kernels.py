@@ -34,11 +34,10 @@ from edgeconv.ops.residual import Residual
 from edgeconv.ops.windows import Window
 from edgeconv.records import dataclass
 
-_OfSample: TypeAlias = "Callable[[int, Array], Iterator[Kernel]]"
-"""From a sample and its rows to what computes it."""
-
 __all__ = ["ConvLayer"]
 
+_OfSample: TypeAlias = "Callable[[int, Array], Iterator[Kernel]]"
+"""From a sample and its rows to what computes it."""
 _MOST_MARGINS = 1.5
 """Whole rows are computed as one where they are at most so much longer than what belongs to the map."""
 

@@ -19,6 +19,7 @@ from edgeconv.ops.jobs import cast, chain, clip
 
 __all__ = [
     "EXACT_FLOAT32",
+    "bounds",
     "centred_weight",
     "clamp_bounds",
     "exact_dtype",
@@ -139,7 +140,7 @@ def held_limits(op: Operator, inputs: Sequence[TensorType | None], y: TensorType
         return None
     if op.int16 == "move":
         return None if inputs[0] is None else inputs[0].limits
-    return clamp_bounds(required(y.q), getattr(op, "low", -inf), getattr(op, "high", inf), y.dtype)
+    return clamp_bounds(required(y.q), *bounds(op), y.dtype)
 
 
 def span(x: TensorType, centre: int = 0) -> tuple[int, int]:
@@ -166,6 +167,11 @@ def scalar(q: QParams | None) -> tuple[float, int]:
     """Scale and zero point of a per-tensor quantization; ShapeError where there is none."""
     found = required(q)
     return found.scale[0], found.zero_point[0]
+
+
+def bounds(op: Operator) -> tuple[float, float]:
+    """The clamp inside an operator, in real values; infinite where it has none."""
+    return getattr(op, "low", -inf), getattr(op, "high", inf)
 
 
 def clamp_bounds(q: QParams, low: float = -inf, high: float = inf, dtype: str = "int8") -> tuple[int, int]:

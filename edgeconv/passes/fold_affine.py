@@ -17,9 +17,10 @@ import numpy as np
 
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import Expr
+from edgeconv.ops.integer import bounds
 from edgeconv.ops.sigmoid import HardSigmoid
 from edgeconv.passes.linear import RAW_SPREAD, Affine, Linear, affine, linear
-from edgeconv.passes.match import bounds, is_clamped
+from edgeconv.passes.match import is_clamped
 from edgeconv.passes.rewrite import View, rewrite
 
 __all__ = ["fold_affine_after", "fold_affine_before"]

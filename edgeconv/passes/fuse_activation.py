@@ -23,10 +23,11 @@ from edgeconv.ops.base import Call, Expr, Operator
 from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.elementwise import Exp, Log, Tanh
 from edgeconv.ops.erf import Erf, Gelu
+from edgeconv.ops.integer import bounds
 from edgeconv.ops.mul import Div, Mul
 from edgeconv.ops.sigmoid import HardSigmoid, HardSwish, Sigmoid, Silu
 from edgeconv.passes.linear import linear
-from edgeconv.passes.match import Line, Product, bounds, is_clamped, line, near, product, scalar
+from edgeconv.passes.match import Line, Product, is_clamped, line, near, product, scalar
 from edgeconv.passes.rewrite import View, rewrite
 
 __all__ = ["fuse_activation", "fuse_hard_sigmoid"]

@@ -15,9 +15,10 @@ from edgeconv.graph import Graph, Node
 from edgeconv.ops.add import Add
 from edgeconv.ops.base import Expr
 from edgeconv.ops.batch_norm import BatchNorm
+from edgeconv.ops.integer import bounds
 from edgeconv.ops.mul import Mul
 from edgeconv.passes.linear import Affine, affine
-from edgeconv.passes.match import bounds, is_clamped
+from edgeconv.passes.match import is_clamped
 from edgeconv.passes.rewrite import View, rewrite
 
 __all__ = ["fuse_affine"]

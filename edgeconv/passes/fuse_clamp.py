@@ -11,9 +11,10 @@ from __future__ import annotations
 from edgeconv.graph import Graph, Node
 from edgeconv.ops.base import Expr
 from edgeconv.ops.clamp import Clamp
+from edgeconv.ops.integer import bounds
 from edgeconv.ops.reshape import Reshape
 from edgeconv.ops.transpose import Transpose
-from edgeconv.passes.match import bounds, can_clamp, clamped
+from edgeconv.passes.match import can_clamp, clamped
 from edgeconv.passes.rewrite import View, rewrite
 
 __all__ = ["fuse_clamp"]

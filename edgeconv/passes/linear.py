@@ -19,8 +19,9 @@ from edgeconv.ops.conv import Conv
 from edgeconv.ops.conv_transpose import ConvTranspose
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.elementwise import Neg
+from edgeconv.ops.integer import bounds
 from edgeconv.ops.mul import Div, Mul
-from edgeconv.passes.match import bounds, operands
+from edgeconv.passes.match import operands
 from edgeconv.passes.rewrite import View
 
 __all__ = ["RAW_SPREAD", "Affine", "Linear", "affine", "linear"]

@@ -12,6 +12,7 @@ from edgeconv.ops.base import Call, Operator, ShapeError
 from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.elementwise import Neg, Tanh
 from edgeconv.ops.erf import Erf
+from edgeconv.ops.integer import bounds
 from edgeconv.ops.mul import Div, Mul
 from edgeconv.ops.pad import Border
 from edgeconv.ops.pow import Pow
@@ -22,7 +23,6 @@ from edgeconv.passes.rewrite import View
 __all__ = [
     "Line",
     "Product",
-    "bounds",
     "can_clamp",
     "clamped",
     "is_clamped",
@@ -58,11 +58,6 @@ def scalar(view: View, name: str) -> float | None:
 def near(value: float | None, target: float) -> bool:
     """True when two constants are the same but for float32 rounding."""
     return value is not None and isclose(value, target, rel_tol=2e-6, abs_tol=1e-12)
-
-
-def bounds(op: Operator) -> tuple[float, float]:
-    """The clamp inside an operator; infinite where it has none."""
-    return getattr(op, "low", -inf), getattr(op, "high", inf)
 
 
 def can_clamp(op: Operator) -> bool:

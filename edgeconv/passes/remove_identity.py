@@ -25,6 +25,7 @@ from edgeconv.ops.clamp import Clamp
 from edgeconv.ops.concat import Concat
 from edgeconv.ops.expand import Expand, Tile
 from edgeconv.ops.identity import Identity
+from edgeconv.ops.integer import bounds
 from edgeconv.ops.max_pool import MaxPool
 from edgeconv.ops.mul import Div, Mul
 from edgeconv.ops.onnx_rules import Unsupported
@@ -35,7 +36,7 @@ from edgeconv.ops.reshape import Reshape, reshape_to
 from edgeconv.ops.slice import Slice
 from edgeconv.ops.split import Split
 from edgeconv.ops.transpose import Transpose
-from edgeconv.passes.match import bounds, is_clamped, operands, output_range
+from edgeconv.passes.match import is_clamped, operands, output_range
 from edgeconv.passes.rewrite import View, rewrite
 
 __all__ = ["remove_identity"]

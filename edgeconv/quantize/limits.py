@@ -15,8 +15,8 @@ import numpy as np
 
 from edgeconv.core import INT8_MAX, Array
 from edgeconv.graph import Graph
-from edgeconv.ops.integer import EXACT_FLOAT32
-from edgeconv.passes.match import bounds, can_clamp, clamped
+from edgeconv.ops.integer import EXACT_FLOAT32, bounds
+from edgeconv.passes.match import can_clamp, clamped
 from edgeconv.quantize.observers.minmax import minmax_range
 from edgeconv.quantize.select import Selection
 from edgeconv.quantize.statistics import Statistics

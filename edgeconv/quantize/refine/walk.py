@@ -13,7 +13,8 @@ import numpy as np
 
 from edgeconv.core import Array, QParams, TensorType, type_of
 from edgeconv.graph import Graph, Node
-from edgeconv.passes.match import bounds, can_clamp, clamped
+from edgeconv.ops.integer import bounds
+from edgeconv.passes.match import can_clamp, clamped
 from edgeconv.quantize.parallel import each
 from edgeconv.quantize.refine.columns import columns_of, moments
 from edgeconv.quantize.refine.layer import Candidate, LayerData, candidates, error_of, output_of
