@@ -7,8 +7,9 @@ nothing is padded or copied on the way. One more row per sample holds ones: it c
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
+from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -98,8 +99,10 @@ def strided(rows: Array, offset: int, shape: Sequence[int], strides: Sequence[in
     return as_strided(rows[..., offset:], tuple(shape), tuple(strides))
 
 
-def fill_of(planes: Planes, batch: int, channels: int) -> Array:
-    """Rows (batch, channels + 1, length): zeros, and ones in the last row of every sample."""
-    rows = np.zeros((batch, channels + 1, planes.length), np.float32)
+def fill_of(planes: Planes, batch: int, channels: int, block: Callable[[int], Array]) -> Array:
+    """Rows (batch, channels + 1, length) in `block` bytes: zeros, and ones in the last row of every sample."""
+    shape = (batch, channels + 1, planes.length)
+    rows: Array = block(4 * prod(shape)).view(np.float32).reshape(shape)
+    rows.fill(0)
     rows[:, channels] = 1
     return rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING
 
@@ -14,7 +14,7 @@ from edgeconv.ops.jobs import chain
 from edgeconv.records import dataclass
 
 if TYPE_CHECKING:
-    from edgeconv.runtime.threads import Workers
+    from edgeconv.runtime.sharing import Sharing
 
 __all__ = ["Arena", "Lifetime", "ScratchPool", "aligned_block", "place"]
 
@@ -70,12 +70,12 @@ def aligned_block(nbytes: int) -> Array:
 class Arena:
     """The block, and where each buffer lies in it."""
 
-    def __init__(self, lifetimes: Mapping[int, Lifetime], limit: int) -> None:
+    def __init__(self, lifetimes: Mapping[int, Lifetime], limit: int, block: Callable[[int], Array]) -> None:
         self.offsets, self.nbytes = place(lifetimes)
         if self.nbytes > limit:
             raise EdgeconvError(f"activations need {self.nbytes:,} bytes, more than the limit of {limit:,}; raise it "
                                 "with Interpreter(..., memory_limit=bytes), or use a smaller batch")  # fmt: skip
-        self._block = aligned_block(self.nbytes)
+        self._block = block(self.nbytes)
 
     def view(self, index: int, shape: tuple[int, ...], dtype: str) -> Array:
         """The buffer `index` as an array."""
@@ -91,8 +91,9 @@ class ScratchPool:
     planned before keep pointing into theirs. What is `kept` has memory of its own.
     """
 
-    def __init__(self, limit: int, workers: Workers | None = None, is_frugal: bool = False) -> None:
-        self._limit, self.workers, self.is_frugal = limit, workers, is_frugal
+    def __init__(self, limit: int, sharing: Sharing | None = None, is_frugal: bool = False) -> None:
+        self.limit, self.sharing, self.is_frugal = limit, sharing, is_frugal
+        self.block = aligned_block if sharing is None else sharing.block
         self.blocks: list[Array] = []
         self.kept: dict[tuple[object, ...], Array] = {}
         self.prepared_bytes = self.passing_bytes = 0
@@ -109,12 +110,12 @@ class ScratchPool:
     def add_block(self, nbytes: int) -> None:
         """Another block, for a request of `nbytes` that fits nowhere."""
         self.check(nbytes)
-        self.blocks.append(aligned_block(_round_up(nbytes)))
+        self.blocks.append(self.block(_round_up(nbytes)))
 
     def check(self, nbytes: int) -> None:
         """EdgeconvError where `nbytes` more are over the limit."""
-        if self.nbytes + nbytes > self._limit:
-            raise EdgeconvError(f"working memory needs more than the limit of {self._limit:,} bytes; raise it with "
+        if self.nbytes + nbytes > self.limit:
+            raise EdgeconvError(f"working memory needs more than the limit of {self.limit:,} bytes; raise it with "
                                 "Interpreter(..., memory_limit=bytes), or use a smaller batch")  # fmt: skip
 
 
@@ -159,14 +160,16 @@ class StepScratch:
             return array
         known = (key, *shape, dtype)
         if known not in self._pool.kept:
-            self._pool.check(prod(shape) * np.dtype(dtype).itemsize)
-            self._pool.kept[known] = np.zeros(tuple(shape), dtype)
+            nbytes = prod(shape) * np.dtype(dtype).itemsize
+            self._pool.check(nbytes)
+            self._pool.kept[known] = self._pool.block(nbytes).view(dtype).reshape(tuple(shape))
+            self._pool.kept[known].fill(0)
         return self._pool.kept[known]
 
     def parallel(self, parts: Sequence[Kernel]) -> Kernel:
         """One kernel that runs all parts, which may not share memory that they write."""
-        workers = self._pool.workers
-        return chain(parts) if workers is None or len(parts) < 2 else workers.parallel(parts)
+        sharing = self._pool.sharing
+        return chain(parts) if sharing is None or len(parts) < 2 else sharing.parallel(parts)
 
     @property
     def is_frugal(self) -> bool:
@@ -175,8 +178,8 @@ class StepScratch:
 
     def threads_for(self, macs: int) -> int:
         """All threads where they gain more than it takes to wake them, else one."""
-        workers = self._pool.workers
-        return 1 if workers is None or macs < workers.worthwhile else workers.threads
+        sharing = self._pool.sharing
+        return 1 if sharing is None or macs < sharing.worthwhile else sharing.threads
 
     def hold(self, array: Array) -> Array:
         """`array` itself, which a kernel keeps for good: weights made ready, counted."""

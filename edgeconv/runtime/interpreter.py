@@ -25,8 +25,9 @@ from edgeconv.runtime.state import State, Turn, asked_inputs
 from edgeconv.runtime.store import Memory, export, read
 
 if TYPE_CHECKING:
+    from edgeconv.runtime.processes import Processes
     from edgeconv.runtime.profile import Profile
-    from edgeconv.runtime.threads import Workers
+    from edgeconv.runtime.threads import Threads
 
 __all__ = ["DEFAULT_MEMORY_LIMIT", "GAPS", "Interpreter", "STRINGS", "Tap", "input_type", "prepare_inputs"]
 
@@ -45,7 +46,8 @@ STRINGS = "strings."
 class Interpreter(LiteRTCalls):
     """A loaded model. One thread at a time may use it: make one Interpreter per thread.
 
-    source: path, bytes, or a Program. threads: how many work on one layer (the bytes that come out are the same).
+    source: path, bytes, or a Program. threads: how many work on one layer (the bytes that come out are the same); on
+    Linux the others are forked processes, so that the interpreter then belongs to the process that made it.
     memory: "fast" keeps weights and activations in the form that kernels like; "small" keeps activations as the file
     declares them and makes weights ready layer by layer in every call. memory_limit: bytes that activations (and again
     working memory) may take. Raises InvalidModelError for anything but a sound model.
@@ -63,12 +65,12 @@ class Interpreter(LiteRTCalls):
             raise UsageError(f"threads={threads!r} and memory={memory!r} must be 1 or more, and 'fast' or 'small'")
         self.program = source if isinstance(source, Program) else _read(source)
         self._limit, self._small = memory_limit, memory == "small"
-        self._workers = _start(threads) if threads > 1 else None
+        self._workers = _start(threads, self._small) if threads > 1 else None
         self._plans: OrderedDict[tuple[tuple[int, ...], ...], Plan] = OrderedDict()
         self._known: tuple[object, Plan] | None = None
         self._names = tuple(self.program.tensors[index].name for index in self.program.inputs)
         self._asked = tuple(asked_inputs(self.program))
-        self._turn, self._state = Turn(), State(self.program)
+        self._turn, self._state = Turn(is_shared=threads > 1), State(self.program)
         super().__init__()
 
     @property
@@ -197,7 +199,7 @@ class Interpreter(LiteRTCalls):
         if self._workers is None:
             self._run_kernels(plan, tap)
         else:
-            from edgeconv.runtime.threads import single_blas_thread
+            from edgeconv.runtime.blas import single_blas_thread
 
             with single_blas_thread():
                 self._run_kernels(plan, tap)
@@ -235,10 +237,18 @@ def input_type(known: TensorType, name: str, metadata: Mapping[str, str]) -> Ten
     return StringType(known.dtype, known.shape, known.q, table=metadata[STRINGS + name], words=words)
 
 
-def _start(threads: int) -> Workers:
-    from edgeconv.runtime.threads import Workers
+def _start(threads: int, is_small: bool) -> Processes | Threads:
+    """Who works on one layer: processes where there are any, but on layers that are made ready in every call."""
+    if not is_small:
+        from edgeconv.runtime.processes import Processes
 
-    return Workers(threads)
+        try:
+            return Processes(threads)
+        except OSError:  # not on Linux, or not allowed
+            pass
+    from edgeconv.runtime.threads import Threads
+
+    return Threads(threads)
 
 
 def _read(source: str | os.PathLike[str] | bytes | memoryview) -> Program:

@@ -23,8 +23,9 @@ from edgeconv.runtime.program import ABSENT, Program, Step
 from edgeconv.runtime.store import Loader, Memory, Store
 
 if TYPE_CHECKING:
+    from edgeconv.runtime.processes import Processes
     from edgeconv.runtime.stages import Next
-    from edgeconv.runtime.threads import Workers
+    from edgeconv.runtime.threads import Threads
 
 __all__ = [
     "Plan",
@@ -118,7 +119,7 @@ def build_plan(
     limit: int,
     *,
     small: bool = False,
-    workers: Workers | None = None,
+    workers: Processes | Threads | None = None,
 ) -> Plan:
     """Plan `program` for input shapes; EdgeconvError when activations need more than `limit` bytes.
 
@@ -131,15 +132,17 @@ def build_plan(
 
 
 def _plan_settled(
-    program: Program, types: Sequence[TensorType], limit: int, small: bool, workers: Workers | None
+    program: Program, types: Sequence[TensorType], limit: int, small: bool, workers: Processes | Threads | None
 ) -> Plan:
     """The plan of a program all of whose shapes are known."""
     roots = view_roots(program, types)
     forms = {} if small else choose_forms(program, types, roots)
-    store = Store(types, lifetimes(program, types, roots), forms, limit)
+    sharing = None if workers is None else workers.for_plan()
+    pool = ScratchPool(limit, sharing, small)
+    store = Store(types, lifetimes(program, types, roots), forms, limit, pool.block)
+    pool.limit -= store.working_bytes
     held = {index: store.operand(index, root) for index, root in enumerate(roots)}
     tensors = {index: operand for index, operand in held.items() if operand is not None}
-    pool = ScratchPool(limit - store.working_bytes, workers, small)
     loaders = {index: Loader(tensors[index], pool.for_step()) for index in program.inputs}
     steps = [step for step in program.steps if _is_needed(step, types)]
     kernels = [(step, _plan_small(step, types, tensors, pool) if small else _plan_step(step, types, tensors, pool))
@@ -149,7 +152,7 @@ def _plan_settled(
 
 
 def _plan_stages(
-    program: Program, types: Sequence[TensorType], limit: int, small: bool, workers: Workers | None
+    program: Program, types: Sequence[TensorType], limit: int, small: bool, workers: Processes | Threads | None
 ) -> Plan:
     """The plan of a program with shapes that only data tells: of what comes before, and how it goes on."""
     from edgeconv.runtime.stages import Next, plan_counted, split  # a program whose shapes are known needs none
@@ -157,7 +160,8 @@ def _plan_stages(
     stage = split(program, types)
     first = _plan_settled(stage.first, types, limit, small, workers)
     kernels = [(step, plan_counted(step, program, first.tensors, limit)) for step in stage.deciding]
-    build = partial(build_plan, limit=limit, small=small, workers=workers)
+    later = None if workers is None else workers.later
+    build = partial(build_plan, limit=limit, small=small, workers=later)
     follow = None if stage.rest is None else Next(stage.rest, build)
     steps = (*stage.first.steps, *stage.deciding)
     return replace(first, kernels=[*first.kernels, *kernels], steps=steps, next=follow)

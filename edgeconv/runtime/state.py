@@ -7,6 +7,7 @@ are the same everywhere. Beside it stands what holds during a call: how NumPy is
 
 from __future__ import annotations
 
+import os
 from _thread import allocate_lock
 from collections.abc import Mapping
 
@@ -122,12 +123,18 @@ class Settings:
 
 
 class Turn:
-    """These settings, for one thread at a time; UsageError for a second one."""
+    """These settings, for one thread at a time; UsageError for a second one.
 
-    def __init__(self) -> None:
+    `is_shared`: what runs shares memory with other processes, so that a copy of it in a forked one must not run.
+    """
+
+    def __init__(self, is_shared: bool) -> None:
         self._lock, self._settings = allocate_lock(), Settings()
+        self._owner = os.getpid() if is_shared else 0
 
     def __enter__(self) -> None:
+        if self._owner and self._owner != os.getpid():
+            raise UsageError("this Interpreter was made with threads in another process; make one in each process")
         if not self._lock.acquire(blocking=False):
             raise UsageError("this Interpreter is running in another thread; make one Interpreter for each thread")
         self._settings.__enter__()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.planes import fill_of
 from edgeconv.ops.quantize import POSITIVE_ZERO, quantizer
 from edgeconv.records import dataclass
-from edgeconv.runtime.arena import Arena, Lifetime
+from edgeconv.runtime.arena import Arena, Lifetime, aligned_block
 from edgeconv.runtime.forms import Form
 
 __all__ = ["Loader", "Memory", "Store", "export", "read"]
@@ -37,18 +37,23 @@ class Memory:
 
 
 class Store:
-    """Arrays for all tensors. `forms` and `lifetimes` are of roots, see `choose_forms`."""
+    """Arrays for all tensors, in memory from `block`. `forms` and `lifetimes` are of roots, see `choose_forms`."""
 
     def __init__(
-        self, types: Sequence[TensorType], lifetimes: Mapping[int, Lifetime], forms: Mapping[int, Form], limit: int
+        self,
+        types: Sequence[TensorType],
+        lifetimes: Mapping[int, Lifetime],
+        forms: Mapping[int, Form],
+        limit: int,
+        block: Callable[[int], Array] = aligned_block,
     ) -> None:
         self._types, self._forms = types, forms
-        self._plain = Arena({root: life for root, life in lifetimes.items() if root not in forms}, limit)
+        self._plain = Arena({root: life for root, life in lifetimes.items() if root not in forms}, limit, block)
         flat = {root: lifetimes[root] for root, form in forms.items() if form.planes is None and root in lifetimes}
         self._wide = Arena(
-            {root: Lifetime(4 * life.nbytes, life.first, life.last) for root, life in flat.items()}, limit
+            {root: Lifetime(4 * life.nbytes, life.first, life.last) for root, life in flat.items()}, limit, block
         )
-        self._rows = _place_planes(types, lifetimes, forms)
+        self._rows = _place_planes(types, lifetimes, forms, block)
         if self.working_bytes > limit:
             raise EdgeconvError(
                 f"activations need {self.working_bytes:,} bytes, more than the limit of {limit:,}; raise it with "
@@ -81,7 +86,10 @@ class Store:
 
 
 def _place_planes(
-    types: Sequence[TensorType], lifetimes: Mapping[int, Lifetime], forms: Mapping[int, Form]
+    types: Sequence[TensorType],
+    lifetimes: Mapping[int, Lifetime],
+    forms: Mapping[int, Form],
+    block: Callable[[int], Array],
 ) -> dict[int, Array]:
     """Root -> rows; tensors of the same shape and form that are never alive at once share them.
 
@@ -96,7 +104,7 @@ def _place_planes(
         position = next((i for i, (last, _) in enumerate(entries) if last < lifetimes[root].first), None)
         if position is None:
             assert form.planes is not None
-            entries.append((lifetimes[root].last, fill_of(form.planes, shape[0], shape[1])))
+            entries.append((lifetimes[root].last, fill_of(form.planes, shape[0], shape[1], block)))
             position = len(entries) - 1
         else:
             entries[position] = (lifetimes[root].last, entries[position][1])

@@ -6,100 +6,52 @@ one thread here, OpenBLAS is told to use one of its own while the network runs.
 
 from __future__ import annotations
 
-import os
 from _thread import LockType, allocate_lock, start_new_thread
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from functools import partial
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 
-from edgeconv.core import Kernel
-from edgeconv.ops.jobs import chain, nothing
+from edgeconv.core import Array, Kernel
+from edgeconv.runtime.arena import aligned_block
+from edgeconv.runtime.sharing import PATIENCE, Other, Sharing, cores, give_way, typical, worthwhile
 from edgeconv.runtime.state import Settings
 
-__all__ = ["Workers", "single_blas_thread"]
+__all__ = ["Threads"]
 
 
-_PROBES = 200
-_PROBE = (64, 64, 512)
-_CALLS = 6
-"""NumPy calls of a part of a layer."""
 _PAUSE = 1e-5
 """Seconds between two looks at whether there is work; the interpreter lock is free meanwhile."""
-_PATIENCE = 1e-3
-"""Seconds that a thread stays awake without work: to be woken costs more than most parts of a layer."""
-_CREDIT = 2e-4
-"""Seconds that sharing may lose, and that its gains count for at most."""
-_ALONE = 400
-"""Layers that the caller does alone, before it tries again whether there is a core for the others."""
 
 
-class Workers:
-    """`threads - 1` threads beside the caller's own; they end when this object is gone.
-
-    `worthwhile`: multiply-accumulates of a product that takes so long here that threads gain more than sharing costs.
-    """
+class Threads(Sharing):
+    """`threads - 1` threads beside the caller's own; they end when this object is gone."""
 
     def __init__(self, threads: int) -> None:
-        self.threads = threads
-        wait = _Wait(threads <= _cores())
+        super().__init__(threads)
+        wait = _Wait(threads <= cores())
         self._others = [_Worker(wait) for _ in range(threads - 1)]
-        self._credit, self._alone = _CREDIT, 0
-        self.worthwhile = self._measure()
+        self.worthwhile = worthwhile(self)
 
-    def _measure(self) -> int:
-        """Sharing costs w seconds, a product of m MACs takes t: with n threads, t (1 - 1 / n) is to be 4 w at least.
+    def for_plan(self) -> Threads:
+        """These threads work on every plan."""
+        return self
 
-        w: what a few short calls take more when every thread makes them than when one does.
-        """
-        rows, inner, columns = _PROBE
-        left, right = np.ones((rows, inner), np.float32), np.ones((inner, columns), np.float32)
-        out = np.empty((rows, columns), np.float32)
-        short = [chain([partial(np.negative, line, line)] * _CALLS) for line in out[: self.threads]]
-        with single_blas_thread():
-            product = _typical(partial(np.matmul, left, right, out))
-        sharing = _typical(partial(self._share, short[0], self._given(short))) - _typical(short[0])
-        return int(4 * sharing / (1 - 1 / self.threads) * rows * inner * columns / product)
+    @property
+    def later(self) -> Threads:
+        """Who works on what is planned while a network runs."""
+        return self
 
-    def parallel(self, parts: Sequence[Kernel]) -> Kernel:
-        """A kernel that runs all `parts` (as many as threads, at most) at the same time, or one after the other.
+    def block(self, nbytes: int) -> Array:
+        """Threads see all memory."""
+        return aligned_block(nbytes)
 
-        The cores that were there when this was measured may be busy with something else by now.
-        """
-        own, given, one_by_one = parts[0], self._given(parts), chain(parts)
-
-        def kernel() -> None:
-            if self._alone:
-                self._alone -= 1
-                one_by_one()
-                return
-            gain = self._share(own, given)
-            self._credit = min(self._credit + gain, _CREDIT)
-            if self._credit < 0:
-                self._credit, self._alone = _CREDIT, _ALONE
-
-        return kernel
-
-    def _given(self, parts: Sequence[Kernel]) -> list[tuple[_Worker, Kernel]]:
-        """What the other threads do."""
-        return list(zip(self._others, parts[1:], strict=False))
-
-    def _share(self, own: Kernel, given: Sequence[tuple[_Worker, Kernel]]) -> float:
-        """Run everything at the same time; the seconds that this saved, if all parts are as long as the own one."""
-        begin = perf_counter()
-        for worker, part in given:
-            worker.start(part)
-        try:
-            own()
-        finally:
-            done = perf_counter()
-            failures = [failure for failure in [worker.finish() for worker, _ in given] if failure is not None]
-        if failures:
-            raise failures[0]
-        return len(given) * (done - begin) - (perf_counter() - done)
+    def given(self, parts: Sequence[Kernel]) -> list[Other]:
+        """The threads."""
+        return [
+            (partial(worker.start, part), worker.finish) for worker, part in zip(self._others, parts[1:], strict=False)
+        ]
 
     def __del__(self) -> None:
         for worker in self._others:
@@ -160,9 +112,9 @@ class _Wait:
     """
 
     def __init__(self, is_awake: bool) -> None:
-        self._patience = _PATIENCE if is_awake else 0.0
+        self._patience = PATIENCE if is_awake else 0.0
         probe = np.ones(1 << 14, np.float32)
-        each = _typical(partial(np.sqrt, probe, probe)) / probe.size
+        each = typical(partial(np.sqrt, probe, probe)) / probe.size
         self._idle = np.ones(max(512, int(_PAUSE / each)), np.float32)
 
     def __call__(self, lock: LockType) -> None:
@@ -171,80 +123,5 @@ class _Wait:
             if perf_counter() > end:
                 lock.acquire()
                 return
-            _give_way()
+            give_way()
             np.sqrt(idle, idle)
-
-
-_give_way: Callable[[], None] = getattr(os, "sched_yield", nothing)
-
-
-def _cores() -> int:
-    """Cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _typical(job: Callable[[], object]) -> float:
-    """Seconds that a run takes when nobody disturbs it, as a tenth of the runs do."""
-    found = []
-    for _ in range(_PROBES):
-        start = perf_counter()
-        job()
-        found.append(perf_counter() - start)
-    return sorted(found)[_PROBES // 10]
-
-
-@contextmanager
-def single_blas_thread() -> Iterator[None]:
-    """OpenBLAS with one thread, where NumPy has one that can be told; the number before comes back at the end."""
-    calls = _openblas()
-    if calls is None:
-        yield
-        return
-    get, set_to = calls
-    before = get()
-    set_to(1)
-    try:
-        yield
-    finally:
-        set_to(before)
-
-
-_found: list[tuple[Callable[[], int], Callable[[int], Any]] | None] = []
-
-
-def _openblas() -> tuple[Callable[[], int], Callable[[int], Any]] | None:
-    """(get, set) of the number of threads of the OpenBLAS in this process, looked for once."""
-    if not _found:
-        _found.append(next((calls for path in _libraries() if (calls := _calls_of(path)) is not None), None))
-    return _found[0]
-
-
-def _libraries() -> list[str]:
-    """Files of this process with BLAS in their name (Linux), and of NumPy's wheel elsewhere."""
-    try:
-        with open("/proc/self/maps", encoding="utf-8") as maps:
-            paths = {line.split(maxsplit=5)[-1].strip() for line in maps if "blas" in line}
-    except OSError:
-        package = os.path.dirname(np.__file__)
-        folders = (os.path.join(package, ".dylibs"), os.path.join(os.path.dirname(package), "numpy.libs"))
-        paths = {os.path.join(each, name) for each in folders if os.path.isdir(each) for name in os.listdir(each)}
-    return sorted(path for path in paths if "openblas" in os.path.basename(path))
-
-
-def _calls_of(path: str) -> tuple[Callable[[], int], Callable[[int], Any]] | None:
-    import ctypes
-
-    try:
-        library = ctypes.CDLL(path)
-    except OSError:
-        return None
-    for prefix in ("scipy_openblas", "openblas"):
-        for suffix in ("64_", "_64", ""):
-            try:
-                return (
-                    getattr(library, f"{prefix}_get_num_threads{suffix}"),
-                    getattr(library, f"{prefix}_set_num_threads{suffix}"),
-                )
-            except AttributeError:
-                continue
-    return None

@@ -14,9 +14,8 @@ from edgeconv.ops import winograd
 from edgeconv.ops.conv import Conv
 from edgeconv.ops.windows import Window
 from edgeconv.ops.winograd import Winograd, winograd_pays
-from edgeconv.runtime import Interpreter
+from edgeconv.runtime import Interpreter, processes
 from edgeconv.runtime.program import Program, Step, Tensor
-from edgeconv.runtime.threads import Workers
 
 INPUTS, OUTPUTS = 96, 112
 
@@ -99,7 +98,7 @@ def test_padding_with_other_values() -> None:
 @pytest.mark.parametrize(("channels", "size"), [(64, 57), (129, 14)])
 def test_threads_give_the_same_bytes(channels: int, size: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """They share many blocks of lines, or the channels of one."""
-    monkeypatch.setattr(Workers, "_measure", lambda workers: 0)
+    monkeypatch.setattr(processes, "worthwhile", lambda sharing: 0)
     net = Net(1, channels, size, size)
     y = net.conv(Conv((1, 1), (1, 1, 1, 1), (1, 1), low=0.0), 0, channels)
     z = net.conv(Conv((1, 1), (1, 1, 1, 1), (1, 1), low=0.0), y, channels, residual=0)

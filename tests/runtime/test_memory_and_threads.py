@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import threading
-import time
-from collections.abc import Callable
-from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -18,9 +15,8 @@ from edgeconv.ops import im2col
 from edgeconv.ops.add import Add
 from edgeconv.ops.conv import Conv
 from edgeconv.ops.max_pool import MaxPool
-from edgeconv.runtime import Interpreter
+from edgeconv.runtime import Interpreter, processes, threads
 from edgeconv.runtime.program import Program, Step, Tensor
-from edgeconv.runtime.threads import _ALONE, Workers
 
 GOLDEN = sorted((Path(__file__).parents[1] / "golden").glob("*.edge"))
 MAPS = ((25, 5), (7, 7), (40, 60))
@@ -38,7 +34,8 @@ def conv(k: int, stride: int = 1, groups: int = 1, low: float = -np.inf) -> Conv
 @pytest.fixture(autouse=True)
 def threads_for_everything(monkeypatch: pytest.MonkeyPatch) -> None:
     """Threads work on the smallest layer, too, although that takes longer."""
-    monkeypatch.setattr(Workers, "_measure", lambda workers: 0)
+    for module in (processes, threads):
+        monkeypatch.setattr(module, "worthwhile", lambda sharing: 0)
 
 
 class Net:
@@ -89,7 +86,9 @@ def samples(spatial: tuple[int, int]) -> Array:
 
 
 @pytest.mark.parametrize("spatial", MAPS)
-@pytest.mark.parametrize("settings", [{"memory": "small"}, {"threads": 2}, {"threads": 3, "memory": "small"}])
+@pytest.mark.parametrize(
+    "settings", [{"memory": "small"}, {"threads": 2}, {"threads": 3}, {"threads": 3, "memory": "small"}]
+)
 def test_the_bytes_are_the_same(spatial: tuple[int, int], settings: dict[str, object]) -> None:
     program, x = network(spatial), samples(spatial)
     wanted = Interpreter(program).run(None, {"x": x}, raw=True)
@@ -191,11 +190,11 @@ def test_interpreters_in_threads_of_their_own_agree() -> None:
         own = Interpreter(program)
         found.extend(own(x, raw=True)[0] for _ in range(20))
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    callers = [threading.Thread(target=work) for _ in range(4)]
+    for caller in callers:
+        caller.start()
+    for caller in callers:
+        caller.join()
     assert len(found) == 80
     for each in found:
         np.testing.assert_array_equal(each, wanted)
@@ -211,66 +210,3 @@ def test_numpy_is_set_as_before_after_a_run() -> None:
     before = np.getbufsize(), np.geterr()
     Interpreter(network((7, 7)))(samples((7, 7)))
     assert (np.getbufsize(), np.geterr()) == before
-
-
-def test_small_layers_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What waking a thread costs is measured; no layer here takes as long as a million wakings."""
-    monkeypatch.undo()
-    assert 0 < Workers(2).worthwhile < 10**12
-    monkeypatch.setattr(Workers, "_measure", lambda workers: 10**12)
-    monkeypatch.setattr(Workers, "parallel", lambda workers, parts: pytest.fail("a layer was shared"))
-    Interpreter(network((40, 60)), threads=2)(samples((40, 60)))
-
-
-def test_a_thread_that_keeps_the_caller_waiting_is_left_alone_for_a_while() -> None:
-    seen: list[int] = []
-
-    def late() -> None:
-        seen.append(threading.get_ident())
-        time.sleep(1e-3)
-
-    kernel = Workers(2).parallel([lambda: None, late])
-    for _ in range(_ALONE + 2):
-        kernel()
-    me = threading.get_ident()
-    assert seen[0] != me, "it was tried"
-    assert seen[1 : _ALONE + 1] == [me] * _ALONE
-    assert seen[_ALONE + 1] != me, "it is tried again"
-
-
-def test_a_thread_that_is_done_in_time_gets_its_part_every_time() -> None:
-    seen: list[int] = []
-    kernel = Workers(2).parallel([lambda: time.sleep(0.02), lambda: seen.append(threading.get_ident())])
-    for _ in range(10):
-        kernel()
-    assert len(seen) == 10 and threading.get_ident() not in seen
-
-
-def test_what_fails_in_a_thread_reaches_the_caller_and_the_thread_goes_on() -> None:
-    def fail() -> None:
-        raise MemoryError("in a thread")
-
-    workers, ran = Workers(3), [0, 0, 0]
-    with pytest.raises(MemoryError, match="in a thread"):
-        workers.parallel([partial(ran.__setitem__, 0, 1), fail, partial(ran.__setitem__, 2, 1)])()
-    workers.parallel([partial(ran.__setitem__, index, 2) for index in range(3)])()
-    assert ran == [2, 2, 2]
-
-
-def test_a_part_whose_caller_was_interrupted_is_over_before_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    workers, order = Workers(2), []
-    with monkeypatch.context() as patched:
-        patched.setattr(workers._others[0], "finish", lambda: raise_(KeyboardInterrupt()))
-        with pytest.raises(KeyboardInterrupt):
-            workers.parallel([partial(order.append, "own"), partial(_slowly, order.append, "first")])()
-    workers.parallel([partial(order.append, "own"), partial(order.append, "second")])()
-    assert order.index("first") < order.index("second")
-
-
-def raise_(error: BaseException) -> None:
-    raise error
-
-
-def _slowly(job: Callable[[str], None], name: str) -> None:
-    time.sleep(0.05)
-    job(name)
