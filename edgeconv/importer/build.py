@@ -137,7 +137,7 @@ class GraphBuilder:
 
     def _moved(self, call: Call) -> Call:
         """An expression on values of the builder around this one, as one on values of this one."""
-        inner = [self._moved(each) if isinstance(each, Call) else self._inherited_ref(each) for each in call.inputs]
+        inner = (self._moved(each) if isinstance(each, Call) else self._inherited_ref(each) for each in call.inputs)
         return call.op(*inner)
 
     def _inherited_ref(self, expr: Expr | None) -> Ref:
@@ -199,9 +199,8 @@ class GraphBuilder:
         if rule is not None:
             return rule
         shown = f"{domain}::{name}" if domain else name
-        if (domain, name) in RULES:
-            oldest = RULES[domain, name][0][0]
-            raise UnsupportedModelError(f"{where}: {shown} is supported from opset {oldest}, the model has {opset}")
+        if past := RULES.get((domain, name)):
+            raise UnsupportedModelError(f"{where}: {shown} is supported from opset {past[0][0]}, the model has {opset}")
         way_on = "export the model without it, or cut it off before with onnx.utils.extract_model"
         raise UnsupportedModelError(f"{where}: the operator {shown} is not supported; {way_on}")
 
@@ -223,8 +222,8 @@ class GraphBuilder:
         inner = function_scope(function, node, inputs, scope)
         for each in in_order(function.node):
             self.add_node(each, inner)
-        where = f"the function {function.name!r}"
-        pairs = zip(function.output, node.output, strict=False)  # what the node does not want, the body may not compute
+        pairs = zip(function.output, node.output, strict=False)
+        where = f"the function {function.name!r}"  # which may not compute what the node does not want
         return [self.value(name, where, inner) if wanted else None for name, wanted in pairs]
 
     def inline(self, graph: onnx.GraphProto, values: Sequence[Result], outer: Scope) -> tuple[Value, ...]:
@@ -264,17 +263,18 @@ class GraphBuilder:
         self, rule: ImportRule, inputs: Sequence[Value], attributes: dict[str, Any], outputs: int, where: str
     ) -> Sequence[Result]:
         if self.count > _MOST_NODES:
-            raise UnsupportedModelError(
-                f"{where}: the model has more than {_MOST_NODES:,} nodes, functions written out"
-            )
+            raise UnsupportedModelError(f"{where}: the model has over {_MOST_NODES:,} nodes, functions written out")
         try:
-            results = call_rule(rule, inputs, attributes, outputs, where)
-            if isinstance(results, Noted):
-                self._notes.append(f"{where}: {results.note}")
-                results = results.results
-            return results if isinstance(results, tuple) else [results]
+            found = call_rule(rule, inputs, attributes, outputs, where)
+            if isinstance(found, Noted):
+                self._notes.append(f"{where}: {found.note}")
+                return found.results
+            return found if isinstance(found, tuple) else [found]
         except AtRunTime as error:
-            raise self._run_time_error(error, where) from error
+            refusal = self._run_time_error(error, where)
+            if error.instead is None or isinstance(refusal, RunTimeInputError):
+                raise refusal from error
+            return error.instead
         except Unsupported as error:
             raise UnsupportedModelError(f"{where}: {error}") from error
         except ShapeError as error:

@@ -10,6 +10,7 @@ import numpy as np
 from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.dims import counted
 from edgeconv.ops.base import Inputs, Operand, Operator, Ref, Scratch, ShapeError
+from edgeconv.ops.identity import Given, Identity
 from edgeconv.ops.onnx_rules import AtRunTime, Result, Subgraph, Unsupported, onnx_rule
 from edgeconv.ops.subprogram import Subprogram, evaluate
 from edgeconv.records import dataclass
@@ -120,4 +121,9 @@ def import_if(condition: Ref, *, then_branch: Subgraph, else_branch: Subgraph, l
     except ShapeError as error:
         if condition.type.dtype != "bool":
             raise
-        raise AtRunTime(condition, "cond").because(error) from error
+        refusal = AtRunTime(condition, "cond").because(error)
+        wanted, other = (all(isinstance(step.op, Identity) for step in each.program.steps) for each in (first, second))
+        if wanted != other:
+            values = (then_branch if wanted else else_branch).inline()
+            refusal.instead = tuple(Given(wanted)(value, condition) for value in values if isinstance(value, Ref))
+        raise refusal from error

@@ -8,14 +8,15 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
+from edgeconv.errors import EdgeconvError
 from edgeconv.ops.axes import constant_value
-from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch
+from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.expand import Expand
 from edgeconv.ops.onnx_rules import Items, Result, Unsupported, onnx_rule
 from edgeconv.ops.shape import Shape
 from edgeconv.records import dataclass
 
-__all__ = ["Identity"]
+__all__ = ["Given", "Identity"]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,32 @@ class Identity(Operator):
             np.copyto(y, x)
 
         return kernel
+
+
+@dataclass(frozen=True)
+class Given(Operator):
+    """y = x, as long as a condition is what is `wanted`. Inputs: x, the condition, one truth value."""
+
+    wanted: bool
+
+    quant: ClassVar[QuantRule | None] = MOVE
+    folds: ClassVar[bool] = False
+
+    def infer(self, x: TensorType, condition: TensorType) -> tuple[TensorType, ...]:
+        if condition.dtype != "bool" or (condition.is_static and condition.size != 1):
+            raise ShapeError(f"needs one truth value as its condition, found {condition}")
+        if condition.value is not None and condition.value.dtype != object:
+            self._check(condition.value, ShapeError)
+        return (x.with_shape(x.shape),)
+
+    def _check(self, condition: Array, error: type[Exception] = EdgeconvError) -> None:
+        if bool(condition.reshape(-1)[0]) != self.wanted:
+            raise error("these inputs lead an If to the branch whose result has another rank or type; where it is "
+                        "their shape, fix it with --input-shape")  # fmt: skip
+
+    def run(self, x: Array, condition: Array) -> Array:
+        self._check(condition)
+        return x
 
 
 @onnx_rule("Identity")

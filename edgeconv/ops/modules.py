@@ -58,6 +58,7 @@ MODULES = {
     "GatherElements": "gather",
     "GatherND": "gather",
     "Gelu": "erf",
+    "Given": "identity",
     "Greater": "compare",
     "GreaterOrEqual": "compare",
     "GridSample": "grid_sample",

@@ -138,7 +138,12 @@ class Unsupported(ValueError):  # noqa: N818 - rules raise it as a word, not as 
 
 
 class AtRunTime(Unsupported):
-    """Raised by a rule for an input that must be known while converting, and is not: `ref`, called `name` by ONNX."""
+    """Raised by a rule for an input that must be known while converting, and is not: `ref`, called `name` by ONNX.
+
+    `instead`: the results where no input of the model can be bound to make it known; None where that is an error.
+    """
+
+    instead: tuple[Result, ...] | None = None
 
     def __init__(self, ref: Ref, name: str) -> None:
         super().__init__(f"its input {name!r} is computed at run time; make it a constant")

@@ -18,6 +18,8 @@ _RUNTIME = "onnxruntime"
 _YES, _NO, _TRIPS = np.array(True), np.array(False), np.array(3, np.int64)
 _NEGATE = _graph("a () => (p) { one = Constant <value_float = 1.0> ()  m = Neg (one)  p = Add (m, m) }")
 _ROOT = _graph("b () => (q) { one = Constant <value_float = 3.0> ()  q = Sqrt (one) }")
+_MORE = _graph("a () => (p) { axis = Constant <value_ints = [0]> ()  p = Unsqueeze (input0, axis) }")
+_SAME = _graph("b () => (q) { q = Identity (input0) }")
 _BODY = _graph("body (int64 i, bool go, v) => (go2, w, s) { go2 = Identity (go)  w = Mul (v, v)  s = Neg (w) }")
 _COLLECT = _graph("body (int64 i, bool go) => (go2, s) { go2 = Identity (go)  s = Mul (i, i) }")
 _RUNNING = _graph("body (h, x) => (h2, y) { h2 = Add (h, x)  y = Tanh (h2) }")
@@ -25,6 +27,7 @@ _RUNNING = _graph("body (h, x) => (h2, y) { h2 = Add (h, x)  y = Tanh (h2) }")
 CASES = [
     Case("true", "If", (_YES,), {"then_branch": _NEGATE, "else_branch": _ROOT}),
     Case("false", "If", (_NO,), {"then_branch": _NEGATE, "else_branch": _ROOT}),
+    Case("of another rank", "If", (np.array([[False]]),), {"then_branch": _MORE, "else_branch": _SAME}),
     Case(
         "carried and collected",
         "Loop",

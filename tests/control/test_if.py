@@ -98,7 +98,27 @@ def test_a_condition_that_follows_from_the_shape_picks_a_branch_when_planning() 
     agrees(text, {"x": X[:1]}, {"x": X})
 
 
+def test_a_branch_that_hands_on_is_taken_where_the_other_has_another_rank() -> None:
+    text = """
+    agraph (float[N,3,w] x) => (float[M,3,w] y) <int64[1] first = {0}, int64 one = {1}> {
+        shape = Shape (x)  n = Gather (shape, first)  c = Equal (n, one)
+        z = If (c) <
+            then_branch = a () => (p) { p = Squeeze (x, first) },
+            else_branch = b () => (q) { q = Identity (x) }
+        >
+        y = Neg (z)
+    }
+    """
+    x = data(2, 3, 4)
+    graph = agrees(text, {"x": x}, {"x": x[:, :, :2]})
+    with pytest.raises(EdgeconvError, match=r"Given .* lead an If to the branch .* fix it with --input-shape"):
+        Interpreter(to_program(graph))(x[:1])
+    assert "Given" not in {node.op_name for node in load_onnx(model_from(text), {"x": (1, 3, 4)}).nodes}
+
+
 REFUSED = {
+    "ranks that differ": ("{ %s y = If (c) < then_branch = a () => (p) { p = Neg (x) }, "
+                          "else_branch = b () => (q) { q = ReduceSum <keepdims = 0> (x) } > }", "make them the same"),
     "types that differ": ("{ %s y = If (c) < then_branch = a () => (p) { p = Neg (x) }, "
                           "else_branch = b () => (q) { q = Cast <to = 7> (x) } > }", "make them the same type"),
     "an unknown operator inside": ("{ %s y = If (c) < then_branch = a () => (p) { [deep] p = Hologram (x) }, "
