@@ -11,9 +11,8 @@ import numpy as np
 import pytest
 
 from edgeconv.core import Array
-from edgeconv.ops.planes import Planes, fill_of
+from edgeconv.ops.planes import Planes, filled
 from edgeconv.runtime import Interpreter
-from edgeconv.runtime.arena import aligned_block
 from edgeconv.runtime.state import Settings
 
 GOLDEN = sorted((Path(__file__).parent / "golden").glob("*.edge"))
@@ -56,7 +55,7 @@ def test_a_run_allocates_its_outputs_and_at_most_4_kb(path: Path) -> None:
 def test_maps_with_margins_are_changed_in_place(side: int) -> None:
     """NumPy works on a copy where it cannot tell at once that no two elements share a cell."""
     planes = Planes((side, side), (1, 1), (1, 1))
-    rows = fill_of(planes, 1, 64, aligned_block)
+    rows = filled(np.empty(planes.rows(1, 64), np.float32))
     part = planes.elements(rows[:, :-1])[..., 1:]
     other, nothing = np.ones(part.shape, np.float32), np.zeros(0)
 

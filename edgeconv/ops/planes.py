@@ -7,9 +7,8 @@ nothing is padded or copied on the way. One more row per sample holds ones: it c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cached_property
-from math import prod
 
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
@@ -17,7 +16,7 @@ from numpy.lib.stride_tricks import as_strided
 from edgeconv.core import Array
 from edgeconv.records import dataclass
 
-__all__ = ["Planes", "fill_of"]
+__all__ = ["Planes", "filled"]
 
 
 @dataclass(frozen=True)
@@ -56,6 +55,10 @@ class Planes:
         """Cells of a row: whole lines, so that NumPy sees that no two elements share a cell, and copies nothing."""
         cells = self.origin + (self.spatial[0] + self.ends[0]) * self.steps[0] + self.ends[-1]
         return -(-cells // self.steps[0]) * self.steps[0]
+
+    def rows(self, batch: int, channels: int) -> tuple[int, int, int]:
+        """The shape of the rows of all samples: one row more for each, of ones."""
+        return batch, channels + 1, self.length
 
     def covers(self, begins: Sequence[int], ends: Sequence[int]) -> bool:
         """True when the margins are at least these."""
@@ -99,10 +102,8 @@ def strided(rows: Array, offset: int, shape: Sequence[int], strides: Sequence[in
     return as_strided(rows[..., offset:], tuple(shape), tuple(strides))
 
 
-def fill_of(planes: Planes, batch: int, channels: int, block: Callable[[int], Array]) -> Array:
-    """Rows (batch, channels + 1, length) in `block` bytes: zeros, and ones in the last row of every sample."""
-    shape = (batch, channels + 1, planes.length)
-    rows: Array = block(4 * prod(shape)).view(np.float32).reshape(shape)
+def filled(rows: Array) -> Array:
+    """Rows (batch, channels + 1, length), with zeros, and ones in the last row of every sample."""
     rows.fill(0)
-    rows[:, channels] = 1
+    rows[:, -1] = 1
     return rows

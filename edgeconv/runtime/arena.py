@@ -19,6 +19,13 @@ if TYPE_CHECKING:
 __all__ = ["Arena", "Lifetime", "ScratchPool", "aligned_block", "place"]
 
 _ALIGNMENT = 64
+_HUGE = 1 << 21
+"""Bytes of a huge page."""
+_HEAP_BYTES = 1 << 26
+"""Bytes of a block for weights, most of which takes no memory before it is written to. The first one is smaller: few
+weights take no huge page."""
+_GATHERED = range(1 << 16, 1 << 22)
+"""Bytes of a weight that is moved; larger ones NumPy itself puts into huge pages."""
 
 
 @dataclass(frozen=True)
@@ -61,10 +68,29 @@ def _round_up(nbytes: int) -> int:
 
 
 def aligned_block(nbytes: int) -> Array:
-    """Uninitialised bytes that start at a multiple of 64."""
-    raw = np.empty(nbytes + _ALIGNMENT, np.uint8)
-    start = -raw.ctypes.data % _ALIGNMENT
+    """Uninitialised bytes that start at a multiple of 64; large ones in huge pages, where the system has any."""
+    raw, alignment = _huge(nbytes), _HUGE
+    if raw is None:
+        raw, alignment = np.empty(nbytes + _ALIGNMENT, np.uint8), _ALIGNMENT
+    start = -raw.ctypes.data % alignment
     return raw[start : start + nbytes]
+
+
+def _huge(nbytes: int) -> Array | None:
+    """Memory with room for `nbytes` from a multiple of a huge page on; None for few, and where there is no such thing.
+
+    Who streams through megabytes of weights and activations waits for the addresses of small pages.
+    """
+    if nbytes < _HUGE:
+        return None
+    import mmap
+
+    try:
+        memory = mmap.mmap(-1, nbytes + _HUGE, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+        memory.madvise(mmap.MADV_HUGEPAGE)
+    except (AttributeError, OSError):  # not on Linux, or a kernel without
+        return None
+    return np.frombuffer(memory, np.uint8)
 
 
 class Arena:
@@ -97,6 +123,7 @@ class ScratchPool:
         self.blocks: list[Array] = []
         self.kept: dict[tuple[object, ...], Array] = {}
         self.prepared_bytes = self.passing_bytes = 0
+        self._heap, self._heap_used = aligned_block(0), 0
 
     @property
     def nbytes(self) -> int:
@@ -111,6 +138,20 @@ class ScratchPool:
         """Another block, for a request of `nbytes` that fits nowhere."""
         self.check(nbytes)
         self.blocks.append(self.block(_round_up(nbytes)))
+
+    def gather(self, array: Array) -> Array:
+        """`array`, moved into a block that it shares with others if it is large."""
+        if array.nbytes not in _GATHERED or self.is_frugal or not array.flags.c_contiguous:
+            return array
+        if self._heap_used + array.nbytes > self._heap.size:
+            is_first = not self._heap.size
+            self._heap = aligned_block(max(array.nbytes, _HUGE // 4 if is_first else _HEAP_BYTES))
+            self._heap_used = 0
+        start = self._heap_used
+        self._heap_used = start + _round_up(array.nbytes)
+        moved = self._heap[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
+        moved[...] = array
+        return moved
 
     def check(self, nbytes: int) -> None:
         """EdgeconvError where `nbytes` more are over the limit."""
@@ -182,9 +223,9 @@ class StepScratch:
         return 1 if sharing is None or macs < sharing.worthwhile else sharing.threads
 
     def hold(self, array: Array) -> Array:
-        """`array` itself, which a kernel keeps for good: weights made ready, counted."""
+        """`array`, which a kernel keeps for good, where it is from now on: weights made ready, counted."""
         self._pool.prepared_bytes += array.nbytes
-        return array
+        return self._pool.gather(array)
 
     def _fits(self, index: int, block: Array, nbytes: int) -> bool:
         return self._used.get(index, 0) + nbytes <= block.size

@@ -262,7 +262,8 @@ def _operand(known: Operand, integer: bool, scratch: Scratch) -> Operand:
         array = known.array.astype(np.float32)
     else:
         return known
-    return Operand(TensorType("float32", known.type.shape, None, array), scratch.hold(array))
+    held = scratch.hold(array)
+    return Operand(TensorType("float32", known.type.shape, None, held), held)
 
 
 def view_roots(program: Program, types: Sequence[TensorType], given: Collection[int] = ()) -> list[int]:

@@ -3,19 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from itertools import accumulate
+from math import prod
 
 import numpy as np
 
 from edgeconv.core import Array, TensorType
 from edgeconv.errors import EdgeconvError
 from edgeconv.ops.base import Operand, Scratch
-from edgeconv.ops.planes import fill_of
+from edgeconv.ops.planes import filled
 from edgeconv.ops.quantize import POSITIVE_ZERO, quantizer
 from edgeconv.records import dataclass
 from edgeconv.runtime.arena import Arena, Lifetime, aligned_block
 from edgeconv.runtime.forms import Form
 
 __all__ = ["Loader", "Memory", "Store", "export", "read"]
+
+_LINE = 16
+"""float32 of a line of the cache: every row begins with one."""
 
 
 @dataclass(frozen=True)
@@ -53,12 +59,16 @@ class Store:
         self._wide = Arena(
             {root: Lifetime(4 * life.nbytes, life.first, life.last) for root, life in flat.items()}, limit, block
         )
-        self._rows = _place_planes(types, lifetimes, forms, block)
-        if self.working_bytes > limit:
+        self._rows = _place_planes(types, lifetimes, forms, partial(self._room, limit, block))
+
+    def _room(self, limit: int, block: Callable[[int], Array], nbytes: int) -> Array:
+        """Memory for all rows; EdgeconvError where it is over the limit."""
+        if self._wide.nbytes + nbytes > limit:
             raise EdgeconvError(
-                f"activations need {self.working_bytes:,} bytes, more than the limit of {limit:,}; raise it with "
-                "Interpreter(..., memory_limit=bytes), or use a smaller batch"
+                f"activations need {self._wide.nbytes + nbytes:,} bytes, more than the limit of {limit:,}; raise it "
+                "with Interpreter(..., memory_limit=bytes), or use a smaller batch"
             )
+        return block(nbytes)
 
     @property
     def arena_bytes(self) -> int:
@@ -95,20 +105,23 @@ def _place_planes(
 
     Margins are zero from the start and stay so, which is why others cannot use the memory.
     """
-    rows: dict[int, Array] = {}
-    free_from: dict[tuple[object, ...], list[tuple[int, Array]]] = {}
-    roots = [root for root, form in forms.items() if form.planes is not None and root in lifetimes]
-    for root in sorted(roots, key=lambda root: (lifetimes[root].first, root)):
-        form, shape = forms[root], types[root].ints
-        entries = free_from.setdefault((form, shape), [])
-        position = next((i for i, (last, _) in enumerate(entries) if last < lifetimes[root].first), None)
-        if position is None:
-            assert form.planes is not None
-            entries.append((lifetimes[root].last, fill_of(form.planes, shape[0], shape[1], block)))
-            position = len(entries) - 1
+    planes = {root: form.planes for root, form in forms.items() if form.planes is not None and root in lifetimes}
+    groups: dict[tuple[object, ...], list[list[int]]] = {}
+    for root in sorted(planes, key=lambda root: (lifetimes[root].first, root)):
+        shared = groups.setdefault((forms[root], types[root].ints), [])
+        free = next((each for each in shared if lifetimes[each[-1]].last < lifetimes[root].first), None)
+        if free is None:
+            shared.append([root])
         else:
-            entries[position] = (lifetimes[root].last, entries[position][1])
-        rows[root] = entries[position][1]
+            free.append(root)
+    places = [each for shared in groups.values() for each in shared]
+    shapes = [planes[each[0]].rows(*types[each[0]].ints[:2]) for each in places]
+    sizes = [-(-prod(shape) // _LINE) * _LINE for shape in shapes]
+    memory = block(4 * sum(sizes)).view(np.float32)
+    rows: dict[int, Array] = {}
+    for each, shape, size, end in zip(places, shapes, sizes, accumulate(sizes), strict=True):
+        held = filled(memory[end - size : end - size + prod(shape)].reshape(shape))
+        rows.update(dict.fromkeys(each, held))
     return rows
 
 
