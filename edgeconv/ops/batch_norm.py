@@ -19,7 +19,7 @@ from edgeconv.ops.binary import clear, lines_of
 from edgeconv.ops.integer import clamp_bounds, is_real, narrow, required, scalar
 from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.mul import Mul
-from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
+from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.ops.reduce import ReduceMean
 from edgeconv.ops.reshape import reshape_to
 from edgeconv.records import dataclass
@@ -128,16 +128,17 @@ def import_batch_norm(
     spatial: int = 1,
     outputs: int = 1,
 ) -> Expr | tuple[Expr | None, ...]:
-    """BatchNormalization; `spatial` is opset 7's and 8's. In training mode, the batch has statistics of its own."""
-    if training_mode:
+    """BatchNormalization; `spatial` is opset 7's and 8's. In training mode, the batch has statistics of its own.
+
+    Before opset 14, more than one output asks for that.
+    """
+    if training_mode or outputs > 1:
         found = _batch_statistics(x)
         running = [
             Add()(Mul()(old, np.array(momentum, x.type.dtype)), Mul()(new, np.array(1 - momentum, x.type.dtype)))
             for old, new in zip((mean, variance), found, strict=True)
         ]
-        return (BatchNorm(epsilon)(x, scale, bias, *found), *running)[:outputs]
-    if outputs > 1:
-        raise Unsupported("it is in training mode; export the model with model.eval()")
+        return (BatchNorm(epsilon)(x, scale, bias, *found), *running, *found)[:outputs]
     if not spatial:
         return _of_elements(x, BatchNorm(epsilon), (scale, bias, mean, variance))
     return BatchNorm(epsilon)(x, scale, bias, mean, variance)

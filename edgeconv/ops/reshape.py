@@ -10,7 +10,7 @@ from typing import ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
-from edgeconv.dims import any_counted, is_counted
+from edgeconv.dims import any_counted, compare, is_counted
 from edgeconv.ops.axes import constant_ints, normal_axes, normal_axis, sizes_of
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.jobs import nothing
@@ -43,7 +43,7 @@ class Reshape(Operator):
             known = prod(dim for dim in dims if dim != -1)
             dims[dims.index(-1)] = total // known if known != 0 else 0
         is_open = is_counted(total) or (-1 in self.shape and not isinstance(total, int))
-        if prod(dims) != total and not is_open:  # what is open is taken to agree; the planner checks
+        if not is_open and compare(prod(dims), total) not in (0, None):  # what is open agrees; the planner checks
             raise ShapeError(f"{x} does not have the elements of shape {self.shape}")
         return (x.with_shape(tuple(dims)),)
 

@@ -120,3 +120,13 @@ def test_open_dimensions_that_must_agree_are_taken_to(name: str) -> None:
     graph = agrees(text, dict(zip("xz", fitting, strict=True)), judge="onnxruntime")
     with pytest.raises(EdgeconvError, match=r"fit|address|elements|shape|equation|dimensions|updates"):
         Interpreter(to_program(graph)).run(None, dict(zip("xz", other, strict=True)))
+
+
+def test_a_batch_that_fits_one_size_only_stays_open() -> None:
+    text = """agraph (float[N,2,3] x) => (float[M,6] y) {
+        s = Constant <value = int64[2] {1, 6}> ()  f = Reshape (x, s)  y = Neg (f) }"""
+    graph = agrees(text, {"x": data(1, 2, 3)})
+    with pytest.raises(EdgeconvError, match="does not have the elements"):
+        Interpreter(to_program(graph))(data(2, 2, 3))
+    with pytest.raises(EdgeconvError, match="does not have the elements"):
+        load_onnx(model_from(text.replace("{1, 6}", "{1, 5}")))

@@ -27,7 +27,6 @@ REFUSED = [
     (Case("axis", "ReduceSum", (X, np.array([4])), {}, (1,)), "axis 4"),
     (Case("stash", "LayerNormalization", (X, data(6)), {"stash_type": 10}, (1,)), "stash_type"),
     (Case("groups", "GroupNormalization", (X, data(3), data(3)), {"num_groups": 2}, (1, 2), opset=18), "2 groups"),
-    (Case("training", "BatchNormalization", (X, *P, *P), {}, (1, 2, 3, 4), outputs=3, opset=9), "training"),
     (Case("kernel", "ConvTranspose", (X, data(4, 3, 3, 3)), {"kernel_shape": [2, 2]}, (1,)), "kernel_shape"),
     (Case("of old", "Slice", (X,), {"starts": [0], "ends": [1]}, opset=13), "'ends' is an input in the model's opset"),
     (Case("group", "ConvTranspose", (X, data(4, 3, 3, 3)), {"group": 3}, (1,)), "3 groups"),

@@ -40,3 +40,20 @@ def test_one_by_one_where_more_would_not_broadcast(effort: str) -> None:
     (found,) = Interpreter(made.to_bytes()).run(None, one)
     want = one["x"] @ data(3, 4) * np.tile(one["size"], 2)
     assert sqnr(want, found) > 25
+
+
+def test_one_by_one_where_a_reshape_takes_one_image() -> None:
+    nodes = [helper.make_node("Reshape", ["x", "shape"], ["flat"]), helper.make_node("MatMul", ["flat", "w"], ["y"])]
+    graph = helper.make_graph(
+        nodes, "flat",
+        [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, ["N", 3, 2])],
+        [helper.make_tensor_value_info("y", onnx.TensorProto.FLOAT, None)],
+        [numpy_helper.from_array(data(6, 4), "w"), numpy_helper.from_array(np.int64([1, 6]), "shape")],
+    )  # fmt: skip
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)], ir_version=4)
+    x = data(7, 3, 2)
+    made = edgeconv.convert(model, calibration={"x": x})
+    report = edgeconv.evaluate(made, {"x": x}, reference=model.SerializeToString())
+    assert report.samples == 7 and report.outputs[0].sqnr > 25
+    (found,) = Interpreter(made.to_bytes()).run(None, {"x": x[:1]})
+    assert sqnr(x[:1].reshape(1, 6) @ data(6, 4), found) > 25
