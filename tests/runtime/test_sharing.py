@@ -28,6 +28,15 @@ MODEL, X = network((40, 60)), samples((40, 60))
 linux = pytest.mark.skipif(sys.platform != "linux", reason="processes are forked on Linux alone")
 
 
+add = Balance.add
+
+
+@pytest.fixture(autouse=True)
+def no_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However busy the machine of this test is, layers are shared."""
+    monkeypatch.setattr(Balance, "add", lambda balance, gain: None)
+
+
 def everything_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     for module in (processes, threads):
         monkeypatch.setattr(module, "worthwhile", lambda sharing: 0)
@@ -72,6 +81,7 @@ def test_small_layers_are_not_shared(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_who_keeps_the_caller_waiting_is_left_alone_for_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Balance, "add", add)
     now = [100.0]
     monkeypatch.setattr(sharing, "perf_counter", lambda: now[0])
     balance = Balance()
