@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from edgeconv.core import Array, SymbolicDim
 from edgeconv.dims import FloorDiv, quotient
@@ -15,13 +15,15 @@ from edgeconv.ops.shape_formula import ADD, CONSTANT, DIMENSION, DIVIDE, MULTIPL
 __all__ = ["any_shape_expression", "shape_expression", "shape_formula"]
 
 
-def any_shape_expression(value: Array, dtype: str, inputs: Sequence[Ref], computed: Sequence[Ref] = ()) -> Call | None:
+def any_shape_expression(
+    value: Array, dtype: str, inputs: Sequence[Ref], computed: Callable[[], Sequence[Ref]] = tuple
+) -> Call | None:
     """Of the inputs if that is possible, of one value if possible: the shortest of the expressions below, or None."""
-    for sources in (inputs, computed):
-        found = shape_expression(value, dtype, sources)
-        if found is not None:
-            return found
-    return shape_formula(value, dtype, [*inputs, *computed])
+    found = shape_expression(value, dtype, inputs)
+    if found is None:
+        others = computed()
+        found = shape_expression(value, dtype, others) or shape_formula(value, dtype, [*inputs, *others])
+    return found
 
 
 def shape_expression(value: Array, dtype: str, sources: Sequence[Ref]) -> Call | None:

@@ -332,7 +332,7 @@ class GraphBuilder:
         """A shape that holds symbols, as one operator on an input instead of the subgraph that computes it."""
         if ref.value is None or ref.value.dtype != object:
             return ref
-        expression = any_shape_expression(ref.value, ref.type.dtype, self.sources, self._computed())
+        expression = any_shape_expression(ref.value, ref.type.dtype, self.sources, self._computed)
         if expression is None:
             return ref
         name = self._emitter.fresh(f"{ref.name}.dims")

@@ -7,9 +7,11 @@ import pytest
 from onnx import TensorProto
 
 from edgeconv.core import Array, TensorType
+from edgeconv.dims import symbol
 from edgeconv.export.program import to_program
+from edgeconv.graph.shapes import any_shape_expression
 from edgeconv.importer import load_onnx
-from edgeconv.ops.base import ShapeError, infer_types
+from edgeconv.ops.base import Ref, ShapeError, infer_types
 from edgeconv.ops.shape_formula import ADD, CONSTANT, DIMENSION, DIVIDE, MULTIPLY, ShapeFormula
 from edgeconv.runtime import Interpreter
 from tests.harness import data, reference_outputs
@@ -154,3 +156,15 @@ def test_run_follows_the_code() -> None:
 def test_dimensions_that_have_no_name_of_their_own_differ() -> None:
     model = model_with([("Transpose", "x", "y", {"perm": [0, 2, 1]})], ("?", "?", "?"))
     assert len(set(map(str, load_onnx(model).types["x"].shape))) == 3
+
+
+def test_what_inputs_tell_asks_nothing_else() -> None:
+    """Looking through all values for each shape made long networks with an open batch slow to import."""
+    rows = symbol("N")
+    x = Ref("x", TensorType("float32", (rows, 3)))
+    value = np.array([rows, 7], object)
+    found = any_shape_expression(value, "int64", [x], lambda: pytest.fail("asked for the computed values"))
+    assert found is not None and found.inputs == (x,)
+    other = Ref("y", TensorType("float32", (symbol("M"),)))
+    found = any_shape_expression(np.array([symbol("M")], object), "int64", [x], lambda: [other])
+    assert found is not None and found.inputs == (other,)
