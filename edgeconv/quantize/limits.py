@@ -18,7 +18,7 @@ from edgeconv.graph import Graph
 from edgeconv.ops.integer import EXACT_FLOAT32, bounds
 from edgeconv.passes.match import can_clamp, clamped
 from edgeconv.quantize.observers.minmax import minmax_range
-from edgeconv.quantize.select import Selection
+from edgeconv.quantize.select import Selection, is_table
 from edgeconv.quantize.statistics import Statistics
 
 __all__ = ["clamp_wide", "exact_scales"]
@@ -44,6 +44,8 @@ def exact_scales(
             continue
         largest, weight = _largest(statistics[root]), graph.constant(node.inputs[rule.weight])
         if weight is None or not (largest and selection.has(node) and can_clamp(producers[root].op)):
+            continue
+        if is_table(graph, producers[root]):  # a table, which clamps nothing, takes the operator's place
             continue
         bias = None if rule.bias is None else graph.constant("".join(node.inputs[rule.bias : rule.bias + 1]))
         sums = _sums(node.op.matrix(weight), bias, largest, bounds(producers[root].op)[0] >= 0)

@@ -12,6 +12,7 @@ from edgeconv.ops.base import Ref
 from edgeconv.ops.conv import Conv
 from edgeconv.ops.dense import Dense
 from edgeconv.ops.integer import exact_product, span
+from edgeconv.ops.mul import Mul
 from edgeconv.ops.reshape import Reshape
 from edgeconv.quantize import QuantConfig, quantize, quantize_recorded
 from edgeconv.runtime import Interpreter
@@ -144,3 +145,14 @@ def test_what_writes_them_is_refined_like_every_layer() -> None:
     made = quantize_recorded(network(8, 0.0), [{"x": data(4, 3, SIZE, SIZE, seed=seed)} for seed in range(8)], config)
     assert made.graph.nodes[0].op.high < np.inf  # type: ignore[attr-defined]  # a Conv
     assert [layer.output for layer in made.record.layers] == ["h", "y"]
+
+
+def test_what_becomes_a_table_is_not_clamped() -> None:
+    emitter = Emitter({"x": TensorType("float32", (4, 3, SIZE, SIZE))})
+    emitter.emit([Mul()(Ref("x", emitter.types["x"]), np.array(0.5, np.float32))], ["h"], "first")
+    weight = data(6, 3 * SIZE * SIZE, seed=2).reshape(6, 3, SIZE, SIZE)
+    emitter.emit([Conv((1, 1), (0, 0, 0, 0), (1, 1))(Ref("h", emitter.types["h"]), weight, data(6))], ["y"], "second")
+    graph, largest = lowered(Graph(emitter.nodes, emitter.types, ["x"], ["y"]))
+    assert "Lookup" in {node.op_name for node in graph.nodes}
+    q = graph.types["h"].q
+    assert q is not None and round(largest / q.scale[0]) == 32767
