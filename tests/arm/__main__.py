@@ -100,8 +100,8 @@ def _verdict(differing: list[Difference], is_int8: bool, ran: _Ran) -> str:
 
 
 def _demo(root: Root) -> bool:
-    """What a user sees there of the last model."""
-    ran = _run(root, "/work/model.pyz", "--demo")
+    """What a user sees there of the last model, two working on each layer."""
+    ran = _run(root, "/work/model.pyz", "--demo", "--threads", "2")
     print("".join(f"  | {line}\n" for line in ran.said.splitlines()), end="")
     return not ran.code
 
