@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import shutil
 import sys
+from collections import Counter
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -85,6 +86,9 @@ sys.meta_path.append(_Archived)
 _WORD, _SHARED, _REACH = re.compile(r"\b\w"), 8, 1 << 15
 """Characters that make a beginning of a word, and how far back deflate sees what it can repeat."""
 
+_TOKEN, _FOREIGN, _CODES = re.compile(r"[A-Za-z0-9_]+"), re.compile(r"[^\x00-\x7f]"), 128
+"""Words, characters that are not ASCII, and how many words and such characters can be coded."""
+
 _STRIP = Path(__file__).parent / "edgeconv" / "export" / "strip.py"
 
 
@@ -114,6 +118,20 @@ def beside_alike(sources: dict[str, str]) -> list[str]:
         order.append(max(left, key=lambda place: len(known[place] & near) / max(len(known[place]), 1)))
         left.remove(order[-1])
     return order
+
+
+def coded(text: str) -> bytes:
+    """The archive of `text`: one character instead of each of the words that take most of it, for edgeconv/archived.py.
+
+    Deflate sees 32 kB, and would say them again and again.
+    """
+    foreign = sorted(set(_FOREIGN.findall(text)))
+    counts = Counter(_TOKEN.findall(text))
+    longest = sorted(counts, key=lambda word: (counts[word] * (1 - len(word)), word))
+    words = [*foreign, *longest[: _CODES - len(foreign)]]
+    codes = {word: chr(256 - _CODES + index) for index, word in enumerate(words)}
+    short = _TOKEN.sub(lambda found: codes.get(found[0], found[0]), _FOREIGN.sub(lambda found: codes[found[0]], text))
+    return " ".join(words).encode("unicode_escape") + short.encode("latin-1")
 
 
 def _load_strip() -> ModuleType:
@@ -150,7 +168,7 @@ class LeanBuild(build_py):
         text = "".join(f"\f{place}\n{packed[place]}" for place in beside_alike(packed))
         if text.count("\f") != len(packed):
             raise ValueError("a form feed separates the sources in the archive, and one of them has its own")
-        (root / "edgeconv" / "archived.txt").write_text(text, encoding="utf-8", newline="\n")
+        (root / "edgeconv" / "archived.txt").write_bytes(coded(text))
         with (root / "edgeconv" / "__init__.py").open("a", encoding="utf-8") as package:
             package.write(FINDER)
 

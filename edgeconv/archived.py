@@ -22,43 +22,65 @@ import edgeconv
 
 __all__ = ["ARCHIVE", "find_spec", "sources"]
 
+_FIRST = 128
+"""The character that stands for the first word."""
+
 ARCHIVE = "archived.txt"
-"""Beside `edgeconv/__init__.py`. Before each source stand a form feed and its place as a line."""
+"""Beside `edgeconv/__init__.py`, in Latin-1. First the words that characters from 128 on stand for, as Python escapes
+them; then, before each source, a form feed and its place as a line."""
 
 _ROOT = os.path.dirname(os.path.dirname(os.path.abspath(edgeconv.__file__)))
 
 
 def find_spec(name: str) -> ModuleSpec | None:
     """The import system's question about "edgeconv.passes.match"; None for what the archive does not have."""
-    source = sources().get(name.replace(".", "/") + ".py")
-    if source is None:
+    packed = _archive().sources.get(name.replace(".", "/") + ".py")
+    if packed is None:
         return None
     path = os.path.join(_ROOT, *name.split(".")) + ".py"
-    return spec_from_file_location(name, path, loader=_Loader(name, path, source.encode()))
+    return spec_from_file_location(name, path, loader=_Loader(name, path, packed))
+
+
+def sources() -> dict[str, str]:
+    """Path -> source of all that is archived; nothing where there is no archive."""
+    archive = _archive()
+    return {place: archive.text(packed) for place, packed in archive.sources.items()}
+
+
+class _Archive:
+    """`sources`: path -> packed source."""
+
+    def __init__(self, data: bytes) -> None:
+        first, *parts = data.split(b"\f")
+        self.seed = crc32(first)
+        self._words = dict(enumerate(first.decode("unicode_escape").split(" "), _FIRST))
+        found = (part.partition(b"\n") for part in parts)
+        self.sources = {self.text(place): packed for place, _, packed in found}
+
+    def text(self, packed: bytes) -> str:
+        """Unpacked, with all words."""
+        return packed.decode("latin-1").translate(self._words)
 
 
 @cache
-def sources() -> dict[str, str]:
-    """Path -> source of all that is archived; nothing where there is no archive."""
+def _archive() -> _Archive:
     try:
-        text = (get_data("edgeconv", ARCHIVE) or b"").decode()
+        return _Archive(get_data("edgeconv", ARCHIVE) or b"")
     except FileNotFoundError:
-        return {}
-    found = (part.partition("\n") for part in text.split("\f")[1:])
-    return {place: source for place, _, source in found}
+        return _Archive(b"")
 
 
 class _Loader(SourceFileLoader):
     """Loads a module whose file is in the archive. A checksum stands for the time at which that was changed."""
 
-    def __init__(self, name: str, path: str, source: bytes) -> None:
+    def __init__(self, name: str, path: str, packed: bytes) -> None:
         super().__init__(name, path)
-        self._source = source
+        self._packed = packed
 
     def get_data(self, path: str) -> bytes:
         """The source, or what a file holds: cached bytecode."""
-        return self._source if path == self.path else super().get_data(path)
+        return _archive().text(self._packed).encode() if path == self.path else super().get_data(path)
 
-    def path_stats(self, path: str) -> dict[str, int]:
-        """By what cached bytecode is known to be of this source."""
-        return {"mtime": crc32(self._source), "size": len(self._source)}
+    def path_stats(self, path: str) -> dict[str, int | None]:
+        """By what cached bytecode is known to be of this source; its size would have to be that of the text."""
+        return {"mtime": crc32(self._packed, _archive().seed), "size": None}

@@ -78,9 +78,10 @@ def _module(base: str, name: str) -> str:
 
 def unpacked(archive: bytes) -> dict[str, str]:
     """Path -> source of what a wheel's archive holds."""
-    first, *parts = archive.decode().split("\f")
-    assert first == ""
-    return {part.partition("\n")[0]: part.partition("\n")[2] for part in parts}
+    first, *parts = archive.split(b"\f")
+    words = first.decode("unicode_escape").split(" ")
+    texts = ("".join(words[code - 128] if code > 127 else chr(code) for code in part) for part in parts)
+    return {place: source for place, _, source in (text.partition("\n") for text in texts)}
 
 
 def _cli_folder() -> Path:

@@ -64,10 +64,11 @@ def test_bytecode_is_cached_where_that_of_a_file_would_be(installed: Path) -> No
 
 def test_bytecode_of_another_archive_is_not_used(installed: Path) -> None:
     _run(installed, "import edgeconv.passes.match")
-    texts = _archived(installed)
-    texts[_MODULE] += "IS_NEW=True\n"
-    text = "".join(f"\f{place}\n{source}" for place, source in texts.items())
-    (installed / "edgeconv" / ARCHIVE).write_text(text, encoding="utf-8")
+    archive = installed / "edgeconv" / ARCHIVE
+    first, *parts = archive.read_bytes().split(b"\f")
+    at = list(_archived(installed)).index(_MODULE)
+    parts[at] += b"IS_NEW=True\n"
+    archive.write_bytes(b"\f".join([first, *parts]))
     assert _run(installed, "import edgeconv.passes.match as m; print(m.IS_NEW)") == "True"
 
 
