@@ -9,7 +9,7 @@ from edgeconv.graph import Graph, Node
 from edgeconv.ops.pad import Border
 from edgeconv.quantize.in_float import Ranges
 from edgeconv.quantize.limits import exact_scales
-from edgeconv.quantize.observers.minmax import minmax_range
+from edgeconv.quantize.observers.minmax import whole_range
 from edgeconv.quantize.ranges import TABLE_STEPS, activation_qparams, constant_qparams, wide_qparams
 from edgeconv.quantize.select import Selection, activation_inputs, is_table
 from edgeconv.quantize.statistics import Statistics
@@ -53,7 +53,7 @@ def assign(
         root = roots.get(name, name)
         if root not in found:
             if root in selection.wide:
-                found[root] = wide_qparams(*minmax_range(statistics[root]), least.get(root, 0.0))
+                found[root] = wide_qparams(*whole_range(statistics[root]), least.get(root, 0.0))
             else:
                 found[root] = _qparams(graph, root, producers.get(root), ranges, added.get(root, 0.0))
         found[name] = found[root]
@@ -70,7 +70,7 @@ def _least_scales(
             root, rule = roots.get(node.inputs[at], node.inputs[at]), node.op.quant
             if root not in selection.wide or rule is None:
                 continue
-            low, high = minmax_range(statistics[root])
+            low, high = whole_range(statistics[root])
             least = min(rule.reach, high - low) / rule.steps if rule.steps else 0.0
             if is_table(graph, node):
                 least = max((ranges[root][1] - ranges[root][0]) / _TABLE_SPAN, (high - low) / TABLE_STEPS)

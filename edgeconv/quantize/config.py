@@ -14,17 +14,19 @@ AUTO = "auto"
 """The method that takes mse, or another observer whose rounding the network's output shows clearly less of."""
 _TRIED = ("mse", "percentile", "minmax")
 
-REFINEMENTS = ("features", "equalize", "means", "bias", "gptq", "fit", "free", "cheap", "streams", "ranges", "wide")
-"""Raw features scaled, equalization of the float graph, 16 bits where that is free or costs little, the search for
-ranges, 16 bits; the others are proposals for each layer.
+REFINEMENTS = (
+    "features", "equalize", "unseen", "means", "bias", "gptq", "fit", "free", "cheap", "streams", "ranges", "wide",
+)  # fmt: skip
+"""Raw features scaled, equalization of the float graph, ranges widened for what few samples do not show, 16 bits where
+that is free or costs little, the search for ranges, 16 bits; the others are proposals for each layer.
 
 "means" corrects biases by the float network's means, "bias" by what the int8 network so far gives; "fit" needs "gptq".
 """
 
 EFFORTS: Mapping[str, tuple[str, ...]] = {
     "fast": ("features", "means"),
-    "default": ("features", "equalize", "bias", "gptq", "fit", "free", "cheap", "streams"),
-    "best": ("features", "equalize", "bias", "gptq", "fit", "free", "cheap", "streams", "ranges", "wide"),
+    "default": ("features", "equalize", "unseen", "bias", "gptq", "fit", "free", "cheap", "streams"),
+    "best": ("features", "equalize", "unseen", "bias", "gptq", "fit", "free", "cheap", "streams", "ranges", "wide"),
 }
 """The refinements of each level of effort; `best` also tries several ways, and takes the best on held-back samples."""
 

@@ -17,7 +17,7 @@ from edgeconv.core import INT8_MAX, Array
 from edgeconv.graph import Graph
 from edgeconv.ops.integer import EXACT_FLOAT32, bounds
 from edgeconv.passes.match import can_clamp, clamped
-from edgeconv.quantize.observers.minmax import minmax_range
+from edgeconv.quantize.observers.minmax import whole_range
 from edgeconv.quantize.select import Selection, is_table
 from edgeconv.quantize.statistics import Statistics
 
@@ -67,7 +67,7 @@ def clamp_wide(graph: Graph, scales: Collection[str], statistics: Mapping[str, S
 
 
 def _largest(seen: Statistics) -> float:
-    return max(map(abs, minmax_range(seen)))
+    return max(map(abs, whole_range(seen)))
 
 
 def _sums(matrix: Array, bias: Array | None, largest: float, is_positive: bool) -> tuple[float, float]:

@@ -15,6 +15,7 @@ from edgeconv.core import Array, QParams
 from edgeconv.graph import Graph
 from edgeconv.quantize.assign import assign, observed_values, scale_roots
 from edgeconv.quantize.calibrate import collect
+from edgeconv.quantize.calibrated import Calibrated
 from edgeconv.quantize.choose import choose
 from edgeconv.quantize.config import QuantConfig
 from edgeconv.quantize.first_layers import first_layers
@@ -32,6 +33,7 @@ from edgeconv.quantize.sensitivity import cheap_values, free_values
 from edgeconv.quantize.statistics import Statistics
 from edgeconv.quantize.streams import split_streams
 from edgeconv.quantize.time_budget import TimeBudget
+from edgeconv.quantize.unseen import widened
 from edgeconv.report.record import RaisedValue, RefinementRecord, Trial, decibels_of
 
 __all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "judged", "prepare", "quantize_once", "refine"]
@@ -140,9 +142,19 @@ def prepare(
 ) -> Prepared:
     """Calibrate, select and assign; by several observers where `config` names none, judged by `few` of the batches."""
     wanted = [name for name in observed_values(graph, select(graph, config)) if graph.constant(name) is None]
-    count = None if progress is None else lambda done: progress("calibrating", done, None)
-    statistics = collect(graph, samples, wanted, count)
+    seen = samples.samples if isinstance(samples, Calibrated) else 0
+
+    def count(done: int) -> None:
+        nonlocal seen
+        seen = done
+        if progress is not None:
+            progress("calibrating", done, None)
+
+    statistics: Mapping[str, Statistics] = collect(graph, samples, wanted, count)
     method, *others = config.observers
+    if "unseen" in config.steps:
+        way = partial(_ranged_by, method, graph, config)
+        statistics = widened(graph, statistics, few, seen, lambda known: (graph, way(known).narrow))
     first = _raise_free(_ranged_by(method, graph, config, statistics), few)
     ways = [first, *map(first.ranged_by, others)]
     best, noises = choose(ways, few)
@@ -154,7 +166,7 @@ def prepare(
 
 def _ranged_by(method: str, graph: Graph, config: QuantConfig, statistics: Mapping[str, Statistics]) -> Prepared:
     """Select and assign, for the ranges of one observer."""
-    ranges = {name: OBSERVERS[method](seen) for name, seen in statistics.items()}
+    ranges = {name: seen.reaching(OBSERVERS[method](seen)) for name, seen in statistics.items()}
     return _ranged(graph, replace(config, method=method), statistics, ranges)
 
 
@@ -194,9 +206,11 @@ def refine(
     lowered = prepared.lowered()
     count = None if progress is None else partial(progress, "refining")
     layers, stopped = refine_layers(prepared.graph, lowered, few, steps, budget, count) if steps else ((), "")
+    reach = [side for seen in prepared.statistics.values() for side in seen.reach]
     record = RefinementRecord(
-        effort, tuple(layers), stopped=stopped, free=prepared.free, cheap=prepared.cheap, observed=prepared.observed
-    )
+        effort, tuple(layers), stopped=stopped, free=prepared.free, cheap=prepared.cheap, observed=prepared.observed,
+        reach=sum(reach) / max(len(reach), 1),
+    )  # fmt: skip
     return lowered, record
 
 

@@ -24,13 +24,14 @@ _SAMPLED = 1 << 15
 
 
 class Statistics:
-    """Minimum, maximum and histogram of one tensor."""
+    """Minimum, maximum and histogram of one tensor; `reach`: how much further than that it is taken to go."""
 
     def __init__(self) -> None:
         self.minimum, self.maximum = np.inf, -np.inf
         self.zeros = 0
         self.bins = np.zeros(2 * HALF_BINS, np.int64)
         self.exponent: int | None = None
+        self.reach = (1.0, 1.0)
 
     def add(self, x: Array) -> None:
         """Take in one batch; axis 0 is the batch."""
@@ -55,6 +56,17 @@ class Statistics:
             bins = _halve(bins)
         self.bins = self.bins + bins
         self.zeros += other.zeros
+
+    def widened(self, low: float, high: float) -> Statistics:
+        """The same, taken to reach so many times as far below and above zero as what was seen."""
+        found = Statistics()
+        found.merge(self)
+        found.reach = (low, high)
+        return found
+
+    def reaching(self, limits: tuple[float, float]) -> tuple[float, float]:
+        """(low, high) found from what was seen, widened alike."""
+        return limits[0] * self.reach[0], limits[1] * self.reach[1]
 
     def state(self) -> tuple[tuple[float, float], tuple[int, int], Array]:
         """((minimum, maximum), (zeros, exponent of the bins' width), bins): everything, for `of_state`."""

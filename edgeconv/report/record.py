@@ -92,7 +92,7 @@ class RefinementRecord:
     what came out on samples that no attempt was measured on. `metric`: what attempts were measured in.
     `free`: activations in 16 bits that nothing multiplies; `cheap`: harmful ones in 16 bits that few products take.
     `observed`: the observers that were tried, each with the SQNR of the outputs when activations alone are rounded to
-    its ranges.
+    its ranges. `reach`: how many times as far ranges go on average as what was seen of their values.
     """
 
     effort: str
@@ -107,6 +107,7 @@ class RefinementRecord:
     free: tuple[str, ...] = ()
     cheap: tuple[RaisedValue, ...] = ()
     observed: tuple[Trial, ...] = ()
+    reach: float = 1.0
     undone: tuple[str, ...] = field(default=())
     """Sentences: what was tried beyond a single layer, got worse on held-back samples, and was undone."""
 

@@ -46,6 +46,8 @@ def _facts(record: RefinementRecord) -> Iterable[tuple[str, str]]:
         yield "effort", record.effort
     if record.layers and not record.undone:
         yield "layers", _taken(record.layers)
+    if record.reach > 1:
+        yield "ranges", f"{100 * record.reach - 100:.0f} % wider, for what so few samples do not show"
     if record.free:
         yield "held in 16 bits", f"{_activations(len(record.free))} that nothing multiplies"
     if record.cheap:
@@ -139,17 +141,18 @@ def _decibels(value: float) -> str:
 
 
 def refinement_json(record: RefinementRecord) -> dict[str, Any]:
-    """effort, held_back, stopped, undone; observed, trials [{name, sqnr_db, taken}]; layers [{node, output, operator,
-    taken, undone, sqnr_db: {proposal: dB}}], null for what is exact; raised [{values, precision, sqnr_db (of the
-    network when they alone are int8), macs (share)}]; attempts [{raised (their number), int8_macs, value, is_enough}];
-    held_out {samples, value, error} or null; free [values in 16 bits that nothing multiplies]; cheap [as raised:
-    harmful values in 16 bits that few products take].
+    """effort, held_back, stopped, undone; reach (of ranges, in what was seen); observed, trials [{name, sqnr_db,
+    taken}]; layers [{node, output, operator, taken, undone, sqnr_db: {proposal: dB}}], null for what is exact; raised
+    [{values, precision, sqnr_db (of the network when they alone are int8), macs (share)}]; attempts [{raised (their
+    number), int8_macs, value, is_enough}]; held_out {samples, value, error} or null; free [values in 16 bits that
+    nothing multiplies]; cheap [as raised: harmful values in 16 bits that few products take].
     """
     return {
         "effort": record.effort,
         "held_back": record.held_back,
         "stopped": record.stopped or None,
         "undone": list(record.undone),
+        "reach": record.reach,
         "observed": [_trial(each) for each in record.observed],
         "trials": [_trial(each) for each in record.trials],
         "free": list(record.free),

@@ -307,7 +307,8 @@ def test_what_harms_most_for_few_products_is_held_in_16_bits_by_default() -> Non
 def test_raising_more_rates_int8_beside_what_is_free() -> None:
     """What is in 16 bits from the start is rated as int8, as all the rest."""
     made = quantize_recorded(shortcut(), BATCHES, QuantConfig("mse"))
-    plain = quantize_recorded(shortcut(), BATCHES, QuantConfig("mse", refinements=("equalize", "bias", "gptq", "fit")))
+    steps = ("equalize", "unseen", "bias", "gptq", "fit")
+    plain = quantize_recorded(shortcut(), BATCHES, QuantConfig("mse", refinements=steps))
     narrow = made.prepared.raised(())
     assert narrow.qparams == plain.prepared.qparams
     assert narrow.free == ()
