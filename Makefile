@@ -95,7 +95,7 @@ cards: $(VENV)/.convert ## measure the sample models and write their cards anew
 
 bench: $(VENV)/.bench ## measure beside ONNX Runtime on $EDGECONV_ASSETS, and write docs/benchmarks.md anew
 	@test -d "$(EDGECONV_ASSETS)" || { echo "set EDGECONV_ASSETS to the folder of models"; exit 2; }
-	for each in accuracy precision latency winograd start convert ablation budget memory soak; do \
+	for each in accuracy precision latency winograd start convert ablation few_samples budget memory soak; do \
 	  EDGECONV_ASSETS="$(abspath $(EDGECONV_ASSETS))" $(BIN)/python -m benchmarks.$$each --write || exit 1; done
 	$(BIN)/python docs/generate.py
 

@@ -72,11 +72,11 @@ class Subject:
 def main() -> None:
     """Measure and print."""
     options = Options(__doc__, CLASSIFIERS)
-    rows = options.rows("ablation", _subjects(options.models), _row)
+    rows = options.rows("ablation", subjects(options.models), _row)
     publish("ablation", table(("model", *WAYS), rows), options.write)
 
 
-def _subjects(assets: list[Asset]) -> Iterator[Subject]:
+def subjects(assets: list[Asset]) -> Iterator[Subject]:
     """The stand-in, the sample models, and the real ones."""
     yield Subject("stand_in", stand_in(), "x", images(256, 1), images(512, 2), None)
     for folder in sorted(path.parent for path in _SAMPLES.glob("*/model.onnx")):
