@@ -27,6 +27,8 @@ _PROBES = 200
 _PROBE = (64, 64, 512)
 _CALLS = 6
 """NumPy calls of a part of a layer."""
+_GAIN = 8
+"""Times what sharing costs: what it is to gain. Who sleeps, or whose core is away, costs more than was measured."""
 _CREDIT = 8e-3
 """Seconds that sharing may lose before the caller works alone: two turns of a scheduler."""
 _REST = 30
@@ -109,7 +111,7 @@ def _share(own: Kernel, given: Sequence[Other]) -> float:
 
 
 def worthwhile(sharing: Sharing) -> int:
-    """Sharing costs w seconds, a product of m MACs takes t: with n parties, t (1 - 1 / n) is to be 4 w at least.
+    """Sharing costs w seconds, a product of m MACs takes t: with n parties, t (1 - 1 / n) is to be `_GAIN` w at least.
 
     w: what a few short calls take more when every party makes them than when one does.
     """
@@ -121,7 +123,7 @@ def worthwhile(sharing: Sharing) -> int:
     with single_blas_thread():
         product = typical(partial(np.matmul, left, right, out))
     cost = max(typical(together) - typical(short[0]), 0.0)
-    return int(4 * cost / (1 - 1 / sharing.threads) * rows * inner * columns / product)
+    return int(_GAIN * cost / (1 - 1 / sharing.threads) * rows * inner * columns / product)
 
 
 def typical(job: Callable[[], object]) -> float:
