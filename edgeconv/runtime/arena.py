@@ -81,7 +81,7 @@ def _huge(nbytes: int) -> Array | None:
 
     Who streams through megabytes of weights and activations waits for the addresses of small pages.
     """
-    if nbytes < _HUGE:
+    if nbytes < 2 * _HUGE:  # half of one more is left over on the average
         return None
     import mmap
 
@@ -145,7 +145,7 @@ class ScratchPool:
             return array
         if self._heap_used + array.nbytes > self._heap.size:
             is_first = not self._heap.size
-            self._heap = aligned_block(max(array.nbytes, _HUGE // 4 if is_first else _HEAP_BYTES))
+            self._heap = aligned_block(max(array.nbytes, _HUGE if is_first else _HEAP_BYTES))
             self._heap_used = 0
         start = self._heap_used
         self._heap_used = start + _round_up(array.nbytes)
