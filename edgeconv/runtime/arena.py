@@ -16,7 +16,7 @@ from edgeconv.records import dataclass
 if TYPE_CHECKING:
     from edgeconv.runtime.sharing import Sharing
 
-__all__ = ["Arena", "Lifetime", "ScratchPool", "aligned_block", "place"]
+__all__ = ["Arena", "Lifetime", "ScratchPool", "aligned_block", "check_limit", "place", "round_up"]
 
 _ALIGNMENT = 64
 _HUGE = 1 << 21
@@ -46,9 +46,9 @@ def place(lifetimes: Mapping[int, Lifetime]) -> tuple[dict[int, int], int]:
         life = lifetimes[index]
         offset = _lowest_gap(placed, life)
         offsets[index] = offset
-        placed.append((offset, offset + _round_up(life.nbytes), life))
+        placed.append((offset, offset + round_up(life.nbytes), life))
         placed.sort(key=lambda entry: entry[:2])
-        total = max(total, offset + _round_up(life.nbytes))
+        total = max(total, offset + round_up(life.nbytes))
     return offsets, total
 
 
@@ -57,14 +57,22 @@ def _lowest_gap(placed: Sequence[tuple[int, int, Lifetime]], life: Lifetime) -> 
     for begin, end, other in placed:
         if other.last < life.first or life.last < other.first:
             continue
-        if offset + _round_up(life.nbytes) <= begin:
+        if offset + round_up(life.nbytes) <= begin:
             break
         offset = max(offset, end)
     return offset
 
 
-def _round_up(nbytes: int) -> int:
+def round_up(nbytes: int) -> int:
+    """At least so many bytes, and where the next array may begin behind them."""
     return max(-(-nbytes // _ALIGNMENT), 1) * _ALIGNMENT
+
+
+def check_limit(nbytes: int, limit: int) -> None:
+    """EdgeconvError where activations of so many bytes are over the limit."""
+    if nbytes > limit:
+        raise EdgeconvError(f"activations need {nbytes:,} bytes, more than the limit of {limit:,}; raise it with "
+                            "Interpreter(..., memory_limit=bytes), or use a smaller batch")  # fmt: skip
 
 
 def aligned_block(nbytes: int) -> Array:
@@ -98,9 +106,7 @@ class Arena:
 
     def __init__(self, lifetimes: Mapping[int, Lifetime], limit: int, block: Callable[[int], Array]) -> None:
         self.offsets, self.nbytes = place(lifetimes)
-        if self.nbytes > limit:
-            raise EdgeconvError(f"activations need {self.nbytes:,} bytes, more than the limit of {limit:,}; raise it "
-                                "with Interpreter(..., memory_limit=bytes), or use a smaller batch")  # fmt: skip
+        check_limit(self.nbytes, limit)
         self._block = block(self.nbytes)
 
     def view(self, index: int, shape: tuple[int, ...], dtype: str) -> Array:
@@ -137,7 +143,7 @@ class ScratchPool:
     def add_block(self, nbytes: int) -> None:
         """Another block, for a request of `nbytes` that fits nowhere."""
         self.check(nbytes)
-        self.blocks.append(self.block(_round_up(nbytes)))
+        self.blocks.append(self.block(round_up(nbytes)))
 
     def gather(self, array: Array) -> Array:
         """`array`, moved into a block that it shares with others if it is large."""
@@ -148,7 +154,7 @@ class ScratchPool:
             self._heap = aligned_block(max(array.nbytes, _HUGE if is_first else _HEAP_BYTES))
             self._heap_used = 0
         start = self._heap_used
-        self._heap_used = start + _round_up(array.nbytes)
+        self._heap_used = start + round_up(array.nbytes)
         moved = self._heap[start : start + array.nbytes].view(array.dtype).reshape(array.shape)
         moved[...] = array
         return moved
@@ -180,7 +186,7 @@ class StepScratch:
             self._pool.add_block(nbytes)
             index = len(self._pool.blocks) - 1
         offset = self._used.get(index, 0)
-        self._used[index] = offset + _round_up(nbytes)
+        self._used[index] = offset + round_up(nbytes)
         return self._pool.blocks[index][offset : offset + nbytes].view(dtype).reshape(tuple(shape))
 
     def shared(self, key: str, shape: Sequence[int], dtype: str = "float32") -> Array:

@@ -10,18 +10,14 @@ from math import prod
 import numpy as np
 
 from edgeconv.core import Array, TensorType
-from edgeconv.errors import EdgeconvError
 from edgeconv.ops.base import Operand, Scratch
 from edgeconv.ops.planes import filled
 from edgeconv.ops.quantize import POSITIVE_ZERO, quantizer
 from edgeconv.records import dataclass
-from edgeconv.runtime.arena import Arena, Lifetime, aligned_block
+from edgeconv.runtime.arena import Arena, Lifetime, aligned_block, check_limit, round_up
 from edgeconv.runtime.forms import Form
 
 __all__ = ["Loader", "Memory", "Store", "export", "read"]
-
-_LINE = 16
-"""float32 of a line of the cache: every row begins with one."""
 
 
 @dataclass(frozen=True)
@@ -63,11 +59,7 @@ class Store:
 
     def _room(self, limit: int, block: Callable[[int], Array], nbytes: int) -> Array:
         """Memory for all rows; EdgeconvError where it is over the limit."""
-        if self._wide.nbytes + nbytes > limit:
-            raise EdgeconvError(
-                f"activations need {self._wide.nbytes + nbytes:,} bytes, more than the limit of {limit:,}; raise it "
-                "with Interpreter(..., memory_limit=bytes), or use a smaller batch"
-            )
+        check_limit(self._wide.nbytes + nbytes, limit)
         return block(nbytes)
 
     @property
@@ -116,11 +108,11 @@ def _place_planes(
             free.append(root)
     places = [each for shared in groups.values() for each in shared]
     shapes = [planes[each[0]].rows(*types[each[0]].ints[:2]) for each in places]
-    sizes = [-(-prod(shape) // _LINE) * _LINE for shape in shapes]
-    memory = block(4 * sum(sizes)).view(np.float32)
+    sizes = [round_up(4 * prod(shape)) for shape in shapes]
+    memory = block(sum(sizes))
     rows: dict[int, Array] = {}
     for each, shape, size, end in zip(places, shapes, sizes, accumulate(sizes), strict=True):
-        held = filled(memory[end - size : end - size + prod(shape)].reshape(shape))
+        held = filled(memory[end - size : end - size + 4 * prod(shape)].view(np.float32).reshape(shape))
         rows.update(dict.fromkeys(each, held))
     return rows
 
