@@ -18,7 +18,7 @@ from edgeconv.graph.shapes import any_shape_expression
 from edgeconv.importer.arguments import NO_TENSORS, call_rule
 from edgeconv.importer.decode import attribute_value, sparse_value, tensor_decoder
 from edgeconv.importer.functions import Functions, function_scope, schema_function
-from edgeconv.importer.order import in_order
+from edgeconv.importer.order import needed
 from edgeconv.importer.scope import Around, Scope, node_label
 from edgeconv.importer.strings import Numbering
 from edgeconv.importer.subgraph import OnnxSubgraph, opaque
@@ -220,9 +220,9 @@ class GraphBuilder:
     ) -> Sequence[Result]:
         """The body of a function in the place of the node that calls it."""
         inner = function_scope(function, node, inputs, scope)
-        for each in in_order(function.node):
+        pairs = [*zip(function.output, node.output, strict=False)]
+        for each in needed(function.node, (name for name, wanted in pairs if wanted)):
             self.add_node(each, inner)
-        pairs = zip(function.output, node.output, strict=False)
         where = f"the function {function.name!r}"  # which may not compute what the node does not want
         return [self.value(name, where, inner) if wanted else None for name, wanted in pairs]
 
@@ -231,7 +231,7 @@ class GraphBuilder:
         scope = outer.inside()
         self.add_initializers(graph, scope)
         self._record(values, [value.name for value in graph.input][: len(values)], outer.label, scope)
-        for node in in_order(graph.node):
+        for node in needed(graph.node, (value.name for value in graph.output)):
             self.add_node(node, scope)
         return tuple(self.value(value.name, f"the output {value.name!r}", scope) for value in graph.output)
 

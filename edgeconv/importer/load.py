@@ -25,8 +25,8 @@ from edgeconv.importer.bind import bind_inputs
 from edgeconv.importer.build import GraphBuilder
 from edgeconv.importer.decode import dtype_name, external_path
 from edgeconv.importer.fitting import fitted
-from edgeconv.importer.order import in_order
-from edgeconv.importer.scope import Scope
+from edgeconv.importer.order import needed
+from edgeconv.importer.scope import Scope, node_label
 from edgeconv.importer.strings import Numbering
 from edgeconv.runtime.interpreter import GAPS, STRINGS
 from edgeconv.runtime.strings import WORDS
@@ -60,11 +60,16 @@ def load_onnx(source: Source, input_shapes: InputShapes | None = None, constants
     parsed = parse(source)
     builder, model = prepare(parsed, input_shapes, constants), parsed.model
     graph = model.graph
-    for node in in_order(graph.node):
+    live = needed(graph.node, (value.name for value in graph.output))
+    for node in live:
         builder.add_node(builder.strings.plain(node))
+    builder.count += len(graph.node) - len(live)
+    unknown = _unknown_among(builder, graph.node, live)
     built = builder.finish([value.name for value in graph.output])
     built.log.append(("import", builder.count, builder.count - len(built.nodes)))
     built.add_notes(builder.strings.notes())
+    if unknown:
+        built.add_notes([f"left out, since no output needs them, though not supported: {', '.join(unknown)}"])
     built.metadata.update((STRINGS + name, "\x1f".join(table)) for name, table in builder.strings.tables.items())
     built.metadata.update((WORDS + name, words) for name, words in builder.strings.words.items())
     built.metadata.update((GAPS + name, "NaN") for name in built.inputs if name in gaps(built))
@@ -75,6 +80,19 @@ def load_onnx(source: Source, input_shapes: InputShapes | None = None, constants
     built.metadata["source.producer"] = f"{model.producer_name} {model.producer_version}".strip()
     built.check()
     return built
+
+
+def _unknown_among(builder: GraphBuilder, nodes: Iterable[onnx.NodeProto], live: Iterable[onnx.NodeProto]) -> list[str]:
+    """Labels of the nodes that are not `live` and would not convert if they were."""
+    made = {name for node in live for name in node.output if name}
+    found = []
+    for node in nodes:
+        try:
+            if not made.intersection(node.output):
+                builder.check_known(node)
+        except UnsupportedModelError:
+            found.append(node_label(node))
+    return found
 
 
 def prepare(

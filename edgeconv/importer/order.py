@@ -1,12 +1,15 @@
-"""Nodes in the order in which they can be computed, as ONNX wants them; some tools do not, and most readers sort."""
+"""Nodes in the order in which they can be computed, as ONNX wants them; some tools do not, and most readers sort.
+
+Nodes that lead to no output are left out before anybody asks what they are, as ONNX Runtime does.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import onnx
 
-__all__ = ["in_order"]
+__all__ = ["in_order", "needed"]
 
 
 def in_order(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
@@ -31,6 +34,16 @@ def in_order(nodes: Sequence[onnx.NodeProto]) -> list[onnx.NodeProto]:
             order.setdefault(stack.pop())
         stack += waiting[::-1]
     return [nodes[place] for place in order]
+
+
+def needed(nodes: Sequence[onnx.NodeProto], outputs: Iterable[str]) -> list[onnx.NodeProto]:
+    """The nodes that lead to `outputs`, in order."""
+    wanted, kept = set(outputs), list[onnx.NodeProto]()
+    for node in reversed(in_order(nodes)):
+        if wanted.intersection(filter(None, node.output)):
+            kept.append(node)
+            wanted.update(_read(node))
+    return kept[::-1]
 
 
 def _read(node: onnx.NodeProto) -> Iterator[str]:

@@ -11,7 +11,7 @@ from edgeconv.errors import EdgeconvError, InvalidModelError, RunTimeInputError,
 from edgeconv.importer.build import GraphBuilder
 from edgeconv.importer.decode import dtype_name
 from edgeconv.importer.load import Constants, InputShapes, Source, parse, prepare
-from edgeconv.importer.order import in_order
+from edgeconv.importer.order import needed
 from edgeconv.importer.scope import node_label
 
 __all__ = ["Obstacle", "every_obstacle", "find_obstacles"]
@@ -43,7 +43,7 @@ def find_obstacles(
     declared = {value.name: value for value in graph.value_info}
     unknown: set[str] = set()
     found = []
-    for node in in_order(graph.node):
+    for node in needed(graph.node, (value.name for value in graph.output)):
         obstacle = _obstacle(builder, node, unknown)
         if obstacle is not None:
             found.append(obstacle)

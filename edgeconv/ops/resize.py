@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
-from edgeconv.ops.axes import constant_ints, constant_value, is_plain, normal_axis
+from edgeconv.ops.axes import constant_ints, constant_value, is_plain, known_value, normal_axis, sizes_of
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, QuantRule, Ref, Scratch, ShapeError
 from edgeconv.ops.interpolate import Interpolate
 from edgeconv.ops.onnx_rules import AtRunTime, Unsupported, onnx_rule
@@ -108,8 +108,8 @@ def import_resize(
 
         if roi is None or sizes is None:
             raise Unsupported("it crops without a roi, or not to sizes; crop with Slice before it")
-        wanted = constant_ints(sizes, "sizes")
-        return crop_and_resize(x, chosen, _constant_floats(roi, "roi"), wanted, mode, extrapolation_value)
+        known_value(sizes, "sizes")
+        return crop_and_resize(x, chosen, roi, sizes_of(sizes.type, label), mode, extrapolation_value)
     options = {
         "mode": mode,
         "coordinates": coordinate_transformation_mode,

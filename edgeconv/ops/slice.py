@@ -12,7 +12,7 @@ import numpy as np
 from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.dims import compare, counted, unknown
 from edgeconv.ops.axes import check_axis, constant_ints, normal_axis, sizes_of
-from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError, expr_type
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
@@ -131,14 +131,22 @@ def import_slice(
     x: Ref, starts: Ref, ends: Ref, axes: Ref | None = None, steps: Ref | None = None, *, label: str = ""
 ) -> Expr:
     """Slice from opset 10; starts and ends may be known at run time only, the rest is constant."""
-    begin, end = sizes_of(starts.type, label), sizes_of(ends.type, label)
+    bounds = [_counted(ref, 1 if axes is None else axes.type.size) for ref in (starts, ends)]
+    begin, end = (sizes_of(expr_type(bound), label) for bound in bounds)
     along = range(len(begin)) if axes is None else constant_ints(axes, "axes")
     stride = (1,) * len(begin) if steps is None else constant_ints(steps, "steps")
     places = tuple(normal_axis(axis, x.type.rank) for axis in along)
     if starts.value is None or ends.value is None:
-        return SliceAt(places, tuple(stride), label)(x, starts, ends)
+        return SliceAt(places, tuple(stride), label)(x, *bounds)
     cut = _slice(x, begin, end, along, stride)
     return SliceAt(places, tuple(stride))(x, starts, ends) if cut is None else cut
+
+
+def _counted(bound: Ref, count: int) -> Expr:
+    """A vector of bounds, of `count` where only data tells how many there are (a slice of one, as TensorFlow cuts)."""
+    from edgeconv.ops.reshape import Reshape  # while converting only: a device that slices need not load it
+
+    return bound if bound.type.is_static else Reshape((count,))(bound)
 
 
 def _slice(

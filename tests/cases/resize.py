@@ -145,4 +145,17 @@ CASES = [
         Case(name, "Resize", (X, np.float32(roi), None, np.int64(sizes)), attributes, (1, 3), opset=18, dynamic=None)
         for name, roi, sizes, attributes in CROPS
     ),
+    *(
+        Case(
+            f"{name}_of_data_{dynamic}",
+            "Resize",
+            (X, np.float32(roi), None, np.int64(sizes)),
+            attributes,
+            (3,),
+            opset=18,
+            dynamic=dynamic,
+        )
+        for name, roi, sizes, attributes in CROPS
+        for dynamic in (None, 2)
+    ),
 ]

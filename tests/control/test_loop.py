@@ -123,6 +123,11 @@ BY_DATA: dict[str, str] = {
         body = b (int64 i, bool c) => (c2, w) {
             c2 = Identity (c)  j = Unsqueeze (i, first)  k = Add (j, step)  s = Slice (x, j, k, first)
             r = Reshape (s, flat)  w = Neg (r) }> }""",
+    "a place that is itself one of a list (TensorFlow's CropAndResize)": """(float[] y) { t = Abs (x)
+        u = ReduceMin <keepdims = 0> (t, step)  v = Cast <to = 7> (u)  y = Loop (three, yes) <
+        body = b (int64 i, bool c) => (c2, w) {
+            c2 = Identity (c)  j = Unsqueeze (i, first)  k = Add (j, step)  from = Slice (v, j, k)
+            to = Add (from, step)  s = Slice (x, from, to, first)  r = Squeeze (s, first)  w = Neg (r) }> }""",
 }
 """Only data tells the shapes of what comes out, or of something on the way."""
 WRITTEN_OUT: dict[str, str] = {
