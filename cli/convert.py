@@ -32,7 +32,9 @@ __all__ = ["convert"]
 @click.command(short_help="Turn an ONNX model into a small int8 .edge file, and say what it cost.")
 @click.argument("model", type=options.EXISTING)
 @click.argument("edge", type=options.PATH, required=False, metavar="[MODEL.edge]")
+@click.option("-o", "--output", "named", type=options.PATH, help="The same as MODEL.edge, for those used to it.")
 @click.option(
+    "-d",
     "--calib",
     metavar="DATA",
     help="Calibration samples, some 100 typical inputs; needed for int8 unless MODEL is quantized.",
@@ -96,7 +98,11 @@ def convert(output: Output, **given: Any) -> None:
     With --max-drop and a larger drop (or --min-sqnr and less), as few activations as it takes are held in 16 bits, or
     in float. Where that is not enough nothing is written, and the exit code is 3.
     """
-    job = _Job(output=output, target=given.pop("edge") or str(Path(given["model"]).with_suffix(".edge")), **given)
+    targets = {target for target in (given.pop("edge"), given.pop("named")) if target}
+    if len(targets) > 1:
+        raise UsageError(f"two files to write, {' and '.join(sorted(targets))}: give one")
+    targets = targets or {str(Path(given["model"]).with_suffix(".edge"))}
+    job = _Job(output=output, target=targets.pop(), **given)
     job.check()
     job.run()
 

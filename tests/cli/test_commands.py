@@ -52,6 +52,15 @@ def test_convert_writes_beside_the_model_by_default(edgeconv: Command, tmp_path:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["net.edge", "net.onnx"]
 
 
+def test_convert_names_its_file_as_the_other_commands_do(edgeconv: Command, tmp_path: Path) -> None:
+    target = tmp_path / "m.edge"
+    assert edgeconv("convert", MODEL, "-o", target, "-d", CALIB, "--effort", "fast").code == 0
+    assert target.exists()
+    again = edgeconv("convert", MODEL, tmp_path / "other.edge", "-o", target, "-d", CALIB, "--force")
+    assert again.code == 2
+    assert again.err == f"error: two files to write, {target} and {tmp_path / 'other.edge'}: give one\n"
+
+
 def test_convert_json(edgeconv: Command, tmp_path: Path) -> None:
     target = tmp_path / "m.edge"
     result = edgeconv("convert", MODEL, target, "--calib", CALIB, "--eval", TEST, "--json")
