@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import time
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,7 +18,11 @@ from edgeconv_cli.progress import progress_bars
 if TYPE_CHECKING:
     from edgeconv.quantize.calibrated import Calibrated
 
-__all__ = ["calibrate"]
+__all__ = ["Checkpoints", "calibrate"]
+
+_WORK_PER_CHECKPOINT = 20
+"""Seconds of work for each second that a checkpoint takes; so much of it, at most, is done again with --resume."""
+_TAKEN_BY_MERGE = {"model", "shards", "merge", "out", "force", "as_json", "quiet", "debug"}
 
 
 @click.command(short_help="Run calibration samples through a model, and keep what convert needs of them.")
@@ -61,12 +67,37 @@ def calibrate(model: str | None, shards: tuple[str, ...], out: str, merge: bool,
     if model is None:
         raise UsageError("name the model, or with --merge the shards")
     if merge:
+        _refuse_options_of_a_run()
         seen = _merged([model, *shards])
         _write(seen, out, given["force"], output)
         return
     if shards:
         raise UsageError(f"{shards[0]} is one argument too many; --merge takes several files")
     _calibrate(model, out, output, **given)
+
+
+def _refuse_options_of_a_run() -> None:
+    """UsageError where --merge stands beside what only says how samples are seen."""
+    strange = [option for name, option in options.typed().items() if name not in _TAKEN_BY_MERGE]
+    if strange:
+        raise UsageError(f"{strange[0]} says how samples are seen; --merge takes what was seen: leave it out")
+
+
+@dataclass
+class Checkpoints:
+    """Saves what was seen so far, as often as costs little of the time."""
+
+    path: str
+    due: float = 0.0
+
+    def __call__(self, so_far: Calibrated) -> None:
+        from edgeconv.calibration import save_calibration
+
+        began = time.monotonic()
+        if began >= self.due:
+            save_calibration(so_far, self.path, compressed=False)
+            done = time.monotonic()
+            self.due = done + _WORK_PER_CHECKPOINT * (done - began)
 
 
 def _merged(paths: list[str]) -> Calibrated:
@@ -80,7 +111,7 @@ def _merged(paths: list[str]) -> Calibrated:
 
 def _calibrate(model: str, out: str, output: Output, data: str | None, resume: bool, force: bool, **given: Any) -> None:
     from edgeconv.calibration import calibrate as run
-    from edgeconv.calibration import load_calibration, save_calibration
+    from edgeconv.calibration import load_calibration
     from edgeconv.data import resolve
     from edgeconv.files import check_target
 
@@ -108,7 +139,7 @@ def _calibrate(model: str, out: str, output: Output, data: str | None, resume: b
             resumed=before,
             executor=executor,
             progress=progress,
-            checkpoint=lambda so_far: save_calibration(so_far, partial),
+            checkpoint=Checkpoints(partial),
         )
     if given["images"] and not (seen.preprocessing or seen.is_random):
         output.say("the samples are arrays, and were fed as they are; give convert what is to be kept for images")

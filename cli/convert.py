@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["convert"]
 
+_OF_INT8 = {"calib", "samples", "method", "effort", "time_budget"}
+"""Parameters of which nothing comes in any other precision."""
+
 
 @click.command(short_help="Turn an ONNX model into a small int8 .edge file, and say what it cost.")
 @click.argument("model", type=options.EXISTING)
@@ -152,6 +155,9 @@ class _Job:
             raise UsageError(f"{self.target} is the model itself; name another file for the result")
         if Path(self.target).suffix.lower() == ".onnx":
             raise UsageError(f"{self.target}: an .edge file is no ONNX model; name it {Path(self.target).stem}.edge")
+        if self.precision != "int8":
+            for option in (option for name, option in options.typed().items() if name in _OF_INT8):
+                self.output.warn(f"{option} is about int8; nothing comes of it with --precision {self.precision}")
         check_target(self.target, overwrite=self.force)
         if self.report_folder is not None:
             check_report_folder(self.report_folder, overwrite=self.force)

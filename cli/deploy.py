@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -82,7 +83,7 @@ def _write_python(
     output.say(f"wrote {target} ({size:,} bytes): the model ({len(data):,} bytes), {deployment.modules} modules for")
     output.say(f"  {', '.join(operators)}")
     output.say(f"{deployment.golden_samples} golden samples came out the same when it ran here; on the device:")
-    output.say(f"  python3 {os.path.basename(target)} --demo")
+    output.say(f"  python3 {shlex.quote(os.path.basename(target))} --demo")
     output.result(
         _result(edge, kind, [target], size)
         | {

@@ -53,7 +53,7 @@ def commands() -> None:
     edgeconv run model.edge -i input.npy
 
     DATA is the same everywhere: an .npz with one array per input (and perhaps `labels`), an .npy for a model with one
-    input, a folder of either, a folder of images (one sub-folder per class), or random:N.
+    input, a folder of either, an image, a folder of images (one sub-folder per class), or random:N.
 
     Exit codes: 0 ok, 1 failure, 2 usage, 3 accuracy gate, 4 invalid or unsafe file, 5 unsupported model.
     """

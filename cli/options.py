@@ -8,6 +8,7 @@ from functools import wraps
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+from click.core import ParameterSource
 
 from edgeconv.errors import UsageError
 from edgeconv_cli.output import Output
@@ -33,6 +34,7 @@ __all__ = [
     "report_folder",
     "report_options",
     "state",
+    "typed",
     "workers",
 ]
 
@@ -63,6 +65,16 @@ def common(function: Function) -> Function:
         return function(*args, output=Output(as_json, quiet), **kwargs)
 
     return wrapped  # type: ignore[return-value]  # the signature is click's business
+
+
+def typed() -> dict[str, str]:
+    """What stands on the command line of the running command: name of the parameter -> the option in its long form."""
+    context = click.get_current_context()
+    return {
+        name: parameter.opts[-1]
+        for parameter in context.command.params
+        if context.get_parameter_source(name := parameter.name or "") is ParameterSource.COMMANDLINE
+    }
 
 
 def force(function: Function) -> Function:

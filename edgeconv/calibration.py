@@ -217,10 +217,10 @@ def _digest(batches: Sequence[Batch]) -> str:
     return running.hexdigest()
 
 
-def save_calibration(seen: Calibrated, path: str | os.PathLike[str]) -> None:
+def save_calibration(seen: Calibrated, path: str | os.PathLike[str], *, compressed: bool = True) -> None:
     """Write a .calib file, at once or not at all."""
     with replacing(path) as file:
-        file.write(seen.to_bytes())
+        file.write(seen.to_bytes(compressed=compressed))
 
 
 def load_calibration(path: str | os.PathLike[str]) -> Calibrated:

@@ -1,6 +1,6 @@
 """Image classification over a folder, or a camera.
 
-    python3 examples/classify_images.py digits.edge photos/ --scale 1/255
+    python3 examples/classify_images.py digits.edge photos/ --scale 1/255          # or one picture
     python3 examples/classify_images.py model.pyz --camera 0 --scale 1/255 --mean 0.485,0.456,0.406 --labels names.txt
 
 Pictures are resized to the model's input; NCHW or NHWC, grey or RGB, follow from its shape. A folder needs Pillow (sudo
@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from opening import open_model
+from opening import open_model, read_labels
 
 if TYPE_CHECKING:
     from edgeconv.runtime import Interpreter
@@ -69,7 +69,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     interpreter = open_model(given.model)
     frame = Frame.of(interpreter)
     prepare = Preprocessing(_number(given.scale), _numbers(given.mean), _numbers(given.std))
-    labels = Path(given.labels).read_text(encoding="utf-8").splitlines() if given.labels else []
+    labels = read_labels(given.labels) if given.labels else []
     pictures = _folder(Path(given.folder), frame) if given.folder else _camera(given.camera, frame)
     for name, pixels in pictures:
         started = time.perf_counter()
@@ -85,7 +85,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("model", help="a .edge file, or what `edgeconv deploy` wrote")
     source = parser.add_mutually_exclusive_group(required=True)
-    source.add_argument("folder", nargs="?", help="pictures, in sub-folders or not")
+    source.add_argument("folder", nargs="?", help="pictures, in sub-folders or not; or one picture")
     source.add_argument("--camera", type=int, metavar="NUMBER", help="0 is the first camera")
     parser.add_argument("--scale", default="1", help="multiplies pixels of 0..255, such as 1/255")
     parser.add_argument("--mean", default="0", help="one number, or one per channel: 0.485,0.456,0.406")
@@ -105,16 +105,25 @@ def _numbers(text: str) -> NDArray[np.float32]:
 
 def _folder(folder: Path, frame: Frame) -> Iterator[tuple[str, NDArray[np.uint8]]]:
     """(name, pixels) of every picture below `folder`, in order of names."""
-    from PIL import Image
-
-    paths = sorted(each for each in folder.rglob("*") if each.suffix.lower() in _SUFFIXES)
+    try:
+        from PIL import Image
+    except ImportError:
+        sys.exit("pictures need Pillow: sudo apt install python3-pil")
+    inside = [folder] if folder.is_file() else folder.rglob("*")
+    paths = sorted(each for each in inside if each.suffix.lower() in _SUFFIXES)
     if not paths:
-        sys.exit(f"{folder}: {'no pictures in it' if folder.is_dir() else 'there is no such folder'}")
+        sys.exit(f"{folder}: {'no pictures in it' if folder.exists() else 'there is no such folder'}")
     for path in paths:
-        with Image.open(path) as picture:
-            turned = picture.convert("L" if frame.channels == 1 else "RGB")
-            resized = turned.resize((frame.width, frame.height), Image.Resampling.BILINEAR)
-            yield str(path.relative_to(folder)), np.asarray(resized)
+        name = str(path.relative_to(folder)) if folder.is_dir() else path.name
+        try:
+            with Image.open(path) as picture:
+                if picture.mode.startswith(("I", "F")):
+                    raise ValueError(f"pixels of mode {picture.mode}, not of 8 bits")
+                turned = picture.convert("L" if frame.channels == 1 else "RGB")
+        except (OSError, ValueError) as error:
+            print(f"{name} is passed over: {error}", file=sys.stderr)
+            continue
+        yield name, np.asarray(turned.resize((frame.width, frame.height), Image.Resampling.BILINEAR))
 
 
 def _camera(number: int, frame: Frame) -> Iterator[tuple[str, NDArray[np.uint8]]]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from edgeconv.runtime import Interpreter
 
-__all__ = ["open_model"]
+__all__ = ["open_model", "read_labels"]
 
 
 def open_model(path: str) -> Interpreter:
@@ -24,3 +24,12 @@ def open_model(path: str) -> Interpreter:
     from edgeconv.deployed import open_model as open_carried
 
     return open_carried()
+
+
+def read_labels(path: str) -> list[str]:
+    """The names of the classes: the lines of a text file that are not blank."""
+    try:
+        lines = Path(path).read_text(encoding="utf-8").splitlines()
+    except (OSError, ValueError) as error:
+        sys.exit(f"{path} cannot be read as a text file: {error}")
+    return [line.strip() for line in lines if line.strip()]

@@ -16,13 +16,12 @@ import sys
 import wave
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from mfcc import RATE, mfcc
 from numpy.typing import NDArray
-from opening import open_model
+from opening import open_model, read_labels
 
 if TYPE_CHECKING:
     from edgeconv.runtime import Interpreter
@@ -91,8 +90,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _names(interpreter: Interpreter, labels: str | None) -> Sequence[str]:
     classes = int(interpreter(np.zeros(_input_shape(interpreter), np.float32)).size)
-    names = Path(labels).read_text(encoding="utf-8").split("\n") if labels else _NAMES.get(classes, ())
-    names = [name.strip() for name in names if name.strip()]
+    names = read_labels(labels) if labels else _NAMES.get(classes, ())
     if len(names) != classes:
         sys.exit(f"the model has {classes} classes; give --labels with as many names, found {len(names)}")
     return names

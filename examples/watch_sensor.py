@@ -16,7 +16,7 @@ import sys
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,13 +30,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Read until the end of the file, or for ever."""
     given = _parser().parse_args(arguments)
     interpreter = open_model(given.model)
-    with open(given.file, encoding="utf-8") if given.file else nullcontext(sys.stdin) as lines:
-        run_length = 0
-        for number, best, score in judge(interpreter, readings(lines, _numbers_per_line(interpreter))):
+    count = _numbers_per_line(interpreter)
+    with _opened(given.file) if given.file else nullcontext(sys.stdin) as lines:
+        number = run_length = 0
+        for number, best, score in judge(interpreter, readings(lines, count)):
             run_length = run_length + 1 if best == given.alarm else 0
             alarm = "  ALARM" if run_length == given.patience else ""
             print(f"{number:6d}  class {best}  score {score:.4g}{alarm}", flush=True)
+    if not number:
+        sys.exit(f"nothing to judge: a reading is a line of {count} numbers")
     return 0
+
+
+def _opened(path: str) -> TextIO:
+    try:
+        return open(path, encoding="utf-8", errors="replace")
+    except OSError as error:
+        sys.exit(f"{path} cannot be read: {error.strerror}")
 
 
 def readings(lines: Iterable[str], count: int) -> Iterator[NDArray[np.float32]]:

@@ -52,6 +52,8 @@ def check_names(where: str, found: Collection[str], inputs: Mapping[str, TensorT
     if missing:
         near = difflib.get_close_matches(missing[0], extra, 1, 0.5)
         hint = f"did you mean {missing[0]!r} where it says {near[0]!r}?" if near else f"name one array {missing[0]!r}"
+        if not near and len(inputs) > 1:
+            hint += ", or make it a state where the call before gives it (convert --state)"
         raise DataError(f"{where}: no array for input {missing[0]!r}: {listing}; {hint}")
     near = difflib.get_close_matches(extra[0], [LABELS], 1, 0.5)
     hint = f"did you mean {near[0]!r}?" if near else "leave it out"

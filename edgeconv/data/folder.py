@@ -29,15 +29,18 @@ class _Listing:
     folders: Sequence[Path]
 
 
-def open_file(path: Path, inputs: Mapping[str, TensorType]) -> DataSource:
-    """The samples of one `.npz` or `.npy` file."""
+def open_file(path: Path, inputs: Mapping[str, TensorType], options: Preprocessing) -> DataSource:
+    """The samples of one `.npz` or `.npy` file, or the one sample that an image is."""
     suffix = path.suffix.lower()
     if suffix == ".npz":
         return TableSource(str(path), npz_readers(path), inputs)
     if suffix == ".npy":
         return TableSource(str(path), {single_input(str(path), inputs): npy_reader(path)}, inputs)
-    hint = "put images into a folder" if suffix in IMAGE_SUFFIXES else "the suffix says what a file is"
-    raise DataError(f"{path}: expected an .npz, an .npy, a folder, or random:N; {hint}")
+    if suffix in IMAGE_SUFFIXES:
+        return ImageSource(str(path), [(path, None)], inputs, options)
+    raise DataError(
+        f"{path}: expected an .npz, an .npy, an image, a folder, or random:N; the suffix says what a file is"
+    )
 
 
 def open_folder(path: Path, inputs: Mapping[str, TensorType], options: Preprocessing) -> DataSource:
@@ -48,7 +51,7 @@ def open_folder(path: Path, inputs: Mapping[str, TensorType], options: Preproces
     if len(found) > 1:
         raise DataError(f"{path}: holds {' and '.join(found)}; expected one kind: give each its own folder")
     if listing.arrays:
-        return ChainSource(str(path), [open_file(member, inputs) for member in listing.arrays])
+        return ChainSource(str(path), [open_file(member, inputs, options) for member in listing.arrays])
     files = [(member, None) for member in listing.images] or _labelled(listing.folders)
     if not files:
         raise DataError(f"{path}: empty folder: no .npz, .npy or image in it; give at least one sample")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from pathlib import Path
@@ -29,6 +30,7 @@ def open_data(source: Data, inputs: Mapping[str, TensorType], preprocessing: Pre
     source:
       "x.npz"            one array per input by name, samples on axis 0, and perhaps integer `labels`
       "x.npy"            the array of the only input
+      "x.png"            an image, one sample for the only input
       a folder           of .npz and .npy, or of images, or of sub-folders of images, one per class
       "random:N[:SEED]"  N random samples
       a dict             name -> array (or path of an .npy), and perhaps "labels"
@@ -74,12 +76,14 @@ def open_prepared(
 def _open_text(source: str | PathLike[str], inputs: Mapping[str, TensorType], options: Preprocessing) -> DataSource:
     if isinstance(source, str) and source.startswith("random:"):
         return RandomSource(*parse_random(source), inputs)
+    if not os.fspath(source):
+        raise DataError("'' names no samples; give an .npz, an .npy, a folder, or random:N")
     path = Path(source)
     if path.is_dir():
         return open_folder(path, inputs, options)
     if not path.exists():
         raise DataError(f"{path}: no such file or folder; expected an .npz, an .npy, a folder, or random:N")
-    return open_file(path, inputs)
+    return open_file(path, inputs, options)
 
 
 def _open_items(source: Any, inputs: Mapping[str, TensorType]) -> DataSource:

@@ -125,8 +125,8 @@ class Calibrated:
         parts = dict(sorted({**self.parts, **other.parts}.items()))
         return replace(self, variants=variants, parts=parts, inputs=self.inputs.merged(other.inputs))
 
-    def to_bytes(self) -> bytes:
-        """A file; the same calibration gives the same bytes."""
+    def to_bytes(self, *, compressed: bool = True) -> bytes:
+        """A file; the same calibration gives the same bytes. To compress the first samples takes seconds."""
         arrays: dict[str, Array] = {"format": np.array(_FORMAT), "total": np.array([self.total, self.is_random])}
         arrays["recipe"] = np.array(sorted(self.recipe.items())).reshape(-1, 2)
         numbers = sorted(self.parts)
@@ -146,7 +146,8 @@ class Calibrated:
             arrays[f"variant/{at}/counts"] = np.array([counts for _, counts, _ in states], np.int64).reshape(-1, 2)
             arrays[f"variant/{at}/bins"] = np.array([bins for _, _, bins in states], np.int64)
         target = io.BytesIO()
-        np.savez_compressed(target, **arrays)  # type: ignore[arg-type]  # names may be anything
+        save = np.savez_compressed if compressed else np.savez
+        save(target, **arrays)  # type: ignore[arg-type]  # names may be anything
         return target.getvalue()
 
     @staticmethod

@@ -73,7 +73,7 @@ def _spread(layer: LayerFacts) -> Spread:
 
 
 def _repair_sections(report: LayerReport) -> Document:
-    return () if report.repair is None else (Section("Repair", tuple(_repair_blocks(report.repair))),)
+    return () if report.repair is None else (Section("Repair", tuple(_repair_blocks(report.repair, report.samples))),)
 
 
 def _ranked(report: LayerReport, most: int | None) -> Section:
@@ -119,9 +119,11 @@ def _row(number: int, layer: LayerFacts) -> tuple[str, ...]:
     )
 
 
-def _repair_blocks(repair: Repair) -> list[Block]:
+def _repair_blocks(repair: Repair, samples: int) -> list[Block]:
     count = len(repair.layers)
     change = f"from {decibels(repair.sqnr_before)} to {decibels(repair.sqnr_after)}"
+    if repair.samples < samples:
+        change += f" on the first {repair.samples:,} samples"
     blocks: list[Block] = [
         Note(f"{count} layer{'s' * (count != 1)} in float should bring the output {change}: {_listed(repair.layers)}"),
         Note(repair.command, code=True),

@@ -7,14 +7,18 @@ import re
 import subprocess
 import sys
 import threading
+from math import inf
 from pathlib import Path
 
 import numpy as np
 import pytest
 
+from edgeconv import calibrate as edgeconv_calibrate
+from edgeconv.calibration import load_calibration
 from edgeconv.export.edge import to_bytes
 from edgeconv.runtime.reader import read_program
 from edgeconv_cli import cluster
+from edgeconv_cli.calibrate import Checkpoints
 from tests.cli.conftest import Command
 
 MODEL = str(Path(__file__).parents[2] / "sample_models" / "digits_resnet" / "model.onnx")
@@ -51,6 +55,26 @@ def test_what_makes_no_sense_is_one_line(edgeconv: Command, arguments: list[str]
     assert done.code == 2
     assert message in done.err
     assert len(done.err.strip().splitlines()) == 1
+
+
+def test_a_merge_takes_nothing_that_says_how_samples_are_seen(edgeconv: Command, tmp_path: Path) -> None:
+    seen = str(tmp_path / "1.calib")
+    assert edgeconv("calibrate", MODEL, "-d", "random:8", "-o", seen).code == 0
+    for option in (("--data", DATA), ("--shard", "1/1"), ("--exclude", "x"), ("--mean", "1"), ("--resume",)):
+        done = edgeconv("calibrate", "--merge", seen, "-o", str(tmp_path / "x.calib"), *option)
+        assert (done.code, f"{option[0]} says how samples are seen" in done.err) == (2, True)
+    assert not (tmp_path / "x.calib").exists()
+
+
+def test_checkpoints_are_whole_and_do_not_take_the_time(tmp_path: Path) -> None:
+    seen, path = edgeconv_calibrate(MODEL, "random:40:2"), tmp_path / "x.calib.partial"
+    save = Checkpoints(str(path))
+    save(seen)
+    assert load_calibration(path).to_bytes() == seen.to_bytes()
+    path.unlink()
+    save.due = inf
+    save(seen)
+    assert not path.exists()
 
 
 def test_a_damaged_or_foreign_file_is_no_calibration(edgeconv: Command, tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -384,6 +385,22 @@ def test_deploy(edgeconv: Command, edge_file: Path, tmp_path: Path) -> None:
     assert (found["schema"], found["written"], found["bytes"]) == ("edgeconv/deploy/1", [str(target)], size)
     assert found["operators"] == sorted({type(step.op).__name__ for step in Interpreter(edge_file).program.steps})
     assert found["float_operators"] == ["node_div"]
+
+
+def test_the_command_that_deploy_shows_can_be_pasted(edgeconv: Command, edge_file: Path, tmp_path: Path) -> None:
+    shown = edgeconv("deploy", edge_file, "-o", tmp_path / "my model.pyz").out.splitlines()[-1]
+    assert shlex.split(shown) == ["python3", "my model.pyz", "--demo"]
+
+
+def test_what_is_about_int8_alone_is_said_to_be(edgeconv: Command, tmp_path: Path) -> None:
+    given = ("--precision", "w8", "--calib", CALIB, "--effort", "best")
+    result = edgeconv("convert", MODEL, tmp_path / "m.edge", *given)
+    assert result.code == 0
+    assert result.err.splitlines() == [
+        f"warning: {option} is about int8; nothing comes of it with --precision w8"
+        for option in ("--calib", "--effort")
+    ]
+    assert edgeconv("convert", MODEL, tmp_path / "n.edge", "--precision", "w8").err == ""
 
 
 def test_deploy_to_a_folder_replaces_it_whole(edgeconv: Command, edge_file: Path, tmp_path: Path) -> None:

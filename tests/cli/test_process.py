@@ -28,6 +28,12 @@ sys.argv[1:] = {[command[0], str(edge_file), *command[1:]]!r}
     assert (found.returncode, found.stderr) == (0, "")
 
 
+def test_the_package_runs_as_the_command_does() -> None:
+    command = [sys.executable, "-m", "edgeconv", "inspect"]
+    found = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (found.returncode, found.stderr) == (2, "error: Missing argument 'MODEL'. (see edgeconv inspect --help)\n")
+
+
 def test_start_up_imports_no_converter() -> None:
     program = "import sys, edgeconv_cli.main; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)

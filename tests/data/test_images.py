@@ -29,6 +29,14 @@ def test_raw_pixels_channels_first(tmp_path: Path) -> None:
     assert found.tolist() == [[[[255, 102]], [[0, 204]], [[51, 0]]]]
 
 
+def test_an_image_alone_is_one_sample(tmp_path: Path) -> None:
+    save_image(tmp_path / "a.PNG", RED_TO_BLUE)
+    source = open_data(tmp_path / "a.PNG", image_input(3, 1, 2), Preprocessing(scale=2.0))
+    assert (source.count, source.has_labels, source.uses_preprocessing) == (1, False, True)
+    (batch,) = source.batches(16)
+    assert batch.inputs["input"].tolist() == [[[[510, 204]], [[0, 408]], [[102, 0]]]]
+
+
 def test_raw_pixels_channels_last(tmp_path: Path) -> None:
     save_image(tmp_path / "a.png", RED_TO_BLUE)
     assert pixels_of(tmp_path, image_input(3, 1, 2, "NHWC"), Preprocessing(layout="NHWC")).tolist() == [

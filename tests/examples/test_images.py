@@ -68,6 +68,23 @@ def test_what_is_not_there_is_named(pictures: Path, tmp_path: Path) -> None:
     assert (other.returncode, other.stderr) == (1, f"{tmp_path / 'model.pyz'}: there is no such model\n")
 
 
+def test_one_picture_and_what_cannot_be_read(pictures: Path, tmp_path: Path) -> None:
+    model, digits = edge_file("digits_resnet"), pictures / "digits"
+    done = run_example("classify_images.py", model, digits / "3.png", "--scale", "1/255")
+    assert [line.split()[0] for line in done.stdout.splitlines()] == ["3.png"]
+    (digits / "4.png").write_bytes((digits / "4.png").read_bytes()[:60])
+    Image.fromarray(np.zeros((8, 8), np.uint16)).save(digits / "5.png")
+    done = run_example("classify_images.py", model, digits, "--scale", "1/255")
+    assert (done.returncode, len(done.stdout.splitlines())) == (0, 8)
+    broken, deep = done.stderr.splitlines()
+    assert broken.startswith("4.png is passed over: ")
+    assert (deep.startswith("5.png is passed over: "), "8 bits" in deep) == (True, True)
+    labels = tmp_path / "none.txt"
+    done = run_example("classify_images.py", model, digits, "--labels", labels)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"{labels} cannot be read as a text file: ")
+
+
 def test_a_camera_without_opencv_says_what_it_needs() -> None:
     try:
         import cv2  # noqa: F401 - only to see whether it is there

@@ -40,6 +40,17 @@ def test_the_alarm_waits_until_it_is_sure(tmp_path: Path) -> None:
     assert [line.split()[0] for line in done.stdout.splitlines() if line.endswith("ALARM")] == ["6"]
 
 
+def test_what_cannot_be_judged_is_said(tmp_path: Path) -> None:
+    edge, _ = _model(tmp_path)
+    missing = run_example("watch_sensor.py", edge, "--file", tmp_path / "none.csv")
+    assert (missing.returncode, missing.stderr) == (
+        1,
+        f"{tmp_path / 'none.csv'} cannot be read: No such file or directory\n",
+    )
+    short = run_example("watch_sensor.py", edge, stdin="1,2\n3,4\n")
+    assert (short.returncode, short.stderr) == (1, "nothing to judge: a reading is a line of 30 numbers\n")
+
+
 def test_a_model_of_another_kind_is_refused() -> None:
     golden = SAMPLES.parent / "tests" / "golden" / "digits_resnet.edge"
     done = run_example("watch_sensor.py", golden, stdin="1 2 3\n")

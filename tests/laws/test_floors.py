@@ -34,6 +34,7 @@ FLOORS = {
     "edgeconv.support": 3,
     "edgeconv.target": 3,
     "edgeconv": 3,
+    "edgeconv.__main__": 4,
     "edgeconv_cli": 4,
 }
 

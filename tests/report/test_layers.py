@@ -23,7 +23,7 @@ from edgeconv.ops.conv import Conv
 from edgeconv.ops.dense import Dense
 from edgeconv.quantize import QuantConfig, quantize
 from edgeconv.report.layer_content import layer_document
-from edgeconv.report.layers import LayerFacts, LayerReport
+from edgeconv.report.layers import LayerFacts, LayerReport, Repair
 from edgeconv.report.render import html
 from edgeconv.report.text import render_text
 from edgeconv.runtime import Interpreter, Program
@@ -152,6 +152,13 @@ def test_repair_names_the_layer_and_foretells_what_it_brings() -> None:
     assert report.repair.sqnr_before == pytest.approx(report.outputs[0].sqnr, abs=1e-6)
     assert "--exclude second" in report.repair.command
     assert not report.repair.is_complete
+
+
+def test_a_repair_says_on_how_many_samples_it_was_measured() -> None:
+    graph, repair = network(), Repair(("a",), ("a",), 30.0, 33.0, 64, "edgeconv convert", True)
+    report = replace(compared(graph, quantized(graph)), repair=repair)
+    for samples, words in ((64, "33.0 dB: a"), (100, "33.0 dB on the first 64 samples: a")):
+        assert words in " ".join(render_text(layer_document(replace(report, samples=samples))).split())
 
 
 HOSTILE = ("a'; rm -rf /; '", "conv[1]*", "<img src=x>\n`$(id)`")
