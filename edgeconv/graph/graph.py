@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from edgeconv.core import Array, QParams, TensorType
-from edgeconv.errors import InternalError
+from edgeconv.errors import InternalError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operator, ShapeError, infer_types
 from edgeconv.ops.integer import held_dtype
 
@@ -139,7 +139,10 @@ class Graph:
         self.types = {name: known for name, known in self.types.items() if name in alive}
 
     def check(self, after: str = "import") -> None:
-        """The law of the IR: defined once and before use, declared type == inferred type. InternalError if broken."""
+        """The law of the IR: defined once and before use, declared type == inferred type. InternalError if broken.
+
+        InvalidModelError for constants of the model that do not fit their node.
+        """
         defined = set(self.inputs) | {name for name, known in self.constants() if known.value is not None}
         for node in self.nodes:
             missing = [name for name in node.inputs if name and name not in defined]
@@ -160,6 +163,8 @@ class Graph:
         try:
             inferred = infer_types(node.op, list(self.input_types(node)))
         except ShapeError as error:
+            if after == "import":  # constants of the model, once they are computed
+                raise InvalidModelError(f"{node.label}: {error}") from error
             raise InternalError(f"after {after}: {node.label}: {error}") from error
         for name, found in zip(node.outputs, inferred, strict=True):
             declared = self.types[name]

@@ -122,7 +122,7 @@ class GraphBuilder:
         if value.value is not None and value.value.dtype != object:
             self._emitter.types[name] = value.type
         elif value.value is not None and (dims := self._shape_around(value)) is not None:
-            return self._typed(self._emit([dims], [name], name)[name], value.type)
+            return self._typed(self._emitter.emit([dims], [name], name)[name], value.type)
         else:
             self._inputs.append(name)
             self.read[name] = value
@@ -155,7 +155,11 @@ class GraphBuilder:
         inputs = [self.value(name, where, scope) if name else None for name in node.input]
         names = list(node.output)
         label = scope.label + (node.name or (names[0] if names else node.op_type))
-        self._record(self._results(node, inputs, scope, where), names, label, scope)
+        results = self._results(node, inputs, scope, where)
+        try:
+            self._record(results, names, label, scope)
+        except ShapeError as error:
+            raise self._shape_error(error, where) from error
 
     def check_known(self, node: onnx.NodeProto) -> None:
         """UnsupportedModelError where neither a rule nor a function of the model imports `node`."""
@@ -311,7 +315,7 @@ class GraphBuilder:
                 scope.values[name] = result
             tensors.append(None if isinstance(result, (Items, Names, Nothing)) else result)
         taken = [self._emitter.fresh(name) if name and name in self._emitter.types else name for name in names]
-        found = self._emit(tensors, taken, label)
+        found = self._emitter.emit(tensors, taken, label)
         for name, unique in zip(names, taken, strict=True):
             if name and unique in found:
                 scope.values[name] = self._settled(found[unique])
@@ -319,14 +323,8 @@ class GraphBuilder:
     def _items(self, items: Items, name: str, label: str) -> Items:
         """The sequence with every tensor in it written out."""
         names = [self._emitter.fresh(f"{name}.{place}") for place in range(len(items.values))]
-        found = self._emit(list(items.values), names, label)
+        found = self._emitter.emit(list(items.values), names, label)
         return Items(tuple(found[each] for each in names))
-
-    def _emit(self, results: Sequence[Expr | None], names: Sequence[str], label: str) -> dict[str, Ref]:
-        try:
-            return self._emitter.emit(results, names, label)
-        except ShapeError as error:
-            raise self._shape_error(error, label) from error
 
     def _settled(self, ref: Ref) -> Ref:
         """A shape that holds symbols, as one operator on an input instead of the subgraph that computes it."""
@@ -362,7 +360,7 @@ class GraphBuilder:
             unique, source = self._emitter.fresh(name), ref
             if unique != name and name not in final and name not in (*produced, *self._inputs):
                 source, unique = self._renamed(name, unique), name
-            self._emit([Identity()(source)], [unique], name)
+            self._emitter.emit([Identity()(source)], [unique], name)
             final.append(unique)
         graph = Graph(self._emitter.nodes, self._emitter.types, list(self._inputs), final)
         graph.grids = tuple(self._emitter.grids)

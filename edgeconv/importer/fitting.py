@@ -86,5 +86,7 @@ def _required(
 
 
 def _attribute(node: onnx.NodeProto, name: str, default: Any) -> Any:
-    found = next((item for item in node.attribute if item.name == name), None)
+    """An integer, or a list of them; the default where it is something else, which is for its rule to tell."""
+    kind = onnx.AttributeProto.INTS if isinstance(default, list) else onnx.AttributeProto.INT
+    found = next((item for item in node.attribute if item.name == name and item.type == kind), None)
     return default if found is None else onnx.helper.get_attribute_value(found)

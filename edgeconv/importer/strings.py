@@ -100,7 +100,7 @@ class Numbering:
         names = _ENCODERS.get(node.op_type, {})
         named = next((item.strings for item in node.attribute if item.name in names), None)
         if named is not None:
-            _extend(self._tables[read[0]], (each.decode() for each in named))
+            _extend(self._tables[read[0]], (each.decode("utf-8", "replace") for each in named))
         elif node.op_type in _MOVEMENTS:
             self._share(read, list(node.output))
         else:
@@ -138,7 +138,7 @@ def _texts_of(
         if node.op_type == "Tokenizer":
             words[source] = _words(node, given, case, inputs[source])
         elif node.op_type in _BEFORE_WORDS and not given.get("stopwords"):
-            known[node.output[0]] = source, given.get("case_change_action", case.encode()).decode()
+            known[node.output[0]] = source, given.get("case_change_action", case.encode()).decode("utf-8", "replace")
     whole = {name: source for name, (source, _) in known.items() if source in words}
     for node in nodes:
         if whole.keys() & set(node.input) and node.op_type not in (*_BEFORE_WORDS, "Tokenizer"):
@@ -147,7 +147,7 @@ def _texts_of(
 
 
 def _words(node: onnx.NodeProto, given: Mapping[str, Any], case: str, text: onnx.ValueInfoProto) -> str:
-    pattern, dims = given.get("tokenexp", b"").decode(), text.type.tensor_type.shape.dim
+    pattern, dims = given.get("tokenexp", b"").decode("utf-8", "replace"), text.type.tensor_type.shape.dim
     if given.get("mark") or not is_word_pattern(pattern):
         raise UnsupportedModelError(
             f"{node_label(node)}: it parts text by {pattern or 'separators'!r}; words are found by expressions such as "

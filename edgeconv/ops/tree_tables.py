@@ -84,7 +84,8 @@ def _plain(trees: Trees, order: Array, place: Array, inner: int) -> tuple[Array,
 
 def _below(values: Array) -> Array:
     """The next smaller numbers; below -infinity there is none, and no x is at most NaN."""
-    smaller = np.nextafter(values, values.dtype.type(-np.inf))
+    with np.errstate(over="ignore"):
+        smaller = np.nextafter(values, values.dtype.type(-np.inf))
     return np.asarray(np.where(np.isneginf(values), values.dtype.type(np.nan), smaller))
 
 

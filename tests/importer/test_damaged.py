@@ -14,7 +14,7 @@ import edgeconv
 from edgeconv.errors import EdgeconvError, InvalidModelError, UnsupportedModelError
 
 
-def _model(*nodes: onnx.NodeProto, dim: int = 4) -> onnx.ModelProto:
+def _model(*nodes: onnx.NodeProto, dim: int | str = 4) -> onnx.ModelProto:
     graph = helper.make_graph(
         list(nodes), "damaged",
         [helper.make_tensor_value_info("x", onnx.TensorProto.FLOAT, [2, dim])],
@@ -49,6 +49,17 @@ DAMAGED: dict[str, tuple[Callable[[], onnx.ModelProto | bytes], type[EdgeconvErr
     "text for numbers": (
         lambda: _model(helper.make_node("Transpose", ["x"], ["y"], perm=["a", "b"])),
         InvalidModelError, "its attribute 'perm' is str",
+    ),
+    "text for numbers, where dimensions are open": (
+        lambda: _model(helper.make_node("Transpose", ["x"], ["y"], perm=["a", "b"]), dim="n"),
+        InvalidModelError, "its attribute 'perm' is str",
+    ),
+    "an index beyond the end, once it is computed": (
+        lambda: _model(
+            helper.make_node("Constant", [], ["k"], value_ints=[9]),
+            helper.make_node("ArrayFeatureExtractor", ["x", "k"], ["y"], domain="ai.onnx.ml"),
+        ),
+        InvalidModelError, "ArrayFeatureExtractor 'y': indices 9 to 9 lie outside a dimension of 4",
     ),
     "a graph that is none": (
         lambda: _model(helper.make_node("If", ["x"], ["y"], then_branch=1, else_branch=2)),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import onnx
 import pytest
 
 from edgeconv.core import Array
@@ -123,6 +124,12 @@ def test_other_uses_are_refused_with_a_way_on(name: str) -> None:
     body, message = REFUSED[name]
     with pytest.raises(UnsupportedModelError, match=message):
         load_onnx(model_from(_text(body), HEADER))
+
+
+def test_strings_that_are_no_text() -> None:
+    model = model_from(_text('{ y = ai.onnx.ml.OneHotEncoder <cats_strings = ["male"]> (sex) }'), HEADER)
+    damaged = onnx.load_from_string(model.SerializeToString().replace(b"male", b"\xff\xfeal"))
+    assert load_onnx(damaged).notes
 
 
 def test_labels_of_opset_1_are_the_numbers_of_their_names() -> None:
