@@ -21,6 +21,7 @@ __all__ = ["Progress", "collect"]
 
 Progress = Callable[[int], None]
 """Called with the number of samples done so far."""
+Tap = Callable[[str, Array], None]
 
 
 def collect(
@@ -28,8 +29,11 @@ def collect(
     batches: Iterable[Mapping[str, Array]],
     names: Iterable[str],
     progress: Progress | None = None,
+    also: Tap | None = None,
 ) -> dict[str, Statistics]:
     """Statistics of the values called `names` over all batches; of a calibration those that it holds.
+
+    `also` is shown the same values, from several threads at once.
 
     DataError when there is no sample, or when the network itself gives NaN or infinity on one.
     """
@@ -49,7 +53,7 @@ def collect(
         shapes = [array.shape for array in prepare_inputs(program, batch)]
         return worker_count(activation_bytes(program, dict(zip(program.inputs, shapes, strict=True))))
 
-    stream(lambda: _worker(program, names, parts), batches, count, workers)
+    stream(lambda: _worker(program, names, parts, also), batches, count, workers)
     if not done:
         raise DataError("there is no calibration sample; pass at least one, better a hundred")
     seen = {name: Statistics() for name in names}
@@ -64,7 +68,7 @@ def collect(
 
 
 def _worker(
-    program: Program, names: Iterable[str], parts: list[dict[str, Statistics]]
+    program: Program, names: Iterable[str], parts: list[dict[str, Statistics]], also: Tap | None
 ) -> Callable[[Mapping[str, Array]], None]:
     """Runs batches through an interpreter of its own, into statistics of its own, which it adds to `parts`."""
     interpreter, seen = Interpreter(program), {name: Statistics() for name in names}
@@ -73,6 +77,8 @@ def _worker(
     def tap(name: str, array: Array) -> None:
         if name in seen:
             seen[name].add(array)
+            if also is not None:
+                also(name, array)
 
     def run(batch: Mapping[str, Array]) -> None:
         interpreter.run([], batch, tap=tap)

@@ -34,7 +34,7 @@ from edgeconv.quantize.statistics import Statistics
 from edgeconv.quantize.streams import split_streams
 from edgeconv.quantize.time_budget import TimeBudget
 from edgeconv.quantize.unseen import widened
-from edgeconv.report.record import RaisedValue, RefinementRecord, Trial, decibels_of
+from edgeconv.report.record import UNREFINED, RaisedValue, RefinementRecord, Trial, decibels_of
 
 __all__ = ["Prepared", "Progress", "Quantized", "equalized_forms", "judged", "prepare", "quantize_once", "refine"]
 
@@ -51,7 +51,7 @@ class Prepared:
 
     `statistics`: what calibration saw of every value; `ranges`: what int8 shall cover of that, by the observer of
     `config`. `free`: values in 16 bits since that costs nothing; `cheap`: those for which it costs little. `observed`:
-    the observers that were tried.
+    the observers that were tried. `undone`: as in the record.
     """
 
     graph: Graph
@@ -63,6 +63,7 @@ class Prepared:
     free: tuple[str, ...] = ()
     cheap: tuple[RaisedValue, ...] = ()
     observed: tuple[Trial, ...] = ()
+    undone: tuple[str, ...] = ()
 
     @property
     def narrow(self) -> dict[str, QParams]:
@@ -81,14 +82,14 @@ class Prepared:
         """The same with the ranges of another observer."""
         found = _ranged_by(method, self.graph, self.config, self.statistics)
         observed = tuple(replace(each, taken=each.name == method) for each in self.observed)
-        return replace(found, free=self.free, cheap=self.cheap, observed=observed)
+        return replace(found, free=self.free, cheap=self.cheap, observed=observed, undone=self.undone)
 
     def raised(self, raised: tuple[tuple[str, str], ...]) -> Prepared:
         """The same with these values above int8; searched ranges of the others are kept."""
         fresh = _ranged(self.graph, replace(self.config, raised=raised), self.statistics, self.ranges)
         wide = fresh.selection.wide | self.selection.wide
         kept = {name: self.qparams[name] for name in fresh.qparams if name in self.qparams and name not in wide}
-        return replace(fresh, qparams={**fresh.qparams, **kept}, observed=self.observed)
+        return replace(fresh, qparams={**fresh.qparams, **kept}, observed=self.observed, undone=self.undone)
 
 
 @dataclass(frozen=True)
@@ -152,16 +153,17 @@ def prepare(
 
     statistics: Mapping[str, Statistics] = collect(graph, samples, wanted, count)
     method, *others = config.observers
+    undone: tuple[str, ...] = ()
     if "unseen" in config.steps:
         way = partial(_ranged_by, method, graph, config)
-        statistics = widened(graph, statistics, few, seen, lambda known: (graph, way(known).narrow))
+        statistics, undone = widened(graph, statistics, few, seen, lambda known: (graph, way(known).narrow))
     first = _raise_free(_ranged_by(method, graph, config, statistics), few)
     ways = [first, *map(first.ranged_by, others)]
     best, noises = choose(ways, few)
     observed = [
         Trial(way.config.method, decibels_of(1.0, noise), way is best) for way, noise in zip(ways, noises, strict=False)
     ]
-    return replace(best, observed=tuple(observed))
+    return replace(best, observed=tuple(observed), undone=undone)
 
 
 def _ranged_by(method: str, graph: Graph, config: QuantConfig, statistics: Mapping[str, Statistics]) -> Prepared:
@@ -209,7 +211,7 @@ def refine(
     reach = [side for seen in prepared.statistics.values() for side in seen.reach]
     record = RefinementRecord(
         effort, tuple(layers), stopped=stopped, free=prepared.free, cheap=prepared.cheap, observed=prepared.observed,
-        reach=sum(reach) / max(len(reach), 1),
+        reach=sum(reach) / max(len(reach), 1), undone=prepared.undone,
     )  # fmt: skip
     return lowered, record
 
@@ -217,10 +219,10 @@ def refine(
 def judged(made: Quantized) -> Quantized:
     """The layers refined, unless they are worse without doubt on held-back samples: together, and as a rule."""
     judge, plain = Judge(made.prepared.graph, judging(made.few)), made.prepared.lowered()
-    scores = {"unrefined": judge.scores(plain), "refined": judge.scores(made.graph)}
+    scores = {UNREFINED: judge.scores(plain), "refined": judge.scores(made.graph)}
     is_better = any(after >= before for before, after in zip(*scores.values(), strict=True))
-    taken = "refined" if is_better else "unrefined"
+    taken = "refined" if is_better else UNREFINED
     trials = tuple(Trial(name, score, name == taken) for name, (score, _) in scores.items())
-    undone = () if is_better else ("the refinements of all layers: the network as a whole got worse with them",)
-    record = replace(made.record, trials=trials, held_back=judge.samples, undone=undone)
+    worse = () if is_better else ("the refinements of all layers: the network as a whole got worse with them",)
+    record = replace(made.record, trials=trials, held_back=judge.samples, undone=(*made.prepared.undone, *worse))
     return replace(made, graph=made.graph if is_better else plain, record=record)

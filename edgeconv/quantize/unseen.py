@@ -15,13 +15,11 @@ from math import log, log2
 import numpy as np
 
 from edgeconv.core import Array
-from edgeconv.export.program import to_program
 from edgeconv.graph import Graph
 from edgeconv.quantize.calibrate import collect
 from edgeconv.quantize.choose import Rounding, noises
 from edgeconv.quantize.refine.stepper import rows_of
 from edgeconv.quantize.statistics import Statistics
-from edgeconv.runtime import Interpreter
 
 __all__ = ["widened"]
 
@@ -32,6 +30,7 @@ _MOST = 0.06
 """Of the largest value: growth by a doubling, at most. One sample that stands out says little of others."""
 _TIED = 1 - 2.0**-11
 _PARTS = 4
+_WHAT = "ranges wider for what so few samples do not show"
 
 Tops = Mapping[str, Array]
 """Value -> (2, rows) of it: the largest magnitude below zero, and above."""
@@ -44,16 +43,16 @@ def widened(
     few: Sequence[Mapping[str, Array]],
     samples: int,
     rounding: Callable[[Seen], Rounding],
-) -> Seen:
-    """What was `seen` of so many samples, with limits where those of 128 are to be expected, or as it is.
+) -> tuple[Seen, tuple[str, ...]]:
+    """What was `seen` of so many samples, with limits where those of 128 are to be expected, or as it is;
+    and a sentence on how much worse other samples came out, where that was undone.
 
     few: most of the samples, in batches; rounding: how values are rounded that were seen so.
     """
     parts = [few[at::_PARTS] for at in range(min(_PARTS, len(few)))]
     if samples >= _ENOUGH or len(parts) < 2:
-        return seen
-    tops = [_tops(graph, part, seen) for part in parts]
-    found = [collect(graph, part, seen) for part in parts]
+        return seen, ()
+    found, tops = zip(*(_collected(graph, part, seen) for part in parts), strict=True)
     gained = 0.0
     for at, part in enumerate(parts):
         others = [each for each in range(len(parts)) if each != at]
@@ -62,21 +61,22 @@ def widened(
         wider = _reaching(known, [tops[each] for each in others], rows)
         before, after = noises(graph, [rounding(known), rounding(wider)], part)
         gained += log(max(before, 1e-30) / max(after, 1e-30))
-    return _reaching(seen, tops, samples) if gained > 0 else seen
+    if gained > 0:
+        return _reaching(seen, tops, samples), ()
+    worse = f"{-10 / log(10) * gained / len(parts):.2g} dB"
+    return seen, (f"{_WHAT}: held-back samples got worse by {worse} with them",) if gained < 0 else ()
 
 
-def _tops(graph: Graph, batches: Iterable[Mapping[str, Array]], names: Iterable[str]) -> Tops:
+def _collected(graph: Graph, batches: Iterable[Mapping[str, Array]], names: Iterable[str]) -> tuple[Seen, Tops]:
     found: dict[str, list[Array]] = {name: [np.empty((2, 0))] for name in names}
 
     def tap(name: str, array: Array) -> None:
-        if name in found and array.size:
+        if array.size:
             rows = array.reshape(len(array), -1) if array.ndim else array.reshape(1, 1)
             found[name].append(np.array([-rows.min(axis=1), rows.max(axis=1)], np.float64))
 
-    interpreter = Interpreter(to_program(graph))
-    for batch in batches:
-        interpreter.run([], batch, tap=tap)
-    return {name: np.concatenate(each, axis=1) for name, each in found.items()}
+    seen = collect(graph, batches, names, also=tap)
+    return seen, {name: np.concatenate(each, axis=1) for name, each in found.items()}
 
 
 def _merged(parts: Sequence[Seen]) -> Seen:

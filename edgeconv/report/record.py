@@ -6,7 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import inf, log10
 
-__all__ = ["Attempt", "HeldOut", "LayerChoice", "RaisedValue", "RefinementRecord", "Trial", "decibels_of"]
+__all__ = ["UNREFINED", "Attempt", "HeldOut", "LayerChoice", "RaisedValue", "RefinementRecord", "Trial", "decibels_of"]
+
+UNREFINED = "unrefined"
+"""The trial in which nothing is refined."""
 
 
 @dataclass(frozen=True)
@@ -110,6 +113,11 @@ class RefinementRecord:
     reach: float = 1.0
     undone: tuple[str, ...] = field(default=())
     """Sentences: what was tried beyond a single layer, got worse on held-back samples, and was undone."""
+
+    @property
+    def is_unrefined(self) -> bool:
+        """True where the refinements of all layers were undone together."""
+        return any(trial.taken and trial.name == UNREFINED for trial in self.trials)
 
 
 def decibels_of(signal: float, error: float) -> float:

@@ -36,7 +36,7 @@ def refinement_blocks(record: RefinementRecord) -> Iterable[Block]:
         anyway = "taken" if record.effort == "best" else _MOSTLY
         count = f"{record.held_back} held-back sample{'s' * (record.held_back != 1)}"
         yield Table((f"on {count}", "SQNR", ""), _trials(record.trials, anyway), "lrl")
-    if not record.undone:
+    if not record.is_unrefined:
         yield from _undone(record.layers)
 
 
@@ -44,7 +44,7 @@ def _facts(record: RefinementRecord) -> Iterable[tuple[str, str]]:
     """What was taken; nothing of single layers where all of that was undone."""
     if record.layers:
         yield "effort", record.effort
-    if record.layers and not record.undone:
+    if record.layers and not record.is_unrefined:
         yield "layers", _taken(record.layers)
     if record.reach > 1:
         yield "ranges", f"{100 * record.reach - 100:.0f} % wider, for what so few samples do not show"

@@ -20,6 +20,8 @@ from edgeconv.quantize.choose import Rounding
 from edgeconv.quantize.config import EFFORTS
 from edgeconv.quantize.statistics import Statistics
 from edgeconv.quantize.unseen import widened
+from edgeconv.report.document import Facts, Note
+from edgeconv.report.refinement import refinement_blocks, refinement_json
 from edgeconv.runtime import Interpreter
 from tests.harness import sqnr
 
@@ -84,7 +86,7 @@ def test_growth_is_half_the_mean_difference_of_two_samples(spread: float) -> Non
     graph = network()
     seen = collect(graph, few, ["x"])
 
-    found = widened(graph, seen, few, 8, rounding(graph, plain=0.5, wider=0.01))["x"]
+    found = widened(graph, seen, few, 8, rounding(graph, plain=0.5, wider=0.01))[0]["x"]
     growth = float(np.mean([abs(a - b) for a, b in combinations(tops, 2)])) / 2 / tops.max()
     assert found.reach[0] == 1
     assert found.reach[1] == pytest.approx(1 + 4 * min(growth, 0.06), rel=1e-5)
@@ -95,4 +97,22 @@ def test_what_other_samples_lose_by_is_undone() -> None:
     graph = network()
     seen = collect(graph, few, ["x"])
 
-    assert widened(graph, seen, few, 16, rounding(graph, plain=0.05, wider=0.5)) is seen
+    found, (sentence,) = widened(graph, seen, few, 16, rounding(graph, plain=0.05, wider=0.5))
+    assert found is seen
+    assert sentence.startswith("ranges wider for what so few samples do not show: held-back samples got worse by ")
+
+
+def test_what_was_undone_is_told_beside_the_layers() -> None:
+    def told(sentence: str) -> bool:
+        return sentence.startswith("ranges wider")
+
+    found = [made(samples(16, seed)).record for seed in range(24)]
+    refused = [record for record in found if record.reach == 1 and not record.is_unrefined]
+    assert 0 < len(refused) < len(found)
+    assert all(any(map(told, record.undone)) == (record.reach == 1) for record in found)
+    blocks = tuple(refinement_blocks(refused[0]))
+    assert [block.text for block in blocks if isinstance(block, Note) and block.strong] == [
+        f"undone: {refused[0].undone[0]}"
+    ]
+    assert any(row[0] == "layers" for block in blocks if isinstance(block, Facts) for row in block.rows)
+    assert refinement_json(refused[0])["undone"] == list(refused[0].undone)

@@ -32,9 +32,10 @@ def test_harm_too_small_to_see_is_counted_but_not_listed() -> None:
 
 
 def test_layers_that_were_all_undone_are_not_told_one_by_one() -> None:
-    record = RefinementRecord("default", (_layer("much", gptq=2.0),), free=("a",), undone=("all of it",))
+    trials = (Trial("unrefined", 30.0, True), Trial("refined", 29.0, False))
+    record = RefinementRecord("default", (_layer("much", gptq=2.0),), trials, free=("a",))
     blocks = tuple(refinement_blocks(record))
-    assert not [block for block in blocks if isinstance(block, Table)]
+    assert [block.rows[0][0] for block in blocks if isinstance(block, Table)] == ["unrefined"]
     (facts,) = [block for block in blocks if isinstance(block, Facts)]
     assert facts.rows == (("effort", "default"), ("held in 16 bits", "1 activation that nothing multiplies"))
 
