@@ -33,7 +33,7 @@ from sklearn import (
 )
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction import text
-from sklearn.impute import SimpleImputer
+from sklearn.impute import KNNImputer, SimpleImputer
 from sklearn.pipeline import FeatureUnion, make_pipeline
 
 from edgeconv.core import Array
@@ -251,6 +251,7 @@ PIPELINES: dict[str, Callable[[], Any]] = {
     "median_imputer_boosting": lambda: make_pipeline(
         SimpleImputer(strategy="median"), ensemble.GradientBoostingClassifier(n_estimators=8, random_state=0)
     ),
+    "neighbours_imputer_logistic": lambda: make_pipeline(KNNImputer(n_neighbors=3), linear_model.LogisticRegression()),
     "constant_imputer_polynomial": lambda: make_pipeline(
         SimpleImputer(strategy="constant", fill_value=-1.0),
         preprocessing.PolynomialFeatures(2),
