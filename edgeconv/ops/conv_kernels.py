@@ -39,7 +39,7 @@ __all__ = ["ConvLayer"]
 _OfSample: TypeAlias = "Callable[[int, Array], Iterator[Kernel]]"
 """From a sample and its rows to what computes it."""
 _MOST_MARGINS = 1.5
-"""Whole rows are computed as one where they are at most so much longer than what belongs to the map."""
+"""Whole rows that are not short are added as one where they are at most so much longer than what belongs to the map."""
 
 
 @dataclass(frozen=True)
@@ -327,7 +327,8 @@ class _Finish:
         planes = self._y.planes
         if planes is None or not self._whole or (self._in_place and self._y.clean):
             return False
-        return planes.origin + shifted.run + shifted.reach <= planes.length <= _MOST_MARGINS * shifted.run
+        most = max(SHORT, _MOST_MARGINS * shifted.run)
+        return planes.origin + shifted.run + shifted.reach <= planes.length <= most
 
     def _shifted_products(self, left: Array, right: Array, sums: Array, acc: Array, lane: int) -> Iterator[Kernel]:
         """(groups, shifts, K) times (groups, K, columns + reach), added with shifts into `acc`, a part of `sums`.
