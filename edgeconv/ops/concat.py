@@ -77,18 +77,18 @@ def _part(x: Operand, target: Array, y: TensorType, stepwise: bool, scratch: Scr
     """Jobs that bring one input into its place."""
     q, is_wide = y.q, y.q is not None and target.dtype == np.float32
     if x.q == q and x.type.dtype == y.dtype and x.is_wide == is_wide:
-        return [partial(np.copyto, target, x.array)]
+        return [cast(target, x.array)]
     if x.is_wide or is_wide or "int16" in (x.type.dtype, y.dtype):
         return _part_wide(x, target, y, stepwise, scratch)
     # Read as uint8, the values 0..127 come before -128..-1, so the table is rotated once instead.
     table = np.roll(rescale_table(required(x.q), required(q), stepwise), 128)
     values = x.array.view(np.uint8)
     if x.is_constant:
-        return [partial(np.copyto, target, table[values])]
+        return [cast(target, table[values])]
     index = scratch(values.shape, np.dtype(np.intp).name)
     moved = target if target.flags.c_contiguous else scratch(target.shape, "int8")
     jobs: list[Kernel] = [cast(index, values), partial(np.take, table, index, None, moved, "clip")]
-    return jobs if moved is target else [*jobs, partial(np.copyto, target, moved)]
+    return jobs if moved is target else [*jobs, cast(target, moved)]
 
 
 def _part_wide(x: Operand, target: Array, y: TensorType, stepwise: bool, scratch: Scratch) -> list[Kernel]:

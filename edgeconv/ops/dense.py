@@ -29,7 +29,7 @@ from edgeconv.ops.integer import (
     sum_bound,
     whole_bias,
 )
-from edgeconv.ops.jobs import cast, chain, clip, laid_out
+from edgeconv.ops.jobs import cast, chain, clip, laid_out, product
 from edgeconv.ops.residual import Residual, check_residual
 from edgeconv.records import dataclass
 
@@ -103,7 +103,7 @@ def _plan_float(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scra
     added = [] if bias is None else [laid_out(bias.array, out.shape, scratch)]
     if residual is not None:
         added.append(_rows(residual.array))
-    jobs: list[Kernel] = [partial(np.matmul, rows, matrix, out)]
+    jobs: list[Kernel] = [product(rows, matrix, out)]
     jobs += [partial(np.add, out, more, out) for more in added]
     if not (isinf(dense.low) and isinf(dense.high)):
         jobs.append(partial(clip, out, np.float32(dense.low), np.float32(dense.high), out))
@@ -122,7 +122,7 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     in_bytes = dtype == "float64" and _is_exact_in_bytes(matrix.T, fill, x.type)
     dtype = "float32" if in_bytes else dtype
     factor = multiplier(np.broadcast_to(np.array(q_weight.scale, np.float64), fill.shape) * scale_x, scalar(q)[0])
-    product = scratch.hold(np.array(matrix, dtype, order="C"))
+    held = scratch.hold(np.array(matrix, dtype, order="C"))
     rows, out = _rows(x.array), _rows(y.array)
     acc, offset = scratch(out.shape, dtype), laid_out(fill.astype(dtype), out.shape, scratch)
     work = acc if dtype == "float32" else scratch(out.shape)
@@ -134,10 +134,10 @@ def _plan_int8(dense: Dense, inputs: Inputs[Operand], y: Operand, scratch: Scrat
     if in_bytes:
         high, rows, source = scratch(rows.shape), scratch(rows.shape), rows
         jobs += _in_bytes(source, high, rows)
-        jobs += [partial(np.matmul, high, product, acc), partial(np.multiply, acc, np.float32(256), acc)]
+        jobs += [product(high, held, acc), partial(np.multiply, acc, np.float32(256), acc)]
     elif cut:
-        jobs.append(partial(np.matmul, rows[:, :cut], product[:cut], acc))
-    jobs += [partial(np.matmul, rows[:, cut:], product[cut:], last), partial(np.add, last, offset, last)]
+        jobs.append(product(rows[:, :cut], held[:cut], acc))
+    jobs += [product(rows[:, cut:], held[cut:], last), partial(np.add, last, offset, last)]
     if last is not acc:
         jobs.append(partial(np.add, acc, last, acc))
     add: list[Kernel] = [] if real is None else [partial(np.add, work, real, work)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from functools import cache, partial
 from math import prod
+from operator import setitem
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -28,6 +29,7 @@ __all__ = [
     "matmul",
     "nothing",
     "plan_sum",
+    "product",
 ]
 
 
@@ -111,6 +113,15 @@ def _cut(array: Array, axis: int, size: int) -> tuple[Array, Array]:
     return whole.reshape(*whole.shape[:split], count, size, *whole.shape[split + 1 :]), rest
 
 
+def product(left: Array, right: Array, out: Array) -> Kernel:
+    """A kernel: out = left @ right, by the shortest way to BLAS."""
+    arrays = (left, right, out)
+    is_plain = all(array.ndim == 2 and array.size and array.flags.forc for array in arrays) and out.flags.c_contiguous
+    if is_plain and left.dtype == right.dtype == out.dtype:
+        return partial(np.dot, left, right, out)
+    return partial(np.matmul, left, right, out)
+
+
 def laid_out(values: Array, shape: Sequence[int], scratch: Scratch) -> Array:
     """`values`, which broadcast to `shape`; one by one where lines are short and few: NumPy buffers broadcasts."""
     if scratch.is_frugal or shape[-1] >= SHORT or prod(shape) > EXPANDED or prod(shape) <= shape[-1]:
@@ -120,7 +131,7 @@ def laid_out(values: Array, shape: Sequence[int], scratch: Scratch) -> Array:
 
 def cast(target: Array, source: Array) -> Kernel:
     """A kernel that copies `source` into `target`, whatever their dtypes, without a buffer."""
-    return partial(np.copyto, target, source, "unsafe")
+    return partial(setitem, target, ..., source)
 
 
 def nothing() -> None:
@@ -129,7 +140,7 @@ def nothing() -> None:
 
 def chain(jobs: Iterable[Kernel]) -> Kernel:
     """One kernel that runs all `jobs` in order."""
-    steps = tuple(job for job in jobs if job is not nothing)
+    steps = tuple(_with_arrays(job) for job in jobs if job is not nothing)
     if len(steps) <= 1:
         return steps[0] if steps else nothing
 
@@ -140,10 +151,18 @@ def chain(jobs: Iterable[Kernel]) -> Kernel:
     return kernel
 
 
+def _with_arrays(job: Kernel) -> Kernel:
+    """The same NumPy call with its scalars as arrays: it makes one of each in every call otherwise."""
+    if isinstance(job, partial) and any(isinstance(arg, np.generic) for arg in job.args):
+        args = (np.asarray(arg) if isinstance(arg, np.generic) else arg for arg in job.args)
+        return partial(job.func, *args, **job.keywords)
+    return job
+
+
 def plan_sum(x: Array, axes: tuple[int, ...], out: Array) -> Kernel:
     """A kernel: out = sum of x over `axes` (sorted); `out` has them as 1 or not at all. One float dtype, contiguous."""
     if not axes:
-        return partial(np.copyto, out, x)
+        return cast(out, x)
     lead, count = prod(x.shape[: axes[0]]), prod(x.shape[axis] for axis in axes)
     is_run = axes == tuple(range(axes[0], axes[0] + len(axes)))
     if not is_run or x.size == 0:

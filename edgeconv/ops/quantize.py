@@ -40,7 +40,7 @@ def quantizer(y: Array, q: QParams, work: Array, dtype: str = "int8") -> Callabl
 
     `work` is float32 of its shape.
     """
-    scale, zero_point = np.float32(q.scale[0]), np.float32(q.zero_point[0])
+    scale, zero_point = np.array(q.scale[0], np.float32), np.float32(q.zero_point[0])
     lo, hi = (np.float32(bound - zero_point) for bound in clamp_bounds(q, dtype=dtype))
     rest = chain([partial(np.rint, work, work), *narrow(work, lo, hi, zero_point, y)])
 
@@ -51,7 +51,7 @@ def quantizer(y: Array, q: QParams, work: Array, dtype: str = "int8") -> Callabl
     return run
 
 
-POSITIVE_ZERO = np.float32(0)
+POSITIVE_ZERO = np.array(0, np.float32)
 """Added to integers that are carried as float32: rounding may have left -0.0, which int8 does not know."""
 
 

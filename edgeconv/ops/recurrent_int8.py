@@ -149,7 +149,7 @@ class _StateProduct:
     def take(self, scaled: Array) -> list[Kernel]:
         """Jobs: h, times `unit`, rounded to steps."""
         jobs: list[Kernel] = [partial(np.rint, scaled, self._rounded)]
-        return jobs if self._steps is self._rounded else [*jobs, partial(np.copyto, self._steps, self._rounded)]
+        return jobs if self._steps is self._rounded else [*jobs, cast(self._steps, self._rounded)]
 
     def into(self, gates: Array) -> list[Kernel]:
         """Jobs: the product in `gates`, float32."""
@@ -197,7 +197,7 @@ def _look_up(
         cast(index, work.view(np.uint16)[:, sys.byteorder == "big" :: 2]),
         partial(all_tables.take, index, None, found, "clip"),
     ]
-    return jobs if found is values else [*jobs, partial(np.copyto, values, found)]
+    return jobs if found is values else [*jobs, cast(values, found)]
 
 
 def _written(out: Array, q: QParams, values: Array, unit: float, scratch: Scratch) -> list[Kernel]:

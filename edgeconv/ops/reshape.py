@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from math import prod
 from typing import ClassVar
 
@@ -13,7 +12,7 @@ from edgeconv.core import Array, Dim, Kernel, Shape, SymbolicDim, TensorType
 from edgeconv.dims import any_counted, compare, is_counted
 from edgeconv.ops.axes import constant_ints, normal_axes, normal_axis, sizes_of
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.jobs import nothing
+from edgeconv.ops.jobs import cast, nothing
 from edgeconv.ops.onnx_rules import Unsupported, onnx_rule
 from edgeconv.records import dataclass
 
@@ -99,7 +98,7 @@ class ReshapeTo(Operator):
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         x, y = inputs[0].array, outputs[0].array
-        return nothing if np.shares_memory(x, y) else partial(np.copyto, y, x.reshape(y.shape))
+        return nothing if np.shares_memory(x, y) else cast(y, x.reshape(y.shape))
 
 
 def _dims_of(x: Expr, source: Shape, target: Shape) -> Expr:

@@ -54,7 +54,7 @@ class Residual:
         values = self._x.array[n, rows, first : first + part.out[0]]
         laid_out = scratch.shared(f"residual lines {lane}", sums.shape, values.dtype.name)
         yield partial(laid_out.fill, 0)
-        yield partial(np.copyto, part.elements(laid_out), values)
+        yield cast(part.elements(laid_out), values)
         yield from self.add_to(sums, laid_out, scratch, lane)
 
     def add_to(self, sums: Array, values: Array, scratch: Scratch, lane: int = 0) -> Iterator[Kernel]:

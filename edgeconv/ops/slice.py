@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from types import EllipsisType
 from typing import ClassVar
-
-import numpy as np
 
 from edgeconv.core import Array, Dim, Kernel, TensorType
 from edgeconv.dims import compare, counted, unknown
 from edgeconv.ops.axes import check_axis, constant_ints, normal_axis, sizes_of
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError, expr_type
+from edgeconv.ops.jobs import cast
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
@@ -42,7 +40,7 @@ class Slice(Operator):
         return _cut(x, self.starts, self.ends, self.axes, self.steps)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        return partial(np.copyto, outputs[0].array, self.run(inputs[0].array))
+        return cast(outputs[0].array, self.run(inputs[0].array))
 
 
 @dataclass(frozen=True)
@@ -71,7 +69,7 @@ class SliceAt(Operator):
         return _cut(x, starts.reshape(-1).tolist(), ends.reshape(-1).tolist(), self.axes, self.steps)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        return partial(np.copyto, outputs[0].array, self.run(*(inputs[place].array for place in range(3))))
+        return cast(outputs[0].array, self.run(*(inputs[place].array for place in range(3))))
 
 
 def _sliced(

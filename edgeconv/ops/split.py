@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from itertools import pairwise
 from typing import ClassVar
 
@@ -12,7 +11,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.axes import check_axis, constant_ints, is_plain, normal_axis
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
-from edgeconv.ops.jobs import chain
+from edgeconv.ops.jobs import cast, chain
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
@@ -40,7 +39,7 @@ class Split(Operator):
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
         parts = self.run(inputs[0].array)
-        return chain(partial(np.copyto, y.array, part) for y, part in zip(outputs, parts, strict=True))
+        return chain(cast(y.array, part) for y, part in zip(outputs, parts, strict=True))
 
 
 @onnx_rule("Split")

@@ -61,7 +61,7 @@ def plan_window_means(x: Operand, y: Operand, window: Window, counts: Array, scr
         seen = real[(slice(None), slice(None), *map(slice, window.kernel))]
         rows = scratch(seen.shape)
         total, more = _rows(rows.reshape(-1, prod(window.kernel)), scratch)
-        more = [partial(np.copyto, rows, seen), *more]
+        more = [cast(rows, seen), *more]
     else:
         taps = [axis_taps(window, axis, spatial[axis], out[axis]).parts for axis in range(len(out))]
         parts: list[_Part] = []
@@ -78,7 +78,7 @@ def _real(x: Operand, scratch: Scratch) -> tuple[Array, list[Kernel]]:
     if values.flags.c_contiguous:
         return values, jobs
     dense = scratch(values.shape)
-    return dense, [*jobs, partial(np.copyto, dense, values)]
+    return dense, [*jobs, cast(dense, values)]
 
 
 def _settled(total: Array, count: int | Array, y: Operand) -> list[Kernel]:

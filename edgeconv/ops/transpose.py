@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
 from typing import ClassVar
-
-import numpy as np
 
 from edgeconv.core import Array, Kernel, TensorType
 from edgeconv.ops.base import MOVE, Expr, Inputs, Operand, Operator, QuantRule, Ref, Scratch, ShapeError
+from edgeconv.ops.jobs import cast
 from edgeconv.ops.onnx_rules import onnx_rule
 from edgeconv.records import dataclass
 
@@ -35,7 +33,7 @@ class Transpose(Operator):
         return x.transpose(self.perm)
 
     def plan(self, inputs: Inputs[Operand], outputs: Sequence[Operand], scratch: Scratch) -> Kernel:
-        return partial(np.copyto, outputs[0].array, inputs[0].array.transpose(self.perm))
+        return cast(outputs[0].array, inputs[0].array.transpose(self.perm))
 
 
 @onnx_rule("Transpose")
