@@ -25,7 +25,7 @@ import numpy as np
 from edgeconv.core import Array, Kernel
 from edgeconv.errors import EdgeconvError
 from edgeconv.runtime.blas import single_blas_thread
-from edgeconv.runtime.sharing import PATIENCE, Balance, Other, Sharing, cores, give_way, worthwhile
+from edgeconv.runtime.sharing import PATIENCE, Balance, Other, Party, Sharing, cores, give_way, worthwhile
 from edgeconv.runtime.state import Settings
 
 __all__ = ["Processes"]
@@ -101,29 +101,25 @@ class Team(Sharing):
         return [(partial(helper.start, number), helper.finish) for helper in self._helpers[: len(parts) - 1]]
 
 
-class _Helper:
+class _Helper(Party[int]):
     """A process to be, as its employer sees it; where none can be forked, the caller does its parts."""
 
     def __init__(self, layers: Sequence[Sequence[Kernel]], number: int, balance: Balance, threads: int) -> None:
         self._layers, self._number, self._balance = layers, number, balance
         self._patience = PATIENCE if threads <= cores() else 0.0
         self._child: _Child | None = None
-        self._is_tried = self._is_busy = False
+        self._is_tried = False
 
-    def start(self, layer: int) -> None:
-        """Let the process compute its part of a layer."""
+    def begin(self, work: int) -> None:
+        """Let the process compute its part of the layer of this number."""
         if not self._is_tried:
             self._is_tried, self._child = True, self._fork()
-        child = self._child
-        if child is None:
-            self._layers[layer][self._number]()
-            return
-        if self._is_busy:  # the caller was interrupted while it waited
-            self.finish()
-        self._is_busy = True
-        child.begin(layer)
+        if self._child is None:
+            self._layers[work][self._number]()
+        else:
+            self._child.begin(work)
 
-    def finish(self) -> BaseException | None:
+    def end(self) -> BaseException | None:
         """Wait until the part has been computed; what it failed with."""
         child = self._child
         if child is None:
@@ -133,7 +129,6 @@ class _Helper:
         except ChildProcessError as error:
             self._balance.stop()
             return EdgeconvError(f"{error}; this call gave nothing, the next ones compute without")
-        self._is_busy = False
         return child.failure()
 
     def _fork(self) -> _Child | None:

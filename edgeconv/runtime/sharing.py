@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from math import inf
 from time import perf_counter
-from typing import TypeAlias
+from typing import Generic, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -16,7 +16,9 @@ from edgeconv.core import Array, Kernel
 from edgeconv.ops.jobs import chain, nothing
 from edgeconv.runtime.blas import single_blas_thread
 
-__all__ = ["PATIENCE", "Balance", "Other", "Sharing", "cores", "give_way", "typical", "worthwhile"]
+__all__ = ["PATIENCE", "Balance", "Other", "Party", "Sharing", "cores", "give_way", "typical", "worthwhile"]
+
+Work = TypeVar("Work")
 
 Other: TypeAlias = "tuple[Callable[[], None], Callable[[], BaseException | None]]"
 """What lets another party begin with its part, and what waits for its end and tells what it failed with."""
@@ -63,6 +65,33 @@ class Balance:
     def rests(self) -> bool:
         """True while the caller had better work alone."""
         return self._until > 0 and perf_counter() < self._until
+
+
+class Party(ABC, Generic[Work]):
+    """Another party, as the caller sees it. A part that an interrupted caller left is over before the next begins."""
+
+    _is_busy = False
+
+    def start(self, work: Work) -> None:
+        """Let the party begin with its part."""
+        if self._is_busy:
+            self.finish()
+        self._is_busy = True
+        self.begin(work)
+
+    def finish(self) -> BaseException | None:
+        """Wait until the part has been computed; what it failed with."""
+        failure = self.end()
+        self._is_busy = False
+        return failure
+
+    @abstractmethod
+    def begin(self, work: Work) -> None:
+        """Give the party its part."""
+
+    @abstractmethod
+    def end(self) -> BaseException | None:
+        """Wait for the part, which was begun; what it failed with."""
 
 
 class Sharing(ABC):

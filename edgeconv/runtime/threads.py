@@ -15,7 +15,7 @@ import numpy as np
 
 from edgeconv.core import Array, Kernel
 from edgeconv.runtime.arena import aligned_block
-from edgeconv.runtime.sharing import PATIENCE, Other, Sharing, cores, give_way, typical, worthwhile
+from edgeconv.runtime.sharing import PATIENCE, Other, Party, Sharing, cores, give_way, typical, worthwhile
 from edgeconv.runtime.state import Settings
 
 __all__ = ["Threads"]
@@ -58,25 +58,21 @@ class Threads(Sharing):
             worker.start(None)
 
 
-class _Worker:
+class _Worker(Party["Kernel | None"]):
     """One thread. Its locks are signals: who waits for one acquires it, who gives it releases it."""
 
     def __init__(self, wait: _Wait) -> None:
-        self._wait, self._is_busy = wait, False
-        self._task = _Task()
+        self._wait, self._task = wait, _Task()
         start_new_thread(self._task.serve, (wait,))
 
-    def start(self, part: Kernel | None) -> None:
-        """Let the thread run `part`; with None it ends."""
-        if self._is_busy:  # the caller was interrupted while it waited
-            self.finish()
-        self._is_busy, self._task.part = True, part
+    def begin(self, work: Kernel | None) -> None:
+        """Let the thread run a part; with None it ends."""
+        self._task.part = work
         self._task.given.release()
 
-    def finish(self) -> BaseException | None:
+    def end(self) -> BaseException | None:
         """Wait until the part has run; what it failed with."""
         self._wait(self._task.done)
-        self._is_busy = False
         return self._task.failure
 
 
