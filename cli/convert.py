@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
 __all__ = ["convert"]
 
-_OF_INT8 = {"calib", "samples", "method", "effort", "time_budget"}
-"""Parameters of which nothing comes in any other precision."""
+_OF_INT8 = {"method", "effort", "time_budget"}
+"""Parameters of which nothing comes in any other precision; what becomes of samples, the conversion says itself."""
 
 
 @click.command(short_help="Turn an ONNX model into a small int8 .edge file, and say what it cost.")

@@ -55,7 +55,7 @@ from edgeconv.report import AccuracyReport
 from edgeconv.report.compare import choose_metric, compare
 from edgeconv.report.conversion import OWN_PARAMETERS
 from edgeconv.report.inspection import float_nodes
-from edgeconv.report.preparation import preparation_warnings
+from edgeconv.report.preparation import origin_warnings, preparation_warnings
 from edgeconv.report.provenance import provenance
 from edgeconv.runtime.interpreter import input_type
 from edgeconv.support import onnx_installed
@@ -230,7 +230,8 @@ def evaluate(
         calibration_inputs=facts_from_json(metadata.get(CALIBRATION_INPUTS, "")),
         conversion=candidate.conversion,
         float_nodes=float_nodes(candidate.interpreter.program),
-        warnings=() if source.is_random else preparation_warnings(metadata, measured, images) or measured.warnings,
+        warnings=origin_warnings({} if other is None else other.interpreter.program.metadata, metadata)
+        + (() if source.is_random else preparation_warnings(metadata, measured, images) or measured.warnings),
         provenance=provenance(metadata, digests),
     )
 

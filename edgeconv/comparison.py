@@ -20,7 +20,7 @@ from edgeconv.passes import simplify
 from edgeconv.quantize import QuantConfig, protect_excluded
 from edgeconv.report.compare_layers import compare_layers
 from edgeconv.report.layers import LayerReport
-from edgeconv.report.preparation import preparation_warnings
+from edgeconv.report.preparation import origin_warnings, preparation_warnings
 from edgeconv.report.provenance import provenance
 from edgeconv.report.repair import convert_command, repair_of
 from edgeconv.runtime import Interpreter
@@ -74,7 +74,8 @@ def compare(
         unmatched=measured.unmatched,
         data=source.name,
         is_random=source.is_random,
-        warnings=() if source.is_random else preparation_warnings(metadata, measured, images),
+        warnings=origin_warnings(first.opened.interpreter.program.metadata, metadata)
+        + (() if source.is_random else preparation_warnings(metadata, measured, images)),
         repair=repair_of(measured.remedy, measured.layers, first.graph, values, make),
         provenance=provenance(metadata, digests),
     )

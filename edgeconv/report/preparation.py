@@ -15,7 +15,7 @@ from edgeconv.data.preprocessing import PREPROCESSING, Preprocessing
 from edgeconv.report.feeding import fixed_batch
 from edgeconv.runtime import Interpreter
 
-__all__ = ["layer_facts", "preparation_warnings"]
+__all__ = ["layer_facts", "origin_warnings", "preparation_warnings"]
 
 
 class Seen(Protocol):
@@ -42,6 +42,17 @@ def preparation_warnings(
     what = "output of the first layers"
     looks = mismatch(known, seen.inputs, seen.samples) or mismatch(first, seen.first_layers, seen.samples, what)
     return looks or (() if images is None else _told_otherwise(metadata, images))
+
+
+def origin_warnings(reference: Mapping[str, str], candidate: Mapping[str, str]) -> tuple[str, ...]:
+    """One line where the metadata of a candidate that was calibrated say that it comes from another ONNX file.
+
+    A network that came quantized may well be held against the one that it was before.
+    """
+    one, other = (metadata.get("source.sha256", "") for metadata in (reference, candidate))
+    if not one or one == other or "calibration.sha256" not in candidate:
+        return ()
+    return (f"it was made from another ONNX file (sha256 {other[:8]}...) than the reference ({one[:8]}...)",)
 
 
 def _told_otherwise(metadata: Mapping[str, str], images: Preprocessing) -> tuple[str, ...]:

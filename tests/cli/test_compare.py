@@ -6,6 +6,8 @@ import json
 import shlex
 from pathlib import Path
 
+import onnx
+
 from tests.cli.conftest import CALIB, MODEL, SAMPLES, TEST, Command
 
 MOBILENET = SAMPLES.parent / "digits_mobilenet"
@@ -37,6 +39,16 @@ def test_other_networks_are_refused(edgeconv: Command, edge_file: Path, tmp_path
     result = edgeconv("compare", folder / "model.onnx", edge_file, "--data", folder / "test.npz")
     assert (result.code, result.err.count("\n")) == (2, 1)
     assert "are they the same network?" in result.err
+
+
+def test_a_file_made_from_another_model_is_noticed(edgeconv: Command, edge_file: Path, tmp_path: Path) -> None:
+    trained_anew, other = onnx.load(MODEL), tmp_path / "other.onnx"
+    trained_anew.doc_string = "trained anew"
+    onnx.save(trained_anew, other)
+    for command in (("compare", other, edge_file), ("evaluate", edge_file, "--reference", other)):
+        text = " ".join(edgeconv(*command, "--data", TEST, "--samples", 16).out.split())
+        assert "it was made from another ONNX file" in text
+    assert "another ONNX file" not in edgeconv("evaluate", edge_file, "--reference", MODEL, "--data", TEST).out
 
 
 def test_an_edge_file_can_be_the_reference(edgeconv: Command, edge_file: Path, tmp_path: Path) -> None:
