@@ -172,7 +172,7 @@ class _Setup:
 
         def see(number: int, batch: Batch) -> Batch:
             if number >= task.start and number not in parts:
-                parts[number] = batch.count, _digest([batch])
+                parts[number] = batch.count, _digest([batch], number * self.size)
                 inputs.add(batch)
             return batch
 
@@ -210,8 +210,8 @@ def _nothing(names: Sequence[str]) -> dict[str, Statistics]:
     return {name: Statistics() for name in names}
 
 
-def _digest(batches: Sequence[Batch]) -> str:
-    running = ContentDigest()
+def _digest(batches: Sequence[Batch], first: int = 0) -> str:
+    running = ContentDigest(first)
     for batch in batches:
         running.update(batch)
     return running.hexdigest()

@@ -16,7 +16,7 @@ import numpy as np
 from edgeconv.core import Array, TensorType
 from edgeconv.errors import DataError
 
-__all__ = ["RANDOM_NOTE", "Batch", "ChainSource", "ContentDigest", "DataSource", "regroup"]
+__all__ = ["RANDOM_NOTE", "Batch", "ChainSource", "ContentDigest", "DataSource", "joined_digest", "regroup"]
 
 RANDOM_NOTE = "random data: not an accuracy claim"
 
@@ -68,7 +68,7 @@ class DataSource(ABC):
         return _Rest(self, samples) if samples else self
 
     def digest(self, size: int = 64) -> str:
-        """sha256 of names, dtypes, shapes and contents in order; file names, dates and containers play no part."""
+        """The `ContentDigest` of all samples; file names, dates and containers play no part."""
         running = ContentDigest()
         for batch in self.batches(size):
             running.update(batch)
@@ -120,43 +120,40 @@ class ChainSource(DataSource):
 
 
 class ContentDigest:
-    """A sha256 over batches as they stream by; how samples are grouped into batches does not matter."""
+    """A digest of samples as they stream by: the sum, modulo 2**256, of the sha256 of each with its number.
 
-    def __init__(self) -> None:
-        self._columns: dict[tuple[str, str], _Column] = {}
+    How they are grouped into batches does not matter, and parts of a whole are joined by `joined_digest`. `first` is
+    the number of the first sample.
+    """
+
+    def __init__(self, first: int = 0) -> None:
+        self._number, self._sum = first, 0
 
     def update(self, batch: Batch) -> None:
         """Take in the samples of `batch`."""
-        for name, array in batch.inputs.items():
-            self._column("input", name).add(array[None] if batch.is_whole else array)
+        columns = {f"input {name}": array[None] if batch.is_whole else array for name, array in batch.inputs.items()}
         if batch.labels is not None:
-            self._column("labels", "").add(batch.labels)
+            columns["labels"] = batch.labels
+        plain = [
+            (name, np.ascontiguousarray(array, array.dtype.newbyteorder("<")))
+            for name, array in sorted(columns.items())
+        ]
+        for row in range(max((len(array) for _, array in plain), default=0)):
+            sample = hashlib.sha256(str(self._number).encode())
+            for name, array in plain:
+                sample.update(repr((name, array.dtype.name, array.shape[1:])).encode())
+                sample.update(array[row : row + 1].data)
+            self._sum += int.from_bytes(sample.digest(), "big")
+            self._number += 1
 
     def hexdigest(self) -> str:
         """The digest of all samples seen so far: 64 hexadecimal digits."""
-        total = hashlib.sha256()
-        for key, column in sorted(self._columns.items()):
-            total.update(repr((key, column.runs)).encode())
-            total.update(column.content.digest())
-        return total.hexdigest()
-
-    def _column(self, kind: str, name: str) -> _Column:
-        return self._columns.setdefault((kind, name), _Column())
+        return joined_digest([f"{self._sum:x}"])
 
 
-class _Column:
-    """One input's rows: their bytes hashed, and how many rows there are of each dtype and shape in turn."""
-
-    def __init__(self) -> None:
-        self.content = hashlib.sha256()
-        self.runs: list[tuple[str, tuple[int, ...], int]] = []
-
-    def add(self, rows: Array) -> None:
-        kind, count = (rows.dtype.name, rows.shape[1:]), len(rows)
-        if self.runs and self.runs[-1][:2] == kind:
-            count += self.runs.pop()[2]
-        self.runs.append((*kind, count))
-        self.content.update(np.ascontiguousarray(rows, rows.dtype.newbyteorder("<")).data)
+def joined_digest(parts: Iterable[str]) -> str:
+    """The digest of all samples together from the digests of some each."""
+    return f"{sum(int(part, 16) for part in parts) % (1 << 256):064x}"
 
 
 def regroup(pieces: Iterable[Batch], size: int) -> Iterator[Batch]:

@@ -17,6 +17,7 @@ from edgeconv.core import Array
 from edgeconv.data.input_statistics import InputStatistics
 from edgeconv.data.npy import npz_readers
 from edgeconv.data.preprocessing import PREPROCESSING
+from edgeconv.data.source import joined_digest
 from edgeconv.errors import CorruptDataError, DataError, UsageError
 from edgeconv.graph import Graph
 from edgeconv.quantize.statistics import Statistics
@@ -84,10 +85,8 @@ class Calibrated:
 
     @property
     def digest(self) -> str:
-        """sha256 of the contents of all batches, in their order."""
-        import hashlib
-
-        return hashlib.sha256("".join(digest for _, (_, digest) in sorted(self.parts.items())).encode()).hexdigest()
+        """The `ContentDigest` of all samples."""
+        return joined_digest(digest for _, digest in self.parts.values())
 
     @property
     def missing(self) -> list[int]:
