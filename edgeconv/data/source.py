@@ -135,13 +135,16 @@ class ContentDigest:
         if batch.labels is not None:
             columns["labels"] = batch.labels
         plain = [
-            (name, np.ascontiguousarray(array, array.dtype.newbyteorder("<")))
+            (
+                repr((name, array.dtype.name, array.shape[1:])).encode(),
+                np.ascontiguousarray(array, array.dtype.newbyteorder("<")),
+            )
             for name, array in sorted(columns.items())
         ]
         for row in range(max((len(array) for _, array in plain), default=0)):
             sample = hashlib.sha256(str(self._number).encode())
-            for name, array in plain:
-                sample.update(repr((name, array.dtype.name, array.shape[1:])).encode())
+            for head, array in plain:
+                sample.update(head)
                 sample.update(array[row : row + 1].data)
             self._sum += int.from_bytes(sample.digest(), "big")
             self._number += 1

@@ -16,7 +16,7 @@ from edgeconv.records import dataclass
 if TYPE_CHECKING:
     from edgeconv.runtime.sharing import Sharing
 
-__all__ = ["Arena", "Lifetime", "ScratchPool", "aligned_block", "check_limit", "place", "round_up"]
+__all__ = ["Arena", "Lifetime", "ScratchPool", "aligned_block", "blocks_of", "check_limit", "place", "round_up"]
 
 _ALIGNMENT = 64
 _HUGE = 1 << 21
@@ -84,6 +84,11 @@ def aligned_block(nbytes: int) -> Array:
     return raw[start : start + nbytes]
 
 
+def blocks_of(sharing: Sharing | None) -> Callable[[int], Array]:
+    """Where a plan gets its memory from: what all parties see, where there are several."""
+    return aligned_block if sharing is None else sharing.block
+
+
 def _huge(nbytes: int) -> Array | None:
     """Memory with room for `nbytes` from a multiple of a huge page on; None for few, and where there is no such thing.
 
@@ -125,7 +130,7 @@ class ScratchPool:
 
     def __init__(self, limit: int, sharing: Sharing | None = None, is_frugal: bool = False) -> None:
         self.limit, self.sharing, self.is_frugal = limit, sharing, is_frugal
-        self.block = aligned_block if sharing is None else sharing.block
+        self.block = blocks_of(sharing)
         self.blocks: list[Array] = []
         self.kept: dict[tuple[object, ...], Array] = {}
         self.prepared_bytes = self.passing_bytes = 0

@@ -17,7 +17,7 @@ from edgeconv.errors import EdgeconvError, InvalidModelError
 from edgeconv.ops.base import Inputs, Operand, Scratch, ShapeError, infer_types
 from edgeconv.ops.integer import held_dtype, held_limits, is_int16
 from edgeconv.records import dataclass, replace
-from edgeconv.runtime.arena import Lifetime, ScratchPool, aligned_block, place
+from edgeconv.runtime.arena import Lifetime, ScratchPool, blocks_of, place
 from edgeconv.runtime.forms import choose_forms
 from edgeconv.runtime.program import ABSENT, Program, Step
 from edgeconv.runtime.store import Loader, Memory, Store
@@ -138,8 +138,7 @@ def _plan_settled(
     roots = view_roots(program, types)
     forms = {} if small else choose_forms(program, types, roots)
     sharing = None if workers is None else workers.for_plan()
-    block = aligned_block if sharing is None else sharing.block
-    store = Store(types, lifetimes(program, types, roots), forms, limit, block)
+    store = Store(types, lifetimes(program, types, roots), forms, limit, blocks_of(sharing))
     pool = ScratchPool(limit - store.working_bytes, sharing, small)
     held = {index: store.operand(index, root) for index, root in enumerate(roots)}
     tensors = {index: operand for index, operand in held.items() if operand is not None}
